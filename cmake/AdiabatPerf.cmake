@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Programs that measure, foo.perf.cpp beside what they time; dev/perf_*.py drives them. Not built by default.
+
+option(ADIABAT_BUILD_PERF "Build the programs that measure" OFF)
+if(ADIABAT_BUILD_PERF AND ADIABAT_WITH_TORCH)
+    add_executable(adiabat_perf_forward src/adiabat/torch/forward.perf.cpp)
+    target_link_libraries(adiabat_perf_forward PRIVATE adiabat adiabat_warnings)
+    add_dependencies(adiabat_perf_forward adiabat_torch)
+endif()

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/apply/calibrate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "adiabat/apply/cut.h"
+#include "adiabat/net/extract.h"
+#include "adiabat/recon/range.h"
+#include "adiabat/recon/rounding.h"
+
+namespace adiabat::apply {
+
+namespace {
+
+using net::Graph;
+using net::kNoValue;
+using net::Tensor;
+using net::ValueId;
+
+// A bias of 2^30 units leaves the sum of products room in 32 bits.
+constexpr double kMostBiasUnits = 1 << 30;
+
+// Values that are computed one after another, each from those before it, and dropped after their
+// last use.
+class Frontier {
+  public:
+    Frontier(const Graph& graph, std::vector<ValueId> inputs)
+        : graph_(graph), uses_(graph), available_(graph.values.size(), false) {
+        for (ValueId id : inputs) available_[index(id)] = true;
+    }
+
+    // Plans step number `step`, which computes `wanted` (kNoValue ones are left out); then they are
+    // available.
+    void plan(size_t step, const std::vector<ValueId>& wanted) {
+        needs_.resize(step + 1);
+        for (ValueId id : wanted) walk(id, needs_[step]);
+        for (ValueId id : needs_[step]) last_use_[id] = step;
+        for (ValueId id : wanted) {
+            if (id != kNoValue) available_[index(id)] = true;
+        }
+    }
+
+    const std::vector<ValueId>& needs(size_t step) const { return needs_[step]; }
+    const Tensor& at(ValueId id) const { return live_.at(id); }
+    void set(ValueId id, Tensor tensor) {
+        if (last_use_.contains(id)) live_[id] = std::move(tensor);
+    }
+    void drop_after(size_t step) {
+        std::erase_if(live_, [&](const auto& entry) { return last_use_.at(entry.first) <= step; });
+    }
+    std::vector<net::Feed> feeds(size_t step) const {
+        std::vector<net::Feed> feeds;
+        for (ValueId id : needs_[step]) feeds.push_back({id, &live_.at(id)});
+        return feeds;
+    }
+
+  private:
+    static size_t index(ValueId id) { return static_cast<size_t>(id); }
+
+    void walk(ValueId id, std::vector<ValueId>& found) const {
+        if (id == kNoValue || graph_.constant(id)) return;
+        if (available_[index(id)]) {
+            if (std::find(found.begin(), found.end(), id) == found.end()) found.push_back(id);
+            return;
+        }
+        const int producer = uses_.producer(id);
+        ADIABAT_CHECK(producer >= 0, "{} is not computed", graph_.value(id).name);
+        for (ValueId input : graph_.nodes[static_cast<size_t>(producer)].inputs) walk(input, found);
+    }
+
+    const Graph& graph_;
+    net::Uses uses_;
+    std::vector<bool> available_;
+    std::vector<std::vector<ValueId>> needs_;
+    std::map<ValueId, size_t> last_use_;
+    std::map<ValueId, Tensor> live_;
+};
+
+// Mean of every channel (axis 1) over images and positions.
+std::vector<double> channel_means(const Tensor& tensor) {
+    const int64_t images = tensor.shape[0], channels = tensor.shape[1];
+    const int64_t positions = images * channels > 0 ? tensor.size() / images / channels : 0;
+    std::vector<double> means(static_cast<size_t>(channels), 0.0);
+    const float* x = tensor.as<float>().data();
+    for (int64_t n = 0; n < images; ++n) {
+        for (size_t c = 0; c < means.size(); ++c, x += positions) {
+            double sum = 0;
+            for (int64_t p = 0; p < positions; ++p) sum += static_cast<double>(x[p]);
+            means[c] += sum;
+        }
+    }
+    for (double& mean : means) mean /= static_cast<double>(images * positions);
+    return means;
+}
+
+void add_to_channels(Tensor& tensor, const std::vector<float>& shifts) {
+    const int64_t images = tensor.shape[0];
+    const int64_t positions = tensor.size() / images / static_cast<int64_t>(shifts.size());
+    float* x = tensor.as<float>().data();
+    for (int64_t n = 0; n < images; ++n) {
+        for (float shift : shifts) {
+            for (int64_t p = 0; p < positions; ++p) *x++ += shift;
+        }
+    }
+}
+
+class Calibration {
+  public:
+    Calibration(Quantized& quantized, const CalibrationInput& input, net::Engine& engine,
+                const net::EngineOptions& options)
+        : quantized_(quantized),
+          graph_(quantized.graph),
+          input_(input),
+          engine_(engine),
+          options_(options),
+          session_(engine.open(input.original, options)),
+          coded_(quantized.graph, quantized.graph.inputs),
+          real_(input.original, input.original.inputs) {
+        for (size_t s = 0; s < quantized.stages.size(); ++s) {
+            const Stage& stage = quantized.stages[s];
+            // What a stage computes is its codes; its real value only on the way.
+            coded_.plan(s, {stage.codes != kNoValue ? stage.codes : stage.real});
+            // What only moves is computed again from what it moves, where it is needed.
+            const bool moves = stage.real == kNoValue;
+            real_.plan(s, moves ? std::vector<ValueId>{}
+                                : std::vector<ValueId>{stage.original, stage.activated});
+        }
+        coded_.set(graph_.inputs[0], input.images);
+        real_.set(input.original.inputs[0], input.images);
+    }
+
+    void run_stage(size_t s) {
+        const Stage& stage = quantized_.stages[s];
+        if (stage.real == kNoValue) {
+            coded_.set(stage.codes, run_piece(s, stage.codes));
+        } else {
+            if (stage.layer >= 0) round_layer(static_cast<size_t>(stage.layer));
+            Tensor real = is_input(stage.real) ? coded_.at(stage.real) : run_piece(s, stage.real);
+            if (!is_input(stage.real)) {
+                const std::vector<ValueId> fetches = {stage.original, stage.activated};
+                std::vector<Tensor> target = session_->run(real_.feeds(s), fetches);
+                if (stage.layer >= 0) recenter(static_cast<size_t>(stage.layer), target[0], real);
+                real_.set(stage.activated, std::move(target[1]));
+            }
+            if (stage.codes != kNoValue) code(stage, std::move(real));
+        }
+        coded_.drop_after(s);
+        real_.drop_after(s);
+    }
+
+  private:
+    bool is_input(ValueId id) const {
+        return std::find(graph_.inputs.begin(), graph_.inputs.end(), id) != graph_.inputs.end();
+    }
+
+    void set_constant(ValueId id, Tensor tensor) {
+        graph_.value(id).constant = std::make_shared<const Tensor>(std::move(tensor));
+    }
+
+    // The value of stage s computed from what it needs.
+    Tensor run_piece(size_t s, ValueId wanted) {
+        const net::Piece piece = net::extract(graph_, coded_.needs(s), std::vector{wanted});
+        std::vector<net::Feed> feeds;
+        for (ValueId id : coded_.needs(s)) {
+            feeds.push_back({piece.id_of[static_cast<size_t>(id)], &coded_.at(id)});
+        }
+        return std::move(engine_.open(piece.graph, options_)->run(feeds, piece.graph.outputs)[0]);
+    }
+
+    // Weights, scales and the bias as it was.
+    void round_layer(size_t k) {
+        const LayerParameters& p = quantized_.layers[k];
+        net::Layer layer = input_.network.layers[k];
+        const Tensor& weight = *input_.cut.constant(layer.weight);
+        layer.filters = weight.shape[static_cast<size_t>(layer.filter_axis)];
+        layer.inputs = weight.shape[static_cast<size_t>(1 - layer.filter_axis)];
+        const std::vector<float> filters = net::filters_of(input_.cut, layer);
+        const auto rows = static_cast<size_t>(layer.filters);
+        const size_t width = filters.size() / rows;
+        const float input_scale = graph_.constant(p.weight.input_scale)->as<float>()[0];
+        const Tensor* bias = input_.cut.constant(layer.bias);
+
+        std::vector<float> scales(rows), bias_scales(rows);
+        std::vector<int32_t> biases(rows, 0);
+        std::vector<int8_t> codes(filters.size());
+        for (size_t i = 0; i < rows; ++i) {
+            const std::span filter(filters.data() + i * width, width);
+            const double b = bias ? static_cast<double>(bias->as<float>()[i]) : 0;
+            scales[i] = recon::best_scale(filter, p.weight.bits);
+            const double least =
+                2 * std::abs(b) / kMostBiasUnits / static_cast<double>(input_scale);
+            scales[i] = std::max(scales[i], static_cast<float>(least));
+            recon::round_to_codes(filter, scales[i], p.weight.bits,
+                                  std::span(codes).subspan(i * width, width));
+            bias_scales[i] = input_scale * scales[i];
+            biases[i] = static_cast<int32_t>(std::llround(b / static_cast<double>(bias_scales[i])));
+        }
+        store_codes(p, layer.filter_axis, rows, width, codes);
+        set_constant(p.weight.scales, Tensor::of<float>({layer.filters}, scales));
+        set_constant(p.weight.bias_scales, Tensor::of<float>({layer.filters}, bias_scales));
+        set_constant(p.bias, Tensor::of<int32_t>({layer.filters}, biases));
+    }
+
+    void store_codes(const LayerParameters& p, int filter_axis, size_t rows, size_t width,
+                     const std::vector<int8_t>& codes) {
+        Tensor stored(graph_.constant(p.weight.codes)->type,
+                      graph_.constant(p.weight.codes)->shape);
+        ADIABAT_CHECK(stored.bytes.size() == codes.size(), "{} codes for {}", codes.size(),
+                      net::to_string(stored.shape));
+        for (size_t row = 0; row < rows; ++row) {
+            for (size_t c = 0; c < width; ++c) {
+                const size_t to = filter_axis == 0 ? row * width + c : c * rows + row;
+                stored.bytes[to] = static_cast<uint8_t>(codes[row * width + c] + p.code_offset);
+            }
+        }
+        set_constant(p.weight.codes, std::move(stored));
+    }
+
+    // Shifts the bias of layer k, and `real`, its output with rounded weights, to the original's
+    // means.
+    void recenter(size_t k, const Tensor& target, Tensor& real) {
+        const LayerParameters& p = quantized_.layers[k];
+        const auto kept = kept_channels(input_.network, input_.plan, k);
+        const std::vector<double> means = channel_means(real), wanted = channel_means(target);
+        const auto scales = graph_.constant(p.weight.bias_scales)->as<float>();
+        Tensor bias = *graph_.constant(p.bias);
+        std::vector<float> shifts(means.size());
+        for (size_t i = 0; i < means.size(); ++i) {
+            const double shift = wanted[static_cast<size_t>(kept[i])] - means[i];
+            const auto scale = static_cast<double>(scales[i]);
+            int32_t& units = bias.as<int32_t>()[i];
+            const double moved =
+                std::clamp(std::nearbyint(units + shift / scale), -kMostBiasUnits, kMostBiasUnits);
+            shifts[i] = static_cast<float>((moved - units) * scale);
+            units = static_cast<int32_t>(moved);
+        }
+        set_constant(p.bias, std::move(bias));
+        add_to_channels(real, shifts);
+    }
+
+    // Range, scale and codes of a value.
+    void code(const Stage& stage, Tensor real) {
+        const auto values = real.as<float>();
+        for (float& x : values) {
+            if (!std::isfinite(x)) {
+                throw InputError(
+                    "{}: an activation is {} on the calibration images: the network or its "
+                    "preprocessing is broken",
+                    input_.original.value(stage.original).name, x);
+            }
+        }
+        if (stage.has_relu()) {
+            for (float& x : values) x = std::max(x, 0.0f);
+        }
+        const recon::CodeMap map = recon::code_map(recon::best_range(values));
+        set_constant(stage.scale, Tensor::scalar(map.scale));
+        set_constant(stage.zero_point, Tensor::scalar(map.zero_point));
+        const net::Piece piece =
+            net::extract(graph_, std::vector{stage.real}, std::vector{stage.codes});
+        const std::vector<net::Feed> feeds = {{piece.graph.inputs[0], &real}};
+        coded_.set(
+            stage.codes,
+            std::move(engine_.open(piece.graph, options_)->run(feeds, piece.graph.outputs)[0]));
+    }
+
+    Quantized& quantized_;
+    Graph& graph_;
+    const CalibrationInput& input_;
+    net::Engine& engine_;
+    const net::EngineOptions& options_;
+    std::unique_ptr<net::Session> session_;  // of the original
+    Frontier coded_, real_;                  // of the quantized graph, of the original
+};
+
+}  // namespace
+
+void calibrate(Quantized& quantized, const CalibrationInput& input, net::Engine& engine,
+               const net::EngineOptions& options, StopToken stop, ProgressSink& progress) {
+    ADIABAT_CHECK(quantized.graph.inputs.size() == 1, "{} inputs", quantized.graph.inputs.size());
+    Calibration calibration(quantized, input, engine, options);
+    progress.begin("apply", quantized.stages.size(), "tensors");
+    for (size_t s = 0; s < quantized.stages.size(); ++s) {
+        if (stop.requested()) throw Interrupted();
+        calibration.run_stage(s);
+        progress.update(s + 1);
+    }
+}
+
+}  // namespace adiabat::apply

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/apply/file_size.h"
+
+#include "adiabat/apply/quantize.h"
+#include "adiabat/onnx/wire.h"
+
+namespace adiabat::apply {
+
+namespace {
+
+// Field numbers of onnx.proto.
+constexpr int kModelGraph = 7, kGraphNode = 1, kGraphInitializer = 5;
+constexpr int kReferenceBits = 4;
+
+net::Shape shape_of(const net::Graph& graph, const net::Layer& layer,
+                    const net::LayerState& state) {
+    net::Shape shape = graph.constant(layer.weight)->shape;
+    shape[static_cast<size_t>(layer.filter_axis)] = state.filters;
+    shape[static_cast<size_t>(1 - layer.filter_axis)] = state.inputs;
+    return shape;
+}
+
+}  // namespace
+
+FileSize::FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage)
+    : graph_(graph), network_(network), storage_(storage), parts_(network.layers.size()) {
+    const plan::Plan reference = plan::uniform_plan(network, kReferenceBits);
+    Quantized quantized = quantize(graph, network, reference.bits, storage);
+    prefix_ = quantized.prefix;
+    std::vector<onnx::WeightCodes> weights;
+    for (const LayerParameters& layer : quantized.layers) {
+        weights.push_back(layer.weight);
+        input_scale_.push_back(quantized.graph.value(layer.weight.input_scale).name);
+    }
+    onnx::encode_weights(quantized.graph, weights, storage, prefix_);
+    const uint64_t inside = onnx::graph_bytes(quantized.graph);
+    outside_ = onnx::model_bytes(quantized.graph) - onnx::field_bytes(kModelGraph, inside);
+
+    rest_ = inside;
+    uint64_t shared = 0;
+    const auto states = plan::states(network, reference);
+    for (size_t k = 0; k < states.size(); ++k) {
+        const Part& here = part(k, states[k]);
+        rest_ -= here.own;
+        shared |= here.shared;
+    }
+    rest_ -= shared_bytes(shared);
+}
+
+uint64_t FileSize::shared_bit(const std::string& name, uint64_t bytes) const {
+    for (size_t k = 0; k < shared_.size(); ++k) {
+        if (shared_[k].name == name) return uint64_t{1} << k;
+    }
+    ADIABAT_CHECK(shared_.size() < 64, "{} shared constants", shared_.size());
+    shared_.push_back({name, bytes});
+    return uint64_t{1} << (shared_.size() - 1);
+}
+
+uint64_t FileSize::shared_bytes(uint64_t set) const {
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < shared_.size(); ++k) {
+        if (set >> k & 1) bytes += shared_[k].bytes;
+    }
+    return bytes;
+}
+
+const FileSize::Part& FileSize::part(size_t layer, const net::LayerState& state) const {
+    const uint64_t key = static_cast<uint64_t>(state.filters) << 32 |
+                         static_cast<uint64_t>(state.inputs) << 4 |
+                         static_cast<uint64_t>(state.bits);
+    const auto [found, is_new] = parts_[layer].try_emplace(key);
+    Part& part = found->second;
+    if (!is_new) return part;
+
+    net::Graph alone;
+    alone.opset = graph_.opset < 21 && storage_ == onnx::Storage::kInt4 ? 21 : graph_.opset;
+    const net::ValueId input_scale =
+        alone.add_constant(input_scale_[layer], net::Tensor(net::DType::kFloat, {}));
+    const net::Layer& facts = network_.layers[layer];
+    const bool is_gemm = graph_.nodes[static_cast<size_t>(facts.node)].op == "Gemm";
+    const auto parameters = add_parameters(alone, facts, shape_of(graph_, facts, state), state.bits,
+                                           is_gemm, static_cast<int>(layer), input_scale, prefix_);
+    onnx::encode_weights(alone, {parameters.weight}, storage_, prefix_);
+    for (const net::Node& node : alone.nodes) {
+        part.own += onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(alone, node));
+    }
+    for (const net::Value& value : alone.values) {
+        if (!value.constant || value.name == input_scale_[layer]) continue;
+        const uint64_t bytes = onnx::field_bytes(
+            kGraphInitializer,
+            onnx::tensor_proto_bytes(value.constant->type, value.constant->shape, value.name));
+        if (onnx::is_shared_by_decoders(value.name, prefix_)) {
+            part.shared |= shared_bit(value.name, bytes);
+        } else {
+            part.own += bytes;
+        }
+    }
+    return part;
+}
+
+int64_t FileSize::bytes(const plan::Plan& plan) const {
+    const auto states = plan::states(network_, plan);
+    uint64_t inside = rest_;
+    uint64_t shared = 0;
+    for (size_t k = 0; k < states.size(); ++k) {
+        const Part& here = part(k, states[k]);
+        inside += here.own;
+        shared |= here.shared;
+    }
+    inside += shared_bytes(shared);
+    return static_cast<int64_t>(outside_ + onnx::field_bytes(kModelGraph, inside));
+}
+
+}  // namespace adiabat::apply

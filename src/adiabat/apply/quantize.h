@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The quantized form of a float graph: QuantizeLinear and DequantizeLinear around every operator
+// that has an integer kernel, integer weights and biases, all constants still to be filled in
+// (calibrate.h does it).
+//
+// Activations are coded in 8 bits, asymmetric, one scale a tensor. A ReLU whose input nobody else
+// reads disappears: a zero point of 0 clamps where it would. Operators that only move values
+// (Slice, Pad, Flatten, Transpose, MaxPool ..) work on codes and keep their input's scale. A
+// spatial ReduceMean becomes GlobalAveragePool. Operators without an integer kernel stay float.
+//
+// Which names and nodes there are depends on the float graph alone but for the decoders of the
+// weights, so that the size of the written file is a sum over layers (file_size.h).
+
+#include <string>
+#include <vector>
+
+#include "adiabat/apply/parameters.h"
+#include "adiabat/net/graph.h"
+#include "adiabat/onnx/self_decoding.h"
+#include "adiabat/plan/plan.h"
+
+namespace adiabat::apply {
+
+// What the quantized graph computes, in order: each stage is one value of the float graph.
+struct Stage {
+    net::ValueId original = net::kNoValue;  // the value in the float graph, before an absorbed ReLU
+    net::ValueId activated =
+        net::kNoValue;  // the same behind the ReLU; = original where there is none
+    int layer = -1;     // index of the layer that computes it, -1 for other operators
+    net::ValueId real =
+        net::kNoValue;  // float value in the quantized graph; kNoValue where codes move
+    net::ValueId codes = net::kNoValue;  // uint8; kNoValue for a float output of the network
+    net::ValueId scale = net::kNoValue, zero_point = net::kNoValue;  // of the codes
+
+    bool has_relu() const { return activated != original; }
+};
+
+struct Quantized {
+    net::Graph graph;
+    std::vector<Stage> stages;
+    std::vector<LayerParameters> layers;  // one a layer of the network
+    std::string prefix;                   // of the names that are ours
+};
+
+// The float graph, cut or not, with the layers of `network` at `bits`. The opset is raised to 13,
+// for Storage::kInt4 to 21. Throws InputError where a node stands in the way of that.
+Quantized quantize(const net::Graph& graph, const plan::Network& network,
+                   const std::vector<int>& bits, onnx::Storage storage);
+
+// Throws InputError for a network that cannot be quantized at all: no layers, or quantized already.
+void require_quantizable(const net::Graph& graph, const plan::Network& network);
+
+}  // namespace adiabat::apply

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "adiabat/base/units.h"
+#include "adiabat/cli/terminal.h"
+#include "adiabat/cli/verb.h"
+#include "adiabat/pipeline/compress.h"
+
+namespace adiabat::cli {
+
+namespace {
+
+constexpr const char* kHelp = "Write a smaller network that keeps exact budgets";
+constexpr const char* kFooter =
+    "Budgets are never exceeded: file is the ONNX file as written, to the byte; bytes is codes, "
+    "scales and\n"
+    "biases. KB is 1000 bytes, KiB 1024; % is of, and x is times smaller than, the original in "
+    "fp32.\n"
+    "Of a set with a training and a test part the training part is read. run.json, written beside "
+    "the\n"
+    "output, holds the plan, the costs and every figure.\n"
+    "Example: adiabat compress net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
+    "             --budget file=175KB -o small.onnx";
+
+std::string ratio(double before, double after) { return fmt::format("{:.2f} x", before / after); }
+
+void print_layers(const Json& plan) {
+    std::vector<std::vector<std::string>> rows;
+    for (const Json& layer : plan) {
+        const auto kept = [&](const char* after, const char* before) {
+            const int64_t a = layer[after].get<int64_t>(), b = layer[before].get<int64_t>();
+            return a == b ? std::to_string(a) : fmt::format("{} of {}", a, b);
+        };
+        rows.push_back({layer["name"].get<std::string>(), std::to_string(layer["bits"].get<int>()),
+                        kept("filters", "filters_before"), kept("inputs", "inputs_before"),
+                        format_count(layer["cost"]["bytes"].get<int64_t>())});
+    }
+    print_table({{"layer", false}, {"bits"}, {"filters"}, {"inputs"}, {"bytes"}}, rows);
+}
+
+void print(const Json& d) {
+    print_layers(d["plan"]);
+    fmt::print("\n");
+    const Json &before = d["before"], &after = d["after"], &measured = d["measured"];
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& [name, title] : {std::pair{"file", "file bytes"},
+                                      {"bytes", "weight bytes"},
+                                      {"parameters", "parameters"},
+                                      {"macs", "MACs"},
+                                      {"bops", "bit operations"}}) {
+        const int64_t a = before[name].get<int64_t>(), b = after[name].get<int64_t>();
+        rows.push_back({title, format_count(a), format_count(b),
+                        ratio(static_cast<double>(a), static_cast<double>(b))});
+    }
+    if (measured.contains("top1_after")) {
+        rows.push_back({fmt::format("top-1 on {} unseen images", measured["images"].get<int64_t>()),
+                        percent(measured["top1_before"].get<double>()),
+                        percent(measured["top1_after"].get<double>()), ""});
+    }
+    print_table({{"", false}, {"before"}, {"after"}, {"smaller"}}, rows);
+    if (measured.contains("agreement")) {
+        fmt::print("\nsame answer on {} of {} unseen images, KL divergence {:.5f}\n",
+                   percent(measured["agreement"].get<double>()), measured["images"].get<int64_t>(),
+                   measured["divergence"].get<double>());
+    } else {
+        fmt::print("\nrelative squared error {:.3e} on {} unseen images\n",
+                   measured["relative_squared_error"].get<double>(),
+                   measured["images"].get<int64_t>());
+    }
+    fmt::print("wrote {} in {:.1f} s\n", d["output"]["path"].get<std::string>(),
+               d["seconds"].get<double>());
+}
+
+}  // namespace
+
+void add_compress(CLI::App& tool, Frame& frame) {
+    auto* verb = tool.add_subcommand("compress", kHelp);
+    verb->footer(kFooter);
+    auto options = std::make_shared<pipeline::CompressOptions>();
+    auto data = std::make_shared<DataArguments>();
+    auto run_file = std::make_shared<std::string>();
+    auto weights = std::make_shared<std::string>("planes");
+    verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
+    verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
+    verb->add_option("--budget", options->budget, "file=175KB, bytes=30%, file=8x,bytes=120KB ..")
+        ->required();
+    verb->add_option("--images", options->images, "Images drawn from the data")
+        ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
+        ->capture_default_str();
+    verb->add_option("--judging-share", options->judging_share,
+                     "Share of them that decides nothing and only measures")
+        ->capture_default_str();
+    verb->add_option("--weights", *weights,
+                     "Storage of weight codes: planes, int4 (opset 21) or int8")
+        ->capture_default_str();
+    verb->add_option("--run", *run_file,
+                     "The document of the run; run.json beside the output if not given");
+    add_data_options(*verb, *data);
+    verb->add_option("--beta", options->beta,
+                     "Weight of rounding against cutting in the l1 problem")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str()
+        ->group("Search");
+    verb->add_option("--sweeps", options->sweeps, "Sweeps of each anneal")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
+        ->capture_default_str()
+        ->group("Search");
+    verb->add_option("--replicas", options->replicas, "Replicas of each anneal")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str()
+        ->group("Search");
+    add_output_options(*verb, frame);
+    add_threads_option(*verb, options->threads);
+    add_seed_option(*verb, options->seed);
+    verb->callback([=, &frame] {
+        frame.work = [=, &frame] {
+            options->data = data->options();
+            options->weights = onnx::parse_storage(*weights);
+            options->command = frame.command;
+            if (!run_file->empty()) options->run_file = *run_file;
+            const Json document = pipeline::compress(*options, frame.stop, *frame.progress);
+            if (auto* terminal = dynamic_cast<TerminalProgress*>(frame.progress)) terminal->end();
+            if (frame.json) {
+                fmt::print("{}\n", document.dump(2));
+            } else {
+                print(document);
+            }
+        };
+    });
+}
+
+}  // namespace adiabat::cli

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/cli/tool.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <exception>
+#include <new>
+
+#include "adiabat/base/errors.h"
+#include "adiabat/cli/terminal.h"
+#include "adiabat/cli/verb.h"
+
+namespace adiabat::cli {
+
+namespace {
+
+enum ExitCode { kDone = 0, kInputAtFault = 2, kInterrupted = 3, kOurBug = 70 };
+
+// A signal handler can reach nothing else.
+StopSource* signal_source = nullptr;
+
+extern "C" void request_stop(int) { signal_source->request(); }
+
+// A first signal asks; a second one ends the process as if there were no handler.
+void install_handlers(StopSource& source) {
+    signal_source = &source;
+    struct sigaction action {};
+    action.sa_handler = request_stop;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 2 the input is at fault, 3 interrupted, 70 a bug of ours.\n"
+    "Example: adiabat compress net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
+    "             --budget file=175KB -o small.onnx";
+
+// Every option of a command line that says nothing to anybody is a mistake: one line, as all
+// others.
+int report(const std::string& what, int code) {
+    fmt::print(stderr, "adiabat: {}\n", what);
+    return code;
+}
+
+}  // namespace
+
+int run_tool(int argc, char** argv) {
+    StopSource source;
+    Frame frame;
+    frame.command.assign(argv, argv + argc);
+    frame.stop = source.token();
+
+    CLI::App tool(
+        "adiabat compresses a trained convolutional network (ONNX): it decides filters and bit "
+        "widths "
+        "together,\nby annealing one quadratic binary problem, and writes a smaller ONNX file.",
+        "adiabat");
+    tool.footer(kFooter);
+    tool.require_subcommand(1);
+    tool.set_version_flag("--version", "adiabat " ADIABAT_VERSION);
+    tool.failure_message([](const CLI::App*, const CLI::Error&) { return std::string(); });
+    add_inspect(tool, frame);
+    add_eval(tool, frame);
+    add_compress(tool, frame);
+
+    try {
+        tool.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return tool.exit(error);  // --help, --version
+        std::string line = error.what();
+        std::replace(line.begin(), line.end(), '\n', ' ');
+        return report(line + ": see adiabat --help", kInputAtFault);
+    }
+
+    install_handlers(source);
+    TerminalProgress terminal;
+    frame.progress = frame.quiet ? &no_progress() : &terminal;
+    const auto finish = [&](const std::string& what, int code) {
+        terminal.end();
+        return report(what, code);
+    };
+    try {
+        frame.work();
+        return kDone;
+    } catch (const InputError& error) {
+        return finish(error.what(), kInputAtFault);
+    } catch (const Interrupted&) {
+        return finish("interrupted: nothing was written", kInterrupted);
+    } catch (const std::bad_alloc&) {
+        return finish("out of memory: use fewer images (--images), or a larger machine",
+                      kInputAtFault);
+    } catch (const std::exception& error) {
+        return finish(fmt::format("a bug of ours, please report it: {}", error.what()), kOurBug);
+    }
+}
+
+}  // namespace adiabat::cli

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/net/channels.h"
+
+#include <gtest/gtest.h>
+
+#include "adiabat/net/cost.h"
+#include "adiabat/net/extract.h"
+#include "adiabat/net/residual_network.test.h"
+
+namespace adiabat::net {
+namespace {
+
+TEST(Channels, InnerChannelsOfBlocksCanBeCutAndTheResidualStreamCannot) {
+    const Graph graph = residual_network(3);
+    const auto layers = find_layers(graph);
+    ASSERT_EQ(layers.size(), 6u);  // stem, two a block, Gemm
+    const auto groups = find_channel_groups(graph, layers);
+    EXPECT_FALSE(groups[0].can_be_cut());  // stem: added
+    EXPECT_TRUE(groups[1].can_be_cut());
+    EXPECT_EQ(groups[1].readers, std::vector<int>{2});
+    EXPECT_NE(groups[2].frozen.find("Add"), std::string::npos) << groups[2].frozen;
+    EXPECT_TRUE(groups[3].can_be_cut());
+    EXPECT_EQ(groups[3].readers, std::vector<int>{4});
+    EXPECT_FALSE(groups[5].can_be_cut());
+}
+
+TEST(Channels, FreezesWhatLeavesTheNetworkOrMeetsUnknownOperators) {
+    for (const char* op : {"Softmax", "Flatten", "SomethingElse"}) {
+        GraphBuilder b;
+        const ValueId x = b.input({kUnknown, 2, 4, 4});
+        const ValueId w = b.constant(random_tensor({4, 2, 1, 1}, 1));
+        const ValueId y = b.node("Conv", {x, w});
+        b.graph.outputs = {b.node(op, {y})};
+        b.graph.value(b.graph.outputs[0]).name = "out";
+        const auto layers = find_layers(b.graph);
+        ASSERT_EQ(layers.size(), 1u);
+        const auto groups = find_channel_groups(b.graph, layers);
+        EXPECT_NE(groups[0].frozen.find(op), std::string::npos) << groups[0].frozen;
+        b.graph.outputs = {y};
+        EXPECT_NE(find_channel_groups(b.graph, layers)[0].frozen.find("leaves the network"),
+                  std::string::npos);
+    }
+}
+
+TEST(Layers, LeaveOutSharedAndComputedWeights) {
+    GraphBuilder b;
+    const ValueId x = b.input({kUnknown, 4, 4, 4});
+    const ValueId shared = b.constant(random_tensor({4, 4, 1, 1}, 1));
+    const ValueId y = b.node("Conv", {b.node("Conv", {x, shared}), shared});
+    const ValueId computed = b.node("Mul", {shared, shared});
+    b.graph.outputs = {b.node("Conv", {y, computed})};
+    EXPECT_TRUE(find_layers(b.graph).empty());
+}
+
+// The naive twin: counts every multiplication of a 3 x 3 convolution with stride 2 and padding 1.
+TEST(Cost, CountsWhatALoopCounts) {
+    GraphBuilder b;
+    const ValueId x = b.input({kUnknown, 3, 7, 5});
+    const ValueId w = b.constant(random_tensor({6, 3, 3, 3}, 1));
+    const ValueId bias = b.constant(random_tensor({6}, 2));
+    b.graph.outputs = {b.node(
+        "Conv", {x, w, bias},
+        {{"pads", std::vector<int64_t>{1, 1, 1, 1}}, {"strides", std::vector<int64_t>{2, 2}}})};
+    infer_shapes(b.graph);
+    const auto layers = find_layers(b.graph);
+    ASSERT_EQ(layers.size(), 1u);
+    int64_t macs = 0;
+    for (int row = 0; row < 7; row += 2) {
+        for (int column = 0; column < 5; column += 2) macs += 6 * 3 * 3 * 3;
+    }
+    const Cost whole = layer_cost(layers[0], {6, 3, 32});
+    EXPECT_EQ(whole.parameters, 162 + 6);
+    EXPECT_EQ(whole.bytes, 4 * (162 + 6));
+    EXPECT_EQ(whole.macs, macs);
+    EXPECT_EQ(whole.bops, macs * 32 * 32);
+    // Two filters gone, 3 bits: 108 codes in 40.5 bytes, a scale and a bias for each of four
+    // filters.
+    const Cost small = layer_cost(layers[0], {4, 3, 3});
+    EXPECT_EQ(small.bytes, 41 + 4 * 8);
+    EXPECT_EQ(small.bops, macs * 4 / 6 * 3 * 8);
+}
+
+TEST(Extract, TakesWhatIsBetween) {
+    const Graph graph = residual_network(1);
+    const auto layers = find_layers(graph);
+    const auto node = [&](size_t layer) -> const Node& {
+        return graph.nodes[static_cast<size_t>(layers[layer].node)];
+    };
+    const ValueId from = node(1).inputs[0], to = node(2).outputs[0];
+    const Piece piece = extract(graph, std::vector{from}, std::vector{to});
+    EXPECT_EQ(piece.graph.nodes.size(), 3u);  // Conv, Relu, Conv
+    EXPECT_EQ(piece.graph.inputs.size(), 1u);
+    EXPECT_EQ(piece.graph.value(piece.id_of[static_cast<size_t>(to)]).name, graph.value(to).name);
+    EXPECT_THROW(extract(graph, {}, std::vector{to}), InternalError);
+}
+
+}  // namespace
+}  // namespace adiabat::net

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a network costs: parameters, weight bytes, multiply-accumulates and bit operations, exactly.
+//
+//   parameters  weights + biases of the layers that stay
+//   bytes       ceil(weights x bits / 8) + 4 a scale + 4 a bias: codes and what decodes them
+//   macs        output positions x weights, for one image
+//   bops        macs x weight bits x activation bits
+//
+// In fp32, 32 bits each and no scales. Bytes of the ONNX file are counted by apply/file_size.h.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "adiabat/net/graph.h"
+#include "adiabat/net/layers.h"
+
+namespace adiabat::net {
+
+// A layer as a plan leaves it.
+struct LayerState {
+    int64_t filters = 0;
+    int64_t inputs = 0;  // that one filter reads
+    int bits = 32;       // of a weight: 2 to 8, or 32 for fp32
+};
+
+struct Cost {
+    int64_t parameters = 0;
+    int64_t bytes = 0;
+    int64_t macs = 0;
+    int64_t bops = 0;
+
+    Cost& operator+=(const Cost& other);
+    bool operator==(const Cost&) const = default;
+};
+
+inline constexpr int kActivationBits = 8;
+
+Cost layer_cost(const Layer& layer, const LayerState& state);
+Cost network_cost(std::span<const Layer> layers, std::span<const LayerState> states);
+
+// Every layer whole, in fp32.
+std::vector<LayerState> untouched(std::span<const Layer> layers);
+
+}  // namespace adiabat::net

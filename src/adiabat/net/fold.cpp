@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/net/fold.h"
+
+#include <algorithm>
+#include <set>
+
+#include "adiabat/net/evaluate.h"
+#include "adiabat/net/shape_inference.h"
+
+namespace adiabat::net {
+
+namespace {
+
+class Folder {
+  public:
+    explicit Folder(Graph& graph)
+        : graph_(graph), shapes_(graph), readers_(graph.values.size(), 0) {
+        for (const Node& node : graph.nodes) {
+            for (ValueId id : node.inputs) {
+                if (id != kNoValue) ++readers_[static_cast<size_t>(id)];
+            }
+        }
+        for (ValueId id : graph.outputs) ++readers_[static_cast<size_t>(id)];
+    }
+
+    int run() {
+        std::vector<Node> kept;
+        kept.reserve(graph_.nodes.size());
+        int folded = 0;
+        for (Node& node : graph_.nodes) {
+            shapes_.visit(node);
+            if (fold(node)) {
+                ++folded;
+                release(node);
+            } else {
+                folded += settle_target(node);
+                kept.push_back(std::move(node));
+            }
+        }
+        graph_.nodes = std::move(kept);
+        return folded;
+    }
+
+  private:
+    bool fold(const Node& node) {
+        if (auto results = evaluate(graph_, node)) {
+            for (size_t k = 0; k < results->size(); ++k) {
+                make_constant(node.outputs[k], std::move((*results)[k]));
+            }
+            return true;
+        }
+        // Integers that shapes alone decide, Shape itself among them.
+        if (node.outputs.size() != 1 || node.outputs[0] == kNoValue) return false;
+        const Value& value = graph_.value(node.outputs[0]);
+        const PartialInts* known = shapes_.partial().find(node.outputs[0]);
+        if (!known || !known->all_known() || value.type != DType::kInt64) return false;
+        const auto ints = known->values();
+        const Shape shape = known->scalar ? Shape{} : Shape{static_cast<int64_t>(ints.size())};
+        make_constant(node.outputs[0], Tensor::of<int64_t>(shape, ints));
+        return true;
+    }
+
+    void make_constant(ValueId id, Tensor tensor) {
+        Value& value = graph_.value(id);
+        value.type = tensor.type;
+        value.shape = tensor.shape;
+        value.constant = std::make_shared<const Tensor>(std::move(tensor));
+        shapes_.learn(id);
+    }
+
+    // A constant that was read by folded nodes alone gives its memory back.
+    void release(const Node& node) {
+        for (ValueId id : node.inputs) {
+            if (id == kNoValue) continue;
+            if (--readers_[static_cast<size_t>(id)] == 0) graph_.value(id).constant.reset();
+        }
+    }
+
+    // Reshape to {?, 2, 12, 8, 8} becomes Reshape to {-1, 2, 12, 8, 8}. A second unknown entry
+    // stays as it is, and so does a target with a zero or a -1, beside which -1 could mean
+    // something else.
+    bool settle_target(Node& node) {
+        if (node.op != "Reshape" || !node.domain.empty() || graph_.constant(node.input(1)) ||
+            node.outputs.size() != 1 || node.outputs[0] == kNoValue)
+            return false;
+        const PartialInts* target = shapes_.partial().find(node.input(1));
+        if (!target || target->scalar || target->unknown() != 1) return false;
+        std::vector<int64_t> entries;
+        for (const auto& entry : target->entries) {
+            if (entry && *entry <= 0) return false;
+            entries.push_back(entry.value_or(-1));
+        }
+        const auto count = static_cast<int64_t>(entries.size());
+        --readers_[static_cast<size_t>(node.inputs[1])];
+        node.inputs[1] =
+            graph_.add_constant(unused_name(graph_.value(node.outputs[0]).name + "_shape"),
+                                Tensor::of<int64_t>({count}, entries));
+        readers_.push_back(1);
+        return true;
+    }
+
+    std::string unused_name(const std::string& wanted) {
+        if (names_.empty()) {
+            for (const Value& value : graph_.values) names_.insert(value.name);
+        }
+        std::string name = wanted;
+        for (int k = 2; !names_.insert(name).second; ++k) name = wanted + "_" + std::to_string(k);
+        return name;
+    }
+
+    Graph& graph_;
+    ShapeInference shapes_;
+    std::vector<int> readers_;  // inputs and graph outputs that a value serves, by id
+    std::set<std::string> names_;
+};
+
+}  // namespace
+
+int fold_constants(Graph& graph) {
+    const int folded = Folder(graph).run();
+    remove_dead(graph);
+    return folded;
+}
+
+}  // namespace adiabat::net

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Layers: the convolutions and Gemms whose weights are constants, which is what is cut and
+// quantized.
+//
+// A layer's weight is seen as filters x inputs x taps: a convolution's as [filters, inputs, k...],
+// a Gemm's as [filters, inputs] (transB = 1) or [inputs, filters] (transB = 0), one tap.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "adiabat/net/graph.h"
+
+namespace adiabat::net {
+
+struct Layer {
+    int node = -1;     // index in Graph::nodes
+    std::string name;  // the node's name, or its output's where it has none
+    ValueId weight = kNoValue;
+    ValueId bias = kNoValue;  // kNoValue where there is none
+    int filter_axis = 0;      // of the weight
+    int64_t filters = 0;      // output channels
+    int64_t inputs = 0;       // input channels that one filter reads
+    int64_t taps = 1;         // kernel elements
+    int64_t groups = 1;
+    int64_t positions = 1;  // output positions of one image, 0 where the shapes are unknown
+
+    int64_t weights() const { return filters * inputs * taps; }
+};
+
+// In topological order. The graph's shapes have been inferred. A layer whose weight or bias is
+// computed or shared with another node is not one (nothing can be done to it alone).
+std::vector<Layer> find_layers(const Graph& graph);
+
+// The weight as filters x (inputs * taps), row-major, whatever the layer's own order.
+std::vector<float> filters_of(const Graph& graph, const Layer& layer);
+
+}  // namespace adiabat::net

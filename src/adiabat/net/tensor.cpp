@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/net/tensor.h"
+
+#include <bit>
+#include <limits>
+
+namespace adiabat::net {
+
+namespace {
+
+struct TypeFacts {
+    DType type;
+    std::string_view name;
+    int bits;
+};
+
+constexpr TypeFacts kTypes[] = {
+    {DType::kFloat, "float", 32},   {DType::kUint8, "uint8", 8},
+    {DType::kInt8, "int8", 8},      {DType::kUint16, "uint16", 16},
+    {DType::kInt16, "int16", 16},   {DType::kInt32, "int32", 32},
+    {DType::kInt64, "int64", 64},   {DType::kString, "string", 0},
+    {DType::kBool, "bool", 8},      {DType::kFloat16, "float16", 16},
+    {DType::kDouble, "double", 64}, {DType::kUint32, "uint32", 32},
+    {DType::kUint64, "uint64", 64}, {DType::kBfloat16, "bfloat16", 16},
+    {DType::kUint4, "uint4", 4},    {DType::kInt4, "int4", 4},
+};
+
+// IEEE 754 half to float; subnormals, infinities and NaN included.
+float half_to_float(uint16_t half) {
+    const uint32_t sign = uint32_t{half} >> 15 << 31;
+    const uint32_t exponent = (uint32_t{half} >> 10) & 31, fraction = uint32_t{half} & 1023;
+    if (exponent == 0) {
+        const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+        return sign ? -magnitude : magnitude;
+    }
+    const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
+    return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
+}
+
+template <typename T, typename Out>
+std::vector<Out> converted(const Tensor& tensor) {
+    std::vector<Out> out(tensor.bytes.size() / sizeof(T));
+    for (size_t k = 0; k < out.size(); ++k) {
+        T element;
+        std::memcpy(&element, tensor.bytes.data() + k * sizeof(T), sizeof(T));
+        out[k] = static_cast<Out>(element);
+    }
+    return out;
+}
+
+template <typename Out>
+std::vector<Out> unpacked_nibbles(const Tensor& tensor) {
+    std::vector<Out> out(static_cast<size_t>(tensor.size()));
+    for (size_t k = 0; k < out.size(); ++k) {
+        const int nibble = (tensor.bytes[k / 2] >> (k % 2 * 4)) & 15;
+        out[k] =
+            static_cast<Out>(tensor.type == DType::kInt4 && nibble >= 8 ? nibble - 16 : nibble);
+    }
+    return out;
+}
+
+// Numeric types shared by to_doubles and to_ints; `handled` is false for the rest.
+template <typename Out>
+std::vector<Out> convert_integers(const Tensor& tensor, bool& handled) {
+    handled = true;
+    switch (tensor.type) {
+        case DType::kUint8:
+        case DType::kBool:
+            return converted<uint8_t, Out>(tensor);
+        case DType::kInt8:
+            return converted<int8_t, Out>(tensor);
+        case DType::kUint16:
+            return converted<uint16_t, Out>(tensor);
+        case DType::kInt16:
+            return converted<int16_t, Out>(tensor);
+        case DType::kInt32:
+            return converted<int32_t, Out>(tensor);
+        case DType::kInt64:
+            return converted<int64_t, Out>(tensor);
+        case DType::kUint32:
+            return converted<uint32_t, Out>(tensor);
+        case DType::kUint64:
+            return converted<uint64_t, Out>(tensor);
+        case DType::kUint4:
+        case DType::kInt4:
+            return unpacked_nibbles<Out>(tensor);
+        default:
+            handled = false;
+            return {};
+    }
+}
+
+}  // namespace
+
+std::string_view name_of(DType type) {
+    for (const auto& facts : kTypes) {
+        if (facts.type == type) return facts.name;
+    }
+    return "undefined";
+}
+
+int bits_of(DType type) {
+    for (const auto& facts : kTypes) {
+        if (facts.type == type) return facts.bits;
+    }
+    return 0;
+}
+
+int64_t elements(const Shape& shape) {
+    int64_t product = 1;
+    for (int64_t dimension : shape) {
+        if (dimension < 0 || __builtin_mul_overflow(product, dimension, &product)) {
+            throw InputError("shape {}: its number of elements is unknown or does not fit 63 bits",
+                             to_string(shape));
+        }
+    }
+    return product;
+}
+
+std::string to_string(const Shape& shape) {
+    std::string text = "[";
+    for (size_t k = 0; k < shape.size(); ++k) {
+        if (k > 0) text += ", ";
+        text += shape[k] == kUnknown ? "?" : std::to_string(shape[k]);
+    }
+    return text + "]";
+}
+
+Tensor::Tensor(DType element_type, Shape dimensions)
+    : type(element_type), shape(std::move(dimensions)) {
+    const int bits = bits_of(type);
+    ADIABAT_CHECK(bits > 0, "tensor of {}", name_of(type));
+    const int64_t count = elements(shape);
+    if (count > std::numeric_limits<int64_t>::max() / 64) {
+        throw InputError("shape {}: {} elements do not fit in memory", to_string(shape), count);
+    }
+    bytes.resize(static_cast<size_t>((count * bits + 7) / 8));
+}
+
+std::vector<double> Tensor::to_doubles() const {
+    bool handled = false;
+    auto out = convert_integers<double>(*this, handled);
+    if (handled) return out;
+    switch (type) {
+        case DType::kFloat:
+            return converted<float, double>(*this);
+        case DType::kDouble:
+            return converted<double, double>(*this);
+        case DType::kFloat16: {
+            const auto halves = converted<uint16_t, uint16_t>(*this);
+            for (uint16_t half : halves) out.push_back(half_to_float(half));
+            return out;
+        }
+        case DType::kBfloat16: {
+            const auto halves = converted<uint16_t, uint16_t>(*this);
+            for (uint16_t half : halves) out.push_back(std::bit_cast<float>(uint32_t{half} << 16));
+            return out;
+        }
+        default:
+            break;
+    }
+    throw InputError("a tensor of {} has no numbers", name_of(type));
+}
+
+std::vector<int64_t> Tensor::to_ints() const {
+    bool handled = false;
+    auto out = convert_integers<int64_t>(*this, handled);
+    if (!handled) throw InputError("a tensor of {} where integers are needed", name_of(type));
+    return out;
+}
+
+}  // namespace adiabat::net

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/compress.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "adiabat/apply/calibrate.h"
+#include "adiabat/apply/cut.h"
+#include "adiabat/apply/file_size.h"
+#include "adiabat/apply/quantize.h"
+#include "adiabat/base/atomic_file.h"
+#include "adiabat/base/digest.h"
+#include "adiabat/base/units.h"
+#include "adiabat/data/split.h"
+#include "adiabat/net/simplify.h"
+#include "adiabat/onnx/read.h"
+#include "adiabat/onnx/write.h"
+#include "adiabat/pipeline/engine_plugin.h"
+#include "adiabat/pipeline/inspect.h"
+#include "adiabat/pipeline/outputs.h"
+#include "adiabat/pipeline/record.h"
+#include "adiabat/plan/decide.h"
+
+namespace adiabat::pipeline {
+
+namespace {
+
+constexpr int64_t kBatch = 250;
+
+std::filesystem::path run_file_of(const CompressOptions& options) {
+    if (options.run_file) return *options.run_file;
+    return std::filesystem::path(options.output).parent_path() / "run.json";
+}
+
+// Everything that would make the work futile is found before it begins.
+void check_paths(const CompressOptions& options) {
+    std::error_code error;
+    for (const auto& path : {std::filesystem::path(options.output), run_file_of(options)}) {
+        if (std::filesystem::equivalent(path, options.model, error)) {
+            throw InputError("{}: the output would overwrite the model itself", path.string());
+        }
+        check_writable(path);
+    }
+    if (std::filesystem::path(options.output).lexically_normal() ==
+        run_file_of(options).lexically_normal()) {
+        throw InputError("{}: the network and the document of the run cannot be one file",
+                         options.output);
+    }
+}
+
+// One run, in the order of its stages.
+class Run {
+  public:
+    Run(const CompressOptions& options, StopToken stop, ProgressSink& progress)
+        : options_(options), stop_(stop), progress_(progress) {}
+
+    Json run() {
+        clock_.begin("read");
+        check_paths(options_);
+        model_ = load_model(options_.model);
+        require_one_input(model_);
+        network_ = plan::describe_network(model_.graph);
+        apply::require_quantizable(model_.graph, network_);
+        // Operators that cannot be run are named before any work is done.
+        engine_ = load_engine();
+        original_ = engine_->open(model_.graph, {options_.threads});
+        document_["engine"] = engine_->name();
+        budget();
+        read_data();
+        decide();
+        apply_plan();
+        judge();
+        write();
+        return document_;
+    }
+
+  private:
+    void budget() {
+        clock_.begin("budget");
+        const auto whole = net::untouched(network_.layers);
+        const net::Cost before = net::network_cost(network_.layers, whole);
+        budgets_ = plan::parse_budgets(options_.budget, {model_.file_bytes, before.bytes});
+        file_size_ = std::make_unique<apply::FileSize>(model_.graph, network_, options_.weights);
+        costs_.file = [this](const plan::Plan& plan) { return file_size_->bytes(plan); };
+        costs_.bytes = [this](const plan::Plan& plan) {
+            return net::network_cost(network_.layers, plan::states(network_, plan)).bytes;
+        };
+        Json list = Json::array();
+        for (const plan::Budget& budget : budgets_) {
+            const plan::Reachable range = plan::reachable(network_, costs_, budget.quantity);
+            const auto name = plan::name_of(budget.quantity);
+            progress_.say(
+                fmt::format("{}: at most {} asked; reachable {} (smallest), {} (uncut, 4 bits), {} "
+                            "(uncut, 8 bits)",
+                            name, format_count(budget.limit), format_count(range.smallest),
+                            format_count(range.middle), format_count(range.largest)));
+            list.push_back({{"quantity", name},
+                            {"limit", budget.limit},
+                            {"smallest", range.smallest},
+                            {"middle", range.middle},
+                            {"largest", range.largest}});
+        }
+        plan::require_satisfiable(network_, costs_, budgets_);
+        document_["budgets"] = std::move(list);
+        document_["before"] = to_json(before);
+        document_["before"]["file"] = model_.file_bytes;
+    }
+
+    void read_data() {
+        clock_.begin("data");
+        const auto source = open_images(options_.data, data::Split::kTrain, model_);
+        const data::CalibrationSplit split = data::draw_split(
+            source->size(), options_.images, options_.judging_share, options_.seed);
+        sensing_ = read_images(*source, split.sensing, options_.data.preprocess, model_);
+        judging_ = read_images(*source, split.judging, options_.data.preprocess, model_);
+        document_["data"] = {{"path", options_.data.path.string()},
+                             {"part", data::name_of(source->part())},
+                             {"calibration_images", sensing_.size()},
+                             {"calibration_sha256", sensing_.sha256},
+                             {"judging_images", judging_.size()},
+                             {"judging_sha256", judging_.sha256},
+                             {"preprocess", data::to_json(options_.data.preprocess)}};
+    }
+
+    void decide() {
+        clock_.begin("decide");
+        const auto effects =
+            sense::weight_effects(model_.graph, network_.layers, options_.threads, stop_);
+        const plan::L1Problem problem(network_, effects, options_.beta);
+        plan::DecideOptions how;
+        how.seed = options_.seed;
+        how.threads = options_.threads;
+        how.sweeps = options_.sweeps;
+        how.replicas = options_.replicas;
+        const plan::Decision decision =
+            plan::decide(problem, budgets_, costs_, how, stop_, progress_);
+        plan_ = decision.plan;
+        predicted_file_ = costs_.file(plan_);
+        document_["problem"] = {{"hamiltonian", "l1"},
+                                {"variables", problem.variables()},
+                                {"beta", options_.beta},
+                                {"gamma", decision.gamma},
+                                {"anneals", decision.anneals},
+                                {"accepted_flips", decision.flips},
+                                {"annealed_loss", decision.annealed_loss},
+                                {"loss", decision.loss},
+                                {"cut_loss", problem.cut_loss(plan_)},
+                                {"rounding_loss", problem.rounding_loss(plan_)},
+                                {"saving", problem.saving(plan_)}};
+        describe_plan();
+    }
+
+    void describe_plan() {
+        const auto after = plan::states(network_, plan_);
+        const net::Cost cost = net::network_cost(network_.layers, after);
+        document_["after"] = to_json(cost);
+        Json layers = Json::array();
+        for (size_t k = 0; k < after.size(); ++k) {
+            Json cut = Json::array();
+            for (size_t c = 0; c < plan_.cut[k].size(); ++c) {
+                if (plan_.cut[k][c]) cut.push_back(c);
+            }
+            layers.push_back({{"name", network_.layers[k].name},
+                              {"bits", after[k].bits},
+                              {"filters", after[k].filters},
+                              {"inputs", after[k].inputs},
+                              {"filters_before", network_.layers[k].filters},
+                              {"inputs_before", network_.layers[k].inputs},
+                              {"cut", std::move(cut)},
+                              {"cost", to_json(net::layer_cost(network_.layers[k], after[k]))}});
+        }
+        document_["plan"] = std::move(layers);
+        document_["predicted"] = {{"file", predicted_file_}, {"bytes", cost.bytes}};
+    }
+
+    void apply_plan() {
+        clock_.begin("apply");
+        const net::Graph cut = apply::cut_channels(model_.graph, network_, plan_);
+        apply::Quantized quantized = apply::quantize(cut, network_, plan_.bits, options_.weights);
+        apply::calibrate(quantized, {model_.graph, cut, network_, plan_, sensing_.pixels}, *engine_,
+                         {options_.threads}, stop_, progress_);
+        std::vector<onnx::WeightCodes> weights;
+        for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
+        onnx::encode_weights(quantized.graph, weights, options_.weights, quantized.prefix);
+        file_ = onnx::serialize_model(quantized.graph);
+        ADIABAT_CHECK(static_cast<int64_t>(file_.size()) == predicted_file_,
+                      "the file has {} bytes, {} were predicted", file_.size(), predicted_file_);
+    }
+
+    // Reads the file back, as anybody would, and compares it with the original on unseen images.
+    void judge() {
+        clock_.begin("judge");
+        net::Graph written = onnx::parse_model(file_, options_.output);
+        net::simplify(written);
+        progress_.begin("judge", static_cast<uint64_t>(judging_.size()), "images");
+        const auto small = engine_->open(written, {options_.threads});
+        const net::Tensor expected = run_network(*original_, judging_.pixels, kBatch, stop_);
+        const net::Tensor outputs = run_network(*small, judging_.pixels, kBatch, stop_, progress_);
+        Json& measured = document_["measured"];
+        measured = {{"file", file_.size()}, {"images", judging_.size()}};
+        if (!is_classifier(expected)) {
+            measured["relative_squared_error"] = relative_squared_error(expected, outputs);
+            return;
+        }
+        const auto before = predictions(expected), after = predictions(outputs);
+        measured["agreement"] = 100 * share_equal(before, after);
+        measured["divergence"] = mean_divergence(expected, outputs);
+        if (judging_.labels.empty()) return;
+        measured["top1_before"] = 100 * share_equal(before, judging_.labels);
+        measured["top1_after"] = 100 * share_equal(after, judging_.labels);
+    }
+
+    void write() {
+        clock_.begin("write");
+        if (stop_.requested()) throw Interrupted();
+        write_file_atomically(options_.output, file_);
+        clock_.end();
+        Json document;
+        document["adiabat"] = version();
+        document["verb"] = "compress";
+        document["command"] = options_.command;
+        document["model"] = to_json(model_);
+        document["output"] = {
+            {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
+        document["options"] = {{"budget", options_.budget},
+                               {"images", options_.images},
+                               {"judging_share", options_.judging_share},
+                               {"weights", onnx::name_of(options_.weights)},
+                               {"beta", options_.beta},
+                               {"sweeps", options_.sweeps},
+                               {"replicas", options_.replicas},
+                               {"seed", options_.seed},
+                               {"threads", options_.threads}};
+        for (const char* part : {"data", "engine", "budgets", "problem", "plan", "before", "after",
+                                 "predicted", "measured"}) {
+            document[part] = std::move(document_[part]);
+        }
+        document["after"]["file"] = file_.size();
+        document["stages"] = clock_.to_json();
+        document["seconds"] = std::round(clock_.total_seconds() * 1e3) / 1e3;
+        document["peak_memory_bytes"] = peak_memory_bytes();
+        document_ = std::move(document);
+        try {
+            write_file_atomically(run_file_of(options_), document_.dump(2) + "\n");
+        } catch (...) {
+            std::error_code ignored;
+            std::filesystem::remove(options_.output, ignored);
+            throw;
+        }
+    }
+
+    const CompressOptions& options_;
+    StopToken stop_;
+    ProgressSink& progress_;
+    StageClock clock_;
+    Model model_;
+    plan::Network network_;
+    std::vector<plan::Budget> budgets_;
+    std::unique_ptr<apply::FileSize> file_size_;
+    plan::CostFunctions costs_;
+    Images sensing_, judging_;
+    plan::Plan plan_;
+    int64_t predicted_file_ = 0;
+    std::unique_ptr<net::Engine> engine_;
+    std::unique_ptr<net::Session> original_;
+    std::vector<uint8_t> file_;
+    Json document_;
+};
+
+}  // namespace
+
+Json compress(const CompressOptions& options, StopToken stop, ProgressSink& progress) {
+    return Run(options, stop, progress).run();
+}
+
+}  // namespace adiabat::pipeline

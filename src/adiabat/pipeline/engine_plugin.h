@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Finds and loads the plug-in that runs networks, libadiabat_torch.so.
+//
+// It is opened with dlopen the first time anyone asks, once a process, and never closed: LibTorch
+// leaves threads and registrations behind. Its symbols stay local. Searched in this order: the file
+// that the environment variable ADIABAT_TORCH_PLUGIN names, the folder of libadiabat.so, and ../lib
+// beside the executable.
+
+#include <memory>
+
+#include "adiabat/net/engine.h"
+
+namespace adiabat::pipeline {
+
+// A new engine. Throws InputError, one line, where the plug-in is not found, does not load, or was
+// built for another version.
+std::unique_ptr<net::Engine> load_engine();
+
+}  // namespace adiabat::pipeline

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A model as a verb takes it: read, simplified, with the facts that documents say of its file.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "adiabat/base/json.h"
+#include "adiabat/net/graph.h"
+
+namespace adiabat::pipeline {
+
+struct Model {
+    std::string path;
+    int64_t file_bytes = 0;
+    std::string sha256;
+    net::Graph graph;  // simplified (net/simplify.h)
+};
+
+// Throws InputError as onnx::read_model and net::simplify do.
+Model load_model(const std::filesystem::path& path);
+
+// {"path": .., "bytes": .., "sha256": ..}
+Json to_json(const Model& model);
+
+// Throws InputError unless the network has exactly one input, of float, that is fed (verbs that run
+// images).
+void require_one_input(const Model& model);
+
+}  // namespace adiabat::pipeline

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/outputs.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace adiabat::pipeline {
+
+namespace {
+
+// Images begin .. begin + count - 1.
+net::Tensor rows(const net::Tensor& images, int64_t begin, int64_t count) {
+    net::Shape shape = images.shape;
+    shape[0] = count;
+    net::Tensor part(images.type, shape);
+    const size_t row_bytes = images.bytes.size() / static_cast<size_t>(images.shape[0]);
+    std::memcpy(part.bytes.data(), images.bytes.data() + static_cast<size_t>(begin) * row_bytes,
+                part.bytes.size());
+    return part;
+}
+
+std::span<const float> row(const net::Tensor& tensor, int64_t n) {
+    const auto width = static_cast<size_t>(tensor.size() / tensor.shape[0]);
+    return tensor.as<float>().subspan(static_cast<size_t>(n) * width, width);
+}
+
+// Natural logarithms of the softmax.
+std::vector<double> log_softmax(std::span<const float> scores) {
+    const double largest = static_cast<double>(*std::max_element(scores.begin(), scores.end()));
+    double sum = 0;
+    for (float score : scores) sum += std::exp(static_cast<double>(score) - largest);
+    std::vector<double> logs;
+    for (float score : scores) logs.push_back(static_cast<double>(score) - largest - std::log(sum));
+    return logs;
+}
+
+}  // namespace
+
+net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_t batch,
+                        StopToken stop, ProgressSink& progress) {
+    const net::Graph& graph = session.graph();
+    const std::vector<net::ValueId> fetches = {graph.outputs[0]};
+    net::Tensor all;
+    for (int64_t begin = 0; begin < images.shape[0]; begin += batch) {
+        if (stop.requested()) throw Interrupted();
+        const net::Tensor part = rows(images, begin, std::min(batch, images.shape[0] - begin));
+        const std::vector<net::Feed> feeds = {{graph.inputs[0], &part}};
+        net::Tensor outputs = std::move(session.run(feeds, fetches)[0]);
+        if (begin == 0) {
+            all = std::move(outputs);
+        } else {
+            all.shape[0] += outputs.shape[0];
+            all.bytes.insert(all.bytes.end(), outputs.bytes.begin(), outputs.bytes.end());
+        }
+        progress.update(static_cast<uint64_t>(begin + part.shape[0]));
+    }
+    return all;
+}
+
+bool is_classifier(const net::Tensor& outputs) {
+    return outputs.shape.size() == 2 && outputs.shape[1] >= 2;
+}
+
+std::vector<int32_t> predictions(const net::Tensor& logits) {
+    std::vector<int32_t> result;
+    for (int64_t n = 0; n < logits.shape[0]; ++n) {
+        const auto scores = row(logits, n);
+        result.push_back(
+            static_cast<int32_t>(std::max_element(scores.begin(), scores.end()) - scores.begin()));
+    }
+    return result;
+}
+
+double share_equal(std::span<const int32_t> a, std::span<const int32_t> b) {
+    ADIABAT_CHECK(a.size() == b.size() && !a.empty(), "{} entries and {}", a.size(), b.size());
+    size_t equal = 0;
+    for (size_t k = 0; k < a.size(); ++k) equal += a[k] == b[k];
+    return static_cast<double>(equal) / static_cast<double>(a.size());
+}
+
+double mean_divergence(const net::Tensor& reference, const net::Tensor& logits) {
+    ADIABAT_CHECK(reference.shape == logits.shape, "logits of {} and {}",
+                  net::to_string(reference.shape), net::to_string(logits.shape));
+    double sum = 0;
+    for (int64_t n = 0; n < logits.shape[0]; ++n) {
+        const auto p = log_softmax(row(reference, n)), q = log_softmax(row(logits, n));
+        for (size_t k = 0; k < p.size(); ++k) sum += std::exp(p[k]) * (p[k] - q[k]);
+    }
+    return sum / static_cast<double>(logits.shape[0]);
+}
+
+double relative_squared_error(const net::Tensor& reference, const net::Tensor& outputs) {
+    ADIABAT_CHECK(reference.shape == outputs.shape, "outputs of {} and {}",
+                  net::to_string(reference.shape), net::to_string(outputs.shape));
+    const auto a = reference.as<float>(), b = outputs.as<float>();
+    double mean = 0, square = 0, error = 0;
+    for (float x : a) mean += static_cast<double>(x) / static_cast<double>(a.size());
+    for (size_t k = 0; k < a.size(); ++k) {
+        const double x = static_cast<double>(a[k]), difference = x - static_cast<double>(b[k]);
+        square += (x - mean) * (x - mean);
+        error += difference * difference;
+    }
+    return square > 0 ? error / square : error;
+}
+
+}  // namespace adiabat::pipeline

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/record.h"
+
+#include <sys/resource.h>
+
+#include <cmath>
+
+namespace adiabat::pipeline {
+
+std::string_view version() { return ADIABAT_VERSION; }
+
+void StageClock::begin(std::string name) {
+    end();
+    stages_.push_back({std::move(name), 0});
+    began_ = std::chrono::steady_clock::now();
+    is_running_ = true;
+}
+
+void StageClock::end() {
+    if (!is_running_) return;
+    stages_.back().seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    is_running_ = false;
+}
+
+double StageClock::total_seconds() const {
+    double sum = 0;
+    for (const Stage& stage : stages_) sum += stage.seconds;
+    return sum;
+}
+
+Json StageClock::to_json() const {
+    Json stages = Json::array();
+    for (const Stage& stage : stages_) {
+        stages.push_back(
+            {{"name", stage.name}, {"seconds", std::round(stage.seconds * 1e4) / 1e4}});
+    }
+    return stages;
+}
+
+int64_t peak_memory_bytes() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace adiabat::pipeline

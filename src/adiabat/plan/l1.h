@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The `l1` problem: filters and bit widths of a network as one quadratic binary problem, from its
+// weights alone.
+//
+//   H(p, q) = L_p + beta L_q - gamma R
+//   L_p = sum_n (sum_i |w_ni|_1 / N_ni  p_ni)^2          p_ni = 1 cuts filter i of layer n
+//   L_q = s sum_n mse_n(b_n) / power_n                    b_n = 8 - q_n0 - 2 q_n1 - 3 q_n2
+//   R   = 1 - bits the plan stores / bits the network stores in fp32
+//
+// s, the mean over layers of (mean |w|)^2, gives L_q the unit of L_p: at beta = 1 losing a whole
+// layer to rounding weighs as much as cutting one average filter. L_q and R are not published;
+// these are ours.
+//
+// The third coefficient is 3, not 4, so that every word means 2 to 8 bits (bounded-coefficient
+// encoding); 5 bits then have two words, and the redundant one, q = (1, 1, 0), pays for the cubic
+// term of L_q: the polynomial is quadratic and exact for every width. In R the products p p and p q
+// are kept, the cubic ones (cut outputs x cut inputs x bits of one layer) are linearized at a given
+// plan.
+//
+// Sources: "Is quantum optimization ready? An effort towards neural network compression using
+// adiabatic quantum computing" (arXiv 2505.16332); encoding: S. Karimi, P. Ronagh, "Practical
+// integer-to-binary mapping for quantum annealers" (2019).
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "adiabat/plan/plan.h"
+#include "adiabat/qubo/dense.h"
+#include "adiabat/sense/weight_effects.h"
+
+namespace adiabat::plan {
+
+inline constexpr int kBitVariables = 3;
+inline constexpr int kBitCoefficients[kBitVariables] = {1, 2, 3};
+
+class L1Problem {
+  public:
+    // `effects` has one entry a layer of `network`; both must outlive the problem.
+    L1Problem(const Network& network, const std::vector<sense::WeightEffects>& effects,
+              double beta);
+
+    const Network& network() const { return network_; }
+    int variables() const { return variables_; }
+    // |w|_1 / N of a filter.
+    double filter_mean(size_t group, size_t channel) const {
+        return effects_[group].filter_mean[channel];
+    }
+
+    // Exact values, from the plan itself.
+    double cut_loss(const Plan& plan) const;       // L_p
+    double rounding_loss(const Plan& plan) const;  // L_q, without beta
+    double saving(const Plan& plan) const;         // R
+    // L_p + beta L_q: what a plan within the budget minimizes.
+    double loss(const Plan& plan) const { return cut_loss(plan) + beta_ * rounding_loss(plan); }
+
+    // The quadratic problem with the cubic terms of R linearized at `at`.
+    qubo::Dense qubo(double gamma, const Plan& at) const;
+
+    // Between plans and assignments. Decoding revives the largest filters of a group that would
+    // lose all.
+    std::vector<uint8_t> encode(const Plan& plan) const;
+    Plan decode(std::span<const uint8_t> assignment) const;
+
+  private:
+    int cut_variable(size_t group, size_t channel) const;
+    int bit_variable(size_t layer, int k) const;
+    double layer_bits(size_t layer, double filters, double inputs, double bits) const;
+
+    const Network& network_;
+    const std::vector<sense::WeightEffects>& effects_;
+    double beta_;
+    double rounding_unit_ = 1;  // s
+    double original_bits_ = 1;
+    std::vector<int> first_cut_;  // variable of channel 0, one a group
+    int first_bit_ = 0;           // variables of layer k: first_bit_ + kBitVariables k ...
+    int variables_ = 0;
+};
+
+}  // namespace adiabat::plan

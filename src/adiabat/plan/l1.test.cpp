@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/plan/l1.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "adiabat/net/residual_network.test.h"
+
+namespace adiabat::plan {
+namespace {
+
+struct Fixture {
+    explicit Fixture(uint64_t seed)
+        : graph(net::residual_network(seed)),
+          network(describe_network(graph)),
+          effects(sense::weight_effects(graph, network.layers, 1)),
+          problem(network, effects, 1.5) {}
+
+    Plan random_plan(Random& random) const {
+        Plan plan = uniform_plan(network, kMinBits);
+        for (int& bits : plan.bits) bits = kMinBits + static_cast<int>(random.below(7));
+        for (auto& cut : plan.cut) {
+            for (size_t i = kLeastKept; i < cut.size(); ++i) cut[i] = random.below(3) == 0;
+        }
+        return plan;
+    }
+
+    net::Graph graph;
+    Network network;
+    std::vector<sense::WeightEffects> effects;
+    L1Problem problem;
+};
+
+TEST(L1, LossIsTheFormula) {
+    const Fixture f(4);
+    Random random(1);
+    const Plan plan = f.random_plan(random);
+    double cut = 0, rounding = 0, unit = 0;
+    for (size_t n = 0; n < f.network.layers.size(); ++n) {
+        const auto filters = net::filters_of(f.graph, f.network.layers[n]);
+        const size_t rows = static_cast<size_t>(f.network.layers[n].filters);
+        const size_t width = filters.size() / rows;
+        double sum = 0, all = 0, power = 0;
+        for (size_t i = 0; i < rows; ++i) {
+            double norm = 0;
+            for (size_t k = 0; k < width; ++k) {
+                norm += std::abs(filters[i * width + k]);
+                power += filters[i * width + k] * filters[i * width + k];
+            }
+            all += norm / static_cast<double>(width);
+            if (!plan.cut[n].empty() && plan.cut[n][i]) sum += norm / static_cast<double>(width);
+        }
+        cut += sum * sum;
+        unit += std::pow(all / static_cast<double>(rows), 2);
+        power /= static_cast<double>(filters.size());
+        rounding += f.effects[n].rounding[static_cast<size_t>(plan.bits[n])] / power;
+    }
+    unit /= static_cast<double>(f.network.layers.size());
+    EXPECT_NEAR(f.problem.cut_loss(plan), cut, 1e-5 * (1 + cut));
+    EXPECT_NEAR(f.problem.rounding_loss(plan), unit * rounding, 1e-5 * (1 + rounding));
+}
+
+// The quadratic problem is exact for every width and every cut where no layer has a cubic term,
+// that is where not both its outputs and its inputs are cut; and at the plan it is linearized at.
+TEST(L1, QuadraticEnergyIsExactWhereNothingIsLinearized) {
+    for (uint64_t seed = 0; seed < 12; ++seed) {
+        const Fixture f(seed);
+        Random random(seed, 9);
+        const double gamma = 0.7;
+        for (int trial = 0; trial < 20; ++trial) {
+            const Plan plan = f.random_plan(random), elsewhere = f.random_plan(random);
+            const double exact = f.problem.loss(plan) - gamma * f.problem.saving(plan);
+            const auto x = f.problem.encode(plan);
+            EXPECT_NEAR(f.problem.qubo(gamma, plan).energy(x), exact, 1e-9 * (1 + std::abs(exact)));
+            // In this network no layer has cut inputs and outputs at once.
+            EXPECT_NEAR(f.problem.qubo(gamma, elsewhere).energy(x), exact,
+                        1e-9 * (1 + std::abs(exact)));
+        }
+    }
+}
+
+// Three convolutions in a row: the middle one loses outputs and inputs.
+TEST(L1, CubicTermIsLinearizedToFirstOrder) {
+    net::GraphBuilder b;
+    net::ValueId x = b.input({net::kUnknown, 3, 6, 6});
+    for (int64_t k = 0; k < 3; ++k) {
+        const int64_t from = k == 0 ? 3 : 6;
+        x = b.node("Conv",
+                   {x, b.constant(net::random_tensor({6, from, 1, 1}, static_cast<uint64_t>(k)))});
+    }
+    b.graph.outputs = {x};
+    net::infer_shapes(b.graph);
+    const Network network = describe_network(b.graph);
+    const auto effects = sense::weight_effects(b.graph, network.layers, 1);
+    const L1Problem problem(network, effects, 1);
+    Plan at = uniform_plan(network, 5);
+    at.cut[0][1] = at.cut[1][2] = 1;
+    const double gamma = 2;
+    const auto error = [&](const Plan& plan) {
+        return std::abs(problem.qubo(gamma, at).energy(problem.encode(plan)) -
+                        (problem.loss(plan) - gamma * problem.saving(plan)));
+    };
+    EXPECT_LT(error(at), 1e-12);
+    // One step away a first-order expansion of a product of three is still exact; two steps away it
+    // is not.
+    Plan near = at;
+    near.cut[0][3] = 1;
+    EXPECT_LT(error(near), 1e-12);
+    near.bits[1] = 3;
+    EXPECT_GT(error(near), 1e-6);
+}
+
+TEST(L1, EveryWordDecodesAndPlansComeBack) {
+    const Fixture f(6);
+    Random random(2);
+    for (int trial = 0; trial < 50; ++trial) {
+        const Plan plan = f.random_plan(random);
+        EXPECT_EQ(f.problem.decode(f.problem.encode(plan)), plan);
+        std::vector<uint8_t> x(static_cast<size_t>(f.problem.variables()));
+        for (uint8_t& value : x) value = random.below(2);
+        check_plan(f.network, f.problem.decode(x));
+    }
+    // A group that would lose all its channels keeps the one with the largest weights.
+    const Plan all =
+        f.problem.decode(std::vector<uint8_t>(static_cast<size_t>(f.problem.variables()), 1));
+    for (size_t g = 0; g < all.cut.size(); ++g) {
+        if (all.cut[g].empty()) continue;
+        EXPECT_EQ(cut_channels(all, g), f.network.groups[g].channels - 1);
+        const auto& mean = f.effects[g].filter_mean;
+        const auto largest =
+            static_cast<size_t>(std::max_element(mean.begin(), mean.end()) - mean.begin());
+        EXPECT_EQ(all.cut[g][largest], 0);
+    }
+}
+
+}  // namespace
+}  // namespace adiabat::plan

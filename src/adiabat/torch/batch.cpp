@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whether an operator treats the leading dimension as so many independent images: a table of rules.
+// Where a rule needs a shape that is not known the answer is no, and the batch is then worked
+// through whole.
+
+#include <algorithm>
+#include <array>
+
+#include "adiabat/torch/plan.h"
+
+namespace adiabat::torch {
+
+using net::kNoValue;
+
+namespace {
+
+constexpr std::array kImageByImage = {"Abs",           "BatchNormalization",
+                                      "Cast",          "Ceil",
+                                      "Clip",          "Conv",
+                                      "Dropout",       "Elu",
+                                      "Erf",           "Exp",
+                                      "Floor",         "AveragePool",
+                                      "MaxPool",       "GlobalAveragePool",
+                                      "GlobalMaxPool", "HardSigmoid",
+                                      "HardSwish",     "Identity",
+                                      "LeakyRelu",     "Log",
+                                      "Neg",           "Relu",
+                                      "Round",         "Sigmoid",
+                                      "Softplus",      "Sqrt",
+                                      "Tanh",          "Gelu",
+                                      "PRelu"};
+constexpr std::array kBroadcast = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "Mean"};
+
+template <size_t n>
+bool among(const std::array<const char*, n>& names, const std::string& op) {
+    return std::any_of(names.begin(), names.end(), [&](const char* name) { return op == name; });
+}
+
+class Rules {
+  public:
+    Rules(const Graph& graph, const Node& node, std::span<const uint8_t> carries)
+        : graph_(graph), node_(node), carries_(carries) {}
+
+    bool hold() const {
+        const std::string& op = node_.op;
+        if (among(kBroadcast, op)) return broadcast();
+        if (op == "Concat") return all_carry() && off_batch(node_.int_or("axis", 1), rank(0));
+        if (op == "MatMul") return matmul();
+        if (!carries(0) || others_carry()) return false;
+        if (among(kImageByImage, op)) return true;
+        if (op == "QuantizeLinear" || op == "DequantizeLinear") {
+            return size(1) == 1 || off_batch(node_.int_or("axis", 1), rank(0));
+        }
+        if (op == "Softmax" || op == "LogSoftmax") {
+            return off_batch(node_.int_or("axis", graph_.opset < 13 ? 1 : -1), rank(0));
+        }
+        if (op == "Gemm") return node_.int_or("transA", 0) == 0 && adds_to_rows(2, 2);
+        if (op == "Flatten") return axis(node_.int_or("axis", 1), rank(0)) == 1;
+        if (op == "Reshape") return reshape();
+        if (op == "Transpose") {
+            const auto perm = node_.ints_or("perm", {});
+            return !perm.empty() && perm[0] == 0;
+        }
+        if (op == "Gather" || op == "Split") {
+            return off_batch(node_.int_or("axis", 0), rank(0));
+        }
+        if (op == "Slice") return slice();
+        if (op == "Pad") return pad();
+        if (op == "Squeeze" || op == "Unsqueeze" || op.starts_with("Reduce"))
+            return axes_off_batch();
+        return false;
+    }
+
+  private:
+    bool carries(size_t k) const {
+        return node_.input(k) != kNoValue && carries_[static_cast<size_t>(node_.input(k))];
+    }
+    bool all_carry() const {
+        for (size_t k = 0; k < node_.inputs.size(); ++k) {
+            if (!carries(k)) return false;
+        }
+        return true;
+    }
+    bool others_carry() const {
+        for (size_t k = 1; k < node_.inputs.size(); ++k) {
+            if (carries(k)) return true;
+        }
+        return false;
+    }
+
+    const net::Shape* shape_of(ValueId id) const {
+        if (id == kNoValue) return nullptr;
+        const net::Value& value = graph_.value(id);
+        if (value.constant) return &value.constant->shape;
+        return value.shape ? &*value.shape : nullptr;
+    }
+    const net::Shape* shape(size_t k) const { return shape_of(node_.input(k)); }
+    int64_t rank(size_t k) const {
+        return shape(k) ? static_cast<int64_t>(shape(k)->size()) : net::kUnknown;
+    }
+    int64_t size(size_t k) const {
+        const net::Tensor* tensor = graph_.constant(node_.input(k));
+        return tensor ? tensor->size() : net::kUnknown;
+    }
+
+    static int64_t axis(int64_t a, int64_t rank) {
+        return a >= 0 ? a : rank == net::kUnknown ? 0 : a + rank;
+    }
+    static bool off_batch(int64_t a, int64_t rank) { return axis(a, rank) != 0; }
+
+    // Whether input k, which has no batch, broadcasts along the rows of a tensor of rank `r`.
+    bool adds_to_rows(size_t k, int64_t r) const {
+        if (node_.input(k) == kNoValue) return true;
+        const net::Shape* s = shape(k);
+        if (!s || r == net::kUnknown) return false;
+        const auto mine = static_cast<int64_t>(s->size());
+        return mine < r || (mine == r && (*s)[0] == 1);
+    }
+
+    bool broadcast() const {
+        int64_t r = net::kUnknown;
+        for (size_t k = 0; k < node_.inputs.size(); ++k) {
+            if (!carries(k)) continue;
+            if (rank(k) == net::kUnknown || (r != net::kUnknown && rank(k) != r)) return false;
+            r = rank(k);
+        }
+        for (size_t k = 0; k < node_.inputs.size(); ++k) {
+            if (!carries(k) && !adds_to_rows(k, r)) return false;
+        }
+        return true;
+    }
+
+    bool matmul() const {
+        if (carries(0) && !carries(1)) {
+            return rank(0) >= 2 && rank(1) != net::kUnknown &&
+                   (rank(1) == 2 || adds_to_rows(1, rank(0)));
+        }
+        return carries(0) && carries(1) && rank(0) >= 3 && rank(0) == rank(1);
+    }
+
+    // The leading dimension stays if it is copied (0) or left over (-1) and an image keeps its
+    // size.
+    bool reshape() const {
+        const net::Tensor* target = graph_.constant(node_.input(1));
+        if (!target || target->size() == 0) return false;
+        const auto dims = target->to_ints();
+        if (dims[0] != 0 && dims[0] != -1) return false;
+        if (dims[0] == 0 && node_.int_or("allowzero", 0) == 0) return true;
+        const net::Shape* in = shape(0);
+        if (!in) return false;
+        int64_t per_image = 1, asked = 1;
+        for (size_t k = 1; k < in->size(); ++k) {
+            if ((*in)[k] < 0) return false;
+            per_image *= (*in)[k];
+        }
+        for (size_t k = 1; k < dims.size(); ++k) {
+            if (dims[k] <= 0 && !(dims[k] == 0 && k < in->size())) return false;
+            asked *= dims[k] == 0 ? (*in)[k] : dims[k];
+        }
+        return per_image == asked;
+    }
+
+    // Axes by attribute or by input `k`; empty where there are none.
+    bool constant_ints(const char* attribute, size_t k, std::vector<int64_t>& out) const {
+        out = node_.ints_or(attribute, {});
+        if (!out.empty() || node_.input(k) == kNoValue) return true;
+        const net::Tensor* tensor = graph_.constant(node_.input(k));
+        if (tensor) out = tensor->to_ints();
+        return tensor != nullptr;
+    }
+
+    bool axes_off_batch() const {
+        std::vector<int64_t> axes;
+        if (!constant_ints("axes", 1, axes)) return false;
+        if (axes.empty()) {
+            return node_.op.starts_with("Reduce") && node_.int_or("noop_with_empty_axes", 0) != 0;
+        }
+        int64_t r = rank(0);
+        if (node_.op == "Unsqueeze" && r != net::kUnknown) r += static_cast<int64_t>(axes.size());
+        return std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return off_batch(a, r); });
+    }
+
+    bool slice() const {
+        std::vector<int64_t> axes;
+        if (!constant_ints("axes", 3, axes) || axes.empty()) return false;
+        return std::all_of(axes.begin(), axes.end(),
+                           [&](int64_t a) { return off_batch(a, rank(0)); });
+    }
+
+    bool pad() const {
+        std::vector<int64_t> pads, axes;
+        if (!constant_ints("pads", 1, pads) || pads.empty()) return false;
+        if (!constant_ints("axes", 3, axes)) return false;
+        if (!axes.empty()) {
+            return std::all_of(axes.begin(), axes.end(),
+                               [&](int64_t a) { return off_batch(a, rank(0)); });
+        }
+        return pads[0] == 0 && pads[pads.size() / 2] == 0;
+    }
+
+    const Graph& graph_;
+    const Node& node_;
+    std::span<const uint8_t> carries_;
+};
+
+}  // namespace
+
+bool keeps_batch(const Graph& graph, const Node& node, std::span<const uint8_t> carries) {
+    return Rules(graph, node, carries).hold();
+}
+
+}  // namespace adiabat::torch

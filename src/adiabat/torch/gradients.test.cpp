@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Gradients against central differences.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "adiabat/net/graph_builder.test.h"
+#include "adiabat/pipeline/engine_plugin.h"
+
+namespace adiabat::torch {
+namespace {
+
+using net::GraphBuilder;
+using net::random_codes;
+using net::random_tensor;
+
+using net::Feed;
+using net::Tensor;
+using net::ValueId;
+using Ints = std::vector<int64_t>;
+
+double weighted_sum(const Tensor& y, const Tensor& seed) {
+    const auto a = y.as<float>(), b = seed.as<float>();
+    double sum = 0;
+    for (size_t k = 0; k < a.size(); ++k) sum += double{a[k]} * double{b[k]};
+    return sum;
+}
+
+// Compares the gradient at `wanted`, a feed or a constant, with differences of the weighted sum of
+// `y`.
+void expect_gradient(const net::Graph& graph, ValueId x, const Tensor& data, ValueId y,
+                     ValueId wanted, float step = 1e-2f, double tolerance = 2e-2) {
+    const auto session = pipeline::load_engine()->open(graph, {.threads = 2});
+    Feed feed{x, &data};
+    const Tensor value = session->run({&feed, 1}, {&y, 1})[0];
+    const Tensor seed = random_tensor(value.shape, 99);
+    const auto found = session->gradients({&feed, 1}, {&y, 1}, {&seed, 1}, {&wanted, 1});
+    EXPECT_EQ(found.fetched[0].shape, value.shape);
+    const bool fed = wanted == x;
+    Tensor moved = fed ? data : *graph.constant(wanted);
+    ASSERT_EQ(found.gradients[0].shape, moved.shape);
+    const auto sum = [&] {
+        if (!fed) session->set_constant(wanted, moved);
+        const Feed other{x, fed ? &moved : &data};
+        return weighted_sum(session->run({&other, 1}, {&y, 1})[0], seed);
+    };
+    const auto gradient = found.gradients[0].as<float>();
+    for (size_t k = 0; k < gradient.size(); k += 1 + gradient.size() / 12) {
+        const float old = moved.as<float>()[k];
+        moved.as<float>()[k] = old + step;
+        const double up = sum();
+        moved.as<float>()[k] = old - step;
+        const double down = sum();
+        moved.as<float>()[k] = old;
+        const double expected = (up - down) / (2 * double{step});
+        EXPECT_NEAR(double{gradient[k]}, expected, tolerance * (1 + std::abs(expected)))
+            << "element " << k;
+    }
+}
+
+TEST(Gradients, AgreeWithDifferencesForEveryKindOfOperator) {
+    using Maker = std::function<ValueId(GraphBuilder&, ValueId)>;
+    const std::map<std::string, net::Attribute> window{{"kernel_shape", Ints{2, 2}},
+                                                       {"strides", Ints{2, 2}}};
+    const std::vector<std::pair<const char*, Maker>> makers = {
+        {"Sigmoid", [](auto& b, auto x) { return b.node("Sigmoid", {x}); }},
+        {"Tanh", [](auto& b, auto x) { return b.node("Tanh", {x}); }},
+        {"LeakyRelu", [](auto& b, auto x) { return b.node("LeakyRelu", {x}); }},
+        {"HardSwish", [](auto& b, auto x) { return b.node("HardSwish", {x}); }},
+        {"Softmax",
+         [](auto& b, auto x) {
+             return b.node("Softmax", {x}, {{"axis", int64_t{1}}});
+         }},
+        {"Square",
+         [](auto& b, auto x) {
+             return b.node("Mul", {x, x});
+         }},
+        {"AveragePool", [&](auto& b, auto x) { return b.node("AveragePool", {x}, window); }},
+        {"GlobalAveragePool", [](auto& b, auto x) { return b.node("GlobalAveragePool", {x}); }},
+        {"Pad",
+         [](auto& b, auto x) {
+             return b.node("Pad", {x, b.ints({0, 1, 0, 1, 0, 1, 0, 1})});
+         }},
+        {"Slice",
+         [](auto& b, auto x) {
+             return b.node("Slice", {x, b.ints({-1}), b.ints({-9}), b.ints({3}), b.ints({-2})});
+         }},
+    };
+    for (const auto& [name, make] : makers) {
+        SCOPED_TRACE(name);
+        GraphBuilder b;
+        const auto x = b.input({-1, 4, 4, 4});
+        const auto y = make(b, x);
+        expect_gradient(b.graph, x, random_tensor({3, 4, 4, 4}, 5), y, x);
+    }
+}
+
+TEST(Gradients, OfConvolutionAndGemmReachInputsWeightsAndBiases) {
+    GraphBuilder b;
+    const auto x = b.input({-1, 4, 6, 5});
+    const auto w = b.constant(random_tensor({6, 2, 3, 3}, 1)),
+               bias = b.constant(random_tensor({6}, 2));
+    const auto h =
+        b.node("Conv", {x, w, bias}, {{"group", int64_t{2}}, {"pads", Ints{1, 1, 0, 1}}});
+    const auto scale = b.constant(random_tensor({6}, 3, 0.5f, 1.5f)),
+               shift = b.constant(random_tensor({6}, 4));
+    const auto mean = b.constant(random_tensor({6}, 5)),
+               variance = b.constant(random_tensor({6}, 6, 0.5f, 2));
+    const auto n = b.node("BatchNormalization", {h, scale, shift, mean, variance});
+    const auto f = b.node("Flatten", {b.node("Tanh", {n})});
+    const auto v = b.constant(random_tensor({6 * 5 * 5, 3}, 7));
+    const auto y = b.node("Gemm", {f, v, b.constant(random_tensor({3}, 8))});
+    // 40 images: several slices, whose gradients add up.
+    const Tensor data = random_tensor({40, 4, 6, 5}, 9);
+    for (ValueId wanted : {x, w, bias, scale, v}) {
+        SCOPED_TRACE(wanted);
+        expect_gradient(b.graph, x, data, y, wanted, 1e-2f, 3e-2);
+    }
+}
+
+TEST(Gradients, AtSeveralActivationsOfOneChain) {
+    GraphBuilder b;
+    const auto x = b.input({-1, 3});
+    const auto p = b.node("Mul", {x, b.scalar(2.0f)}), q = b.node("Mul", {p, b.scalar(5.0f)});
+    const auto unrelated = b.node("Neg", {x});
+    const Tensor data = random_tensor({20, 3}, 1), seed = random_tensor({20, 3}, 2);
+    const Feed feed{x, &data};
+    const ValueId wanted[] = {q, p, x, unrelated};
+    const auto found = pipeline::load_engine()
+                           ->open(b.graph, {})
+                           ->gradients({&feed, 1}, {&q, 1}, {&seed, 1}, wanted);
+    const double factors[] = {1, 5, 10, 0};
+    for (size_t w = 0; w < 4; ++w) {
+        for (size_t k = 0; k < 60; ++k) {
+            EXPECT_NEAR(double{found.gradients[w].as<float>()[k]},
+                        factors[w] * double{seed.as<float>()[k]}, 1e-5);
+        }
+    }
+}
+
+TEST(Gradients, PassStraightThroughRoundingAndStopWhereCodesSaturate) {
+    GraphBuilder b;
+    const auto x = b.input({-1, 4});
+    const auto s = b.scalar(0.5f);
+    const auto z = b.scalar<uint8_t>(2);
+    const auto y = b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, s, z}), s, z});
+    const Tensor data = Tensor::of<float>({1, 4}, {-10, 0.3f, 60, 1000});
+    const Tensor seed = Tensor::of<float>({1, 4}, {1, 2, 3, 4});
+    const Feed feed{x, &data};
+    const auto found = pipeline::load_engine()
+                           ->open(b.graph, {})
+                           ->gradients({&feed, 1}, {&y, 1}, {&seed, 1}, {&x, 1});
+    EXPECT_EQ(found.fetched[0], Tensor::of<float>({1, 4}, {-1, 0.5f, 60, 126.5f}));
+    EXPECT_EQ(found.gradients[0], Tensor::of<float>({1, 4}, {0, 2, 3, 0}));
+}
+
+}  // namespace
+}  // namespace adiabat::torch

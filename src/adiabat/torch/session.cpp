@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/torch/session.h"
+
+#include <torch/version.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "adiabat/base/errors.h"
+#include "adiabat/base/threads.h"
+#include "adiabat/torch/collect.h"
+#include "adiabat/torch/operators.h"
+#include "adiabat/torch/plan.h"
+#include "adiabat/torch/quantized.h"
+#include "adiabat/torch/tensors.h"
+
+namespace adiabat::torch {
+
+using at::Tensor;
+using net::DType;
+using net::Feed;
+using net::kNoValue;
+
+namespace {
+
+// An activation of a slice should fit the second-level cache twice; below a few images the overhead
+// of a call shows, and many slices are needed to keep all workers busy.
+constexpr int64_t kBytesOfActivation = int64_t{1} << 21;
+constexpr int64_t kLeastImages = 8, kMostImages = 32;
+
+size_t at_id(ValueId id) { return static_cast<size_t>(id); }
+
+int64_t images_a_slice(const Graph& graph, int64_t batch) {
+    int64_t largest = 1;
+    for (const net::Value& value : graph.values) {
+        if (value.constant || !value.shape || value.shape->empty()) continue;
+        int64_t bytes = 4;
+        for (size_t k = 1; k < value.shape->size(); ++k)
+            bytes *= std::max<int64_t>(1, (*value.shape)[k]);
+        largest = std::max(largest, bytes);
+    }
+    const int64_t most = std::clamp<int64_t>(kBytesOfActivation / largest, 1, kMostImages);
+    return std::min(most, std::clamp((batch + 31) / 32, kLeastImages, kMostImages));
+}
+
+// Sets the threads that one LibTorch call uses, on this thread, for the lifetime of the object.
+class CallThreads {
+  public:
+    explicit CallThreads(int threads) : before_(at::get_num_threads()) { set(threads); }
+    ~CallThreads() { set(before_); }
+    CallThreads(const CallThreads&) = delete;
+    CallThreads& operator=(const CallThreads&) = delete;
+
+  private:
+    static void set(int threads) {
+        if (at::get_num_threads() != threads) at::set_num_threads(threads);
+    }
+    int before_;
+};
+
+using Slots = std::vector<Tensor>;  // one a value of the graph
+
+struct Slice {
+    int64_t number, begin, rows;
+};
+
+class TorchSession final : public net::Session {
+  public:
+    TorchSession(const Graph& graph, const net::EngineOptions& options)
+        : graph_(graph),
+          threads_(thread_count(options.threads)),
+          types_(value_types(graph_)),
+          layers_(find_integer_layers(graph_, types_)),
+          constants_(graph_.values.size()),
+          prepared_(layers_.size()) {
+        std::map<std::string, int> unknown;
+        for (const Node& node : graph_.nodes) {
+            const bool standard = node.domain.empty() || node.domain == "ai.onnx";
+            functions_.push_back(standard ? find_operator(node.op) : nullptr);
+            if (!functions_.back()) ++unknown[(standard ? "" : node.domain + ".") + node.op];
+        }
+        if (unknown.empty()) return;
+        std::string names;
+        for (const auto& [name, count] : unknown) {
+            names += fmt::format("{}{} ({} node{})", names.empty() ? "" : ", ", name, count,
+                                 count == 1 ? "" : "s");
+        }
+        throw InputError("the engine cannot run these operators: {}", names);
+    }
+
+    const Graph& graph() const override { return graph_; }
+
+    std::vector<net::Tensor> run(std::span<const Feed> feeds,
+                                 std::span<const ValueId> fetches) override {
+        const std::lock_guard lock(mutex_);
+        const int64_t batch = check_feeds(feeds);
+        const Plan& plan = plan_for({ids(feeds), {fetches.begin(), fetches.end()}, {}});
+        Collector collector(types_of(fetches), batch);
+        for_slices(plan, batch, [&](const Slice& slice) {
+            const c10::InferenceMode guard;
+            Slots slots(graph_.values.size());
+            const auto kept = feed(feeds, plan, slice, slots);
+            for (const Step& step : plan.steps) execute(step, slots);
+            for (size_t k = 0; k < fetches.size(); ++k) {
+                collect(collector, k, get(slots, fetches[k]), carries(plan, fetches[k]), slice);
+            }
+        });
+        return collector.take();
+    }
+
+    net::Gradients gradients(std::span<const Feed> feeds, std::span<const ValueId> outputs,
+                             std::span<const net::Tensor> seeds,
+                             std::span<const ValueId> wanted) override {
+        ADIABAT_CHECK(seeds.size() == outputs.size(), "{} seeds for {} outputs", seeds.size(),
+                      outputs.size());
+        const std::lock_guard lock(mutex_);
+        const int64_t batch = check_feeds(feeds);
+        const Plan& plan = plan_for(
+            {ids(feeds), {outputs.begin(), outputs.end()}, {wanted.begin(), wanted.end()}});
+        Collector fetched(types_of(outputs), batch), gradients(floats(wanted.size()), batch);
+        OrderedSum sum;
+        for_slices(plan, batch, [&](const Slice& slice) {
+            const at::AutoGradMode guard(true);
+            Slots slots(graph_.values.size());
+            const auto kept = feed(feeds, plan, slice, slots);
+            for (ValueId id : wanted) {
+                if (graph_.constant(id) || slots[at_id(id)].defined()) {
+                    slots[at_id(id)] = leaf(get(slots, id), id);
+                }
+            }
+            for (const Step& step : plan.steps) {
+                execute(step, slots);
+                for (ValueId id : step.outputs) make_leaf_if_wanted(id, wanted, slots);
+            }
+            auto parts = differentiate(plan, outputs, seeds, wanted, slice, slots);
+            for (size_t k = 0; k < outputs.size(); ++k) {
+                collect(fetched, k, get(slots, outputs[k]).detach(), carries(plan, outputs[k]),
+                        slice);
+            }
+            std::vector<Tensor> terms(wanted.size());
+            for (size_t k = 0; k < wanted.size(); ++k) {
+                if (carries(plan, wanted[k])) {
+                    collect(gradients, k, parts[k], true, slice);
+                } else {
+                    terms[k] = parts[k];
+                }
+            }
+            sum.add(slice.number, std::move(terms));
+        });
+        for (size_t k = 0; k < wanted.size(); ++k) {
+            if (!carries(plan, wanted[k])) gradients.put_whole(k, sum.sums()[k]);
+        }
+        return {fetched.take(), gradients.take()};
+    }
+
+    void set_constant(ValueId id, const net::Tensor& tensor) override {
+        const std::lock_guard lock(mutex_);
+        const net::Tensor* old = graph_.constant(id);
+        ADIABAT_CHECK(old, "value {} is no constant", id);
+        ADIABAT_CHECK(old->type == tensor.type && old->shape == tensor.shape,
+                      "'{}' is {} {}, the replacement {} {}", graph_.value(id).name,
+                      net::name_of(old->type), net::to_string(old->shape),
+                      net::name_of(tensor.type), net::to_string(tensor.shape));
+        graph_.value(id).constant = std::make_shared<const net::Tensor>(tensor);
+        for (size_t k = 0; k < constants_.size(); ++k) {  // what has been folded may depend on it
+            if (k == at_id(id) || !graph_.values[k].constant) constants_[k] = Tensor();
+        }
+        for (size_t l = 0; l < layers_.size(); ++l) {
+            const auto used = layers_[l].constants();
+            if (std::find(used.begin(), used.end(), id) != used.end()) prepared_[l].reset();
+        }
+        if (tensor.type != DType::kFloat) {  // axes, shapes and zero points shape the plans
+            plans_.clear();
+            layers_ = find_integer_layers(graph_, types_);
+            prepared_.assign(layers_.size(), std::nullopt);
+        }
+    }
+
+  private:
+    static std::vector<ValueId> ids(std::span<const Feed> feeds) {
+        std::vector<ValueId> out;
+        for (const Feed& f : feeds) out.push_back(f.value);
+        return out;
+    }
+    static std::vector<DType> floats(size_t n) { return std::vector<DType>(n, DType::kFloat); }
+
+    std::vector<DType> types_of(std::span<const ValueId> values) const {
+        std::vector<DType> out;
+        for (ValueId id : values) out.push_back(types_[at_id(id)]);
+        return out;
+    }
+
+    static bool carries(const Plan& plan, ValueId id) { return plan.carries_batch[at_id(id)] != 0; }
+
+    // The common leading dimension of the fed values, 1 where only constants are fed.
+    int64_t check_feeds(std::span<const Feed> feeds) const {
+        int64_t batch = kNoValue;
+        for (const Feed& f : feeds) {
+            ADIABAT_CHECK(f.tensor && f.value >= 0 && at_id(f.value) < graph_.values.size(),
+                          "a feed without a value");
+            const net::Value& value = graph_.value(f.value);
+            const net::Tensor& t = *f.tensor;
+            const DType type = types_[at_id(f.value)];
+            bool fits = type == DType::kUndefined || type == t.type;
+            const net::Shape* shape = value.constant ? &value.constant->shape
+                                      : value.shape  ? &*value.shape
+                                                     : nullptr;
+            if (shape) {
+                fits = fits && shape->size() == t.shape.size();
+                for (size_t k = 0; fits && k < shape->size(); ++k) {
+                    fits = (*shape)[k] == net::kUnknown || (*shape)[k] == t.shape[k];
+                }
+            }
+            if (!fits) {
+                throw InputError("'{}' is fed with {} {}; the graph has {} {}", value.name,
+                                 net::name_of(t.type), net::to_string(t.shape), net::name_of(type),
+                                 shape ? net::to_string(*shape) : "of any shape");
+            }
+            if (value.constant) continue;
+            if (t.shape.empty() || t.shape[0] <= 0) {
+                throw InputError("'{}' is fed with {}: there is no batch in front", value.name,
+                                 net::to_string(t.shape));
+            }
+            if (batch != kNoValue && batch != t.shape[0]) {
+                throw InputError("'{}' is fed with a batch of {}, another value with {}",
+                                 value.name, t.shape[0], batch);
+            }
+            batch = t.shape[0];
+        }
+        return batch == kNoValue ? 1 : batch;
+    }
+
+    const Plan& plan_for(Request request) {
+        auto found = plans_.find(request);
+        if (found == plans_.end()) {
+            Plan plan = make_plan(graph_, layers_, request);
+            found = plans_.emplace(std::move(request), std::move(plan)).first;
+        }
+        prepare(found->second);
+        return found->second;
+    }
+
+    // Converts and folds what depends on constants alone; kept until a constant is replaced.
+    void prepare(const Plan& plan) {
+        const at::NoGradGuard no_grad;
+        const CallThreads threads(threads_);
+        for (const Step& step : plan.constant) {
+            const bool done = std::all_of(
+                step.outputs.begin(), step.outputs.end(),
+                [&](ValueId id) { return id == kNoValue || constants_[at_id(id)].defined(); });
+            if (done) continue;
+            for (ValueId id : step.inputs) constant(id);
+            Slots slots(graph_.values.size());
+            execute(step, slots);
+            for (ValueId id : step.outputs) {
+                if (id != kNoValue) constants_[at_id(id)] = slots[at_id(id)];
+            }
+        }
+        for (ValueId id : plan.inputs) constant(id);
+        for (const Step& step : plan.steps) {
+            if (step.layer < 0) continue;
+            auto& prepared = prepared_[static_cast<size_t>(step.layer)];
+            if (prepared) continue;
+            const IntegerLayer& layer = layers_[static_cast<size_t>(step.layer)];
+            prepared = prepare_layer(
+                graph_, layer, [&](ValueId id) { return constant(id); }, types_[at_id(layer.x)]);
+        }
+    }
+
+    const Tensor& constant(ValueId id) {
+        static const Tensor kNone;
+        if (id == kNoValue) return kNone;
+        Tensor& t = constants_[at_id(id)];
+        if (!t.defined() && graph_.constant(id)) {
+            t = to_torch(*graph_.constant(id)).clone();
+            if (t.dim() == 4) t = t.contiguous(at::MemoryFormat::ChannelsLast);
+        }
+        return t;
+    }
+
+    template <typename Body>
+    void for_slices(const Plan& plan, int64_t batch, const Body& body) {
+        if (!plan.sliceable) {
+            const CallThreads threads(threads_);
+            body(Slice{0, 0, batch});
+            return;
+        }
+        const int64_t images = images_a_slice(graph_, batch);
+        const int64_t count = (batch + images - 1) / images;
+        std::atomic<int64_t> next = 0;
+        parallel_for(std::min<int64_t>(count, threads_), threads_, [&](int64_t, int64_t, int) {
+            const CallThreads threads(1);
+            for (int64_t k = next++; k < count; k = next++) {
+                body(Slice{k, k * images, std::min(images, batch - k * images)});
+            }
+        });
+    }
+
+    // Fills the fed slots, images in the order of channels that convolutions leave behind, so that
+    // a run from a captured value repeats the sums of the run that captured it. The result keeps
+    // the caller's memory from looking unshared (may_overwrite).
+    std::vector<Tensor> feed(std::span<const Feed> feeds, const Plan& plan, const Slice& slice,
+                             Slots& slots) const {
+        std::vector<Tensor> kept;
+        for (const Feed& f : feeds) {
+            const bool cut = carries(plan, f.value) && slice.rows < f.tensor->shape[0];
+            Tensor t = cut ? to_torch(*f.tensor, slice.begin, slice.rows) : to_torch(*f.tensor);
+            if (t.dim() == 4) t = t.contiguous(at::MemoryFormat::ChannelsLast);
+            kept.push_back(std::move(t));
+            slots[at_id(f.value)] = kept.back();
+        }
+        return kept;
+    }
+
+    const Tensor& get(const Slots& slots, ValueId id) const {
+        const Tensor& slot = slots[at_id(id)];
+        return slot.defined() ? slot : constants_[at_id(id)];
+    }
+
+    void execute(const Step& step, Slots& slots) const {
+        const Node& node = graph_.nodes[static_cast<size_t>(step.node)];
+        std::vector<Tensor> in(step.inputs.size());
+        for (size_t k = 0; k < in.size(); ++k) {
+            const ValueId id = step.inputs[k];
+            if (id == kNoValue) continue;
+            const bool dies = k < step.last.size() && step.last[k] && slots[at_id(id)].defined();
+            in[k] = dies ? std::move(slots[at_id(id)]) : get(slots, id);
+        }
+        const DType type = node.outputs.empty() || node.outputs[0] == kNoValue
+                               ? DType::kUndefined
+                               : types_[at_id(node.outputs[0])];
+        const Call call{node, graph_.opset, in, type};
+        try {
+            if (step.layer >= 0) {
+                const auto wants = [&](size_t k) { return step.outputs[k] != kNoValue; };
+                auto out = run_layer(call, *prepared_[static_cast<size_t>(step.layer)],
+                                     {wants(0), wants(1), wants(2)});
+                store(step, out, slots);
+            } else {
+                auto out = functions_[static_cast<size_t>(step.node)](call);
+                store(step, out, slots);
+            }
+        } catch (const c10::Error& error) {
+            const std::string text = error.what_without_backtrace();
+            call.refuse(text.substr(0, text.find('\n')));
+        }
+    }
+
+    static void store(const Step& step, std::span<Tensor> out, Slots& slots) {
+        for (size_t k = 0; k < step.outputs.size() && k < out.size(); ++k) {
+            if (step.outputs[k] != kNoValue) slots[at_id(step.outputs[k])] = std::move(out[k]);
+        }
+    }
+
+    static void collect(Collector& collector, size_t k, const Tensor& value, bool has_batch,
+                        const Slice& slice) {
+        if (has_batch) {
+            collector.put(k, value, slice.begin, slice.rows);
+        } else if (slice.number == 0) {
+            collector.put_whole(k, value);
+        }
+    }
+
+    Tensor leaf(const Tensor& t, ValueId id) const {
+        if (t.scalar_type() != at::kFloat) {
+            throw InputError("'{}' is {}: only float values have gradients", graph_.value(id).name,
+                             net::name_of(types_[at_id(id)]));
+        }
+        return t.detach().set_requires_grad(true);
+    }
+
+    // A wanted value that depends on no other wanted one is where the backward pass ends.
+    void make_leaf_if_wanted(ValueId id, std::span<const ValueId> wanted, Slots& slots) const {
+        if (id == kNoValue || std::find(wanted.begin(), wanted.end(), id) == wanted.end()) return;
+        Tensor& t = slots[at_id(id)];
+        if (!t.requires_grad()) t = leaf(t, id);
+    }
+
+    std::vector<Tensor> differentiate(const Plan& plan, std::span<const ValueId> outputs,
+                                      std::span<const net::Tensor> seeds,
+                                      std::span<const ValueId> wanted, const Slice& slice,
+                                      const Slots& slots) const {
+        std::vector<Tensor> heads, weights, tails;
+        for (size_t k = 0; k < outputs.size(); ++k) {
+            const Tensor& head = get(slots, outputs[k]);
+            const bool cut = carries(plan, outputs[k]) && slice.rows < seeds[k].shape.at(0);
+            Tensor seed = cut ? to_torch(seeds[k], slice.begin, slice.rows) : to_torch(seeds[k]);
+            if (seed.sizes() != head.sizes()) {
+                throw InputError(
+                    "the seed of '{}' is {}, the value has {} dimensions of another size",
+                    graph_.value(outputs[k]).name, net::to_string(seeds[k].shape), head.dim());
+            }
+            if (!head.requires_grad()) continue;
+            heads.push_back(head);
+            weights.push_back(std::move(seed));
+        }
+        for (ValueId id : wanted) tails.push_back(get(slots, id));
+        std::vector<Tensor> grads(tails.size());
+        if (!heads.empty()) {
+            grads = ::torch::autograd::grad(heads, tails, weights, /*retain_graph=*/false,
+                                            /*create_graph=*/false, /*allow_unused=*/true);
+        }
+        for (size_t k = 0; k < grads.size(); ++k) {
+            if (!grads[k].defined()) grads[k] = at::zeros_like(tails[k]);
+        }
+        return grads;
+    }
+
+    Graph graph_;
+    int threads_;
+    std::vector<DType> types_;
+    std::vector<IntegerLayer> layers_;
+    std::vector<Function> functions_;  // one a node
+    std::mutex mutex_;                 // one run at a time
+    std::map<Request, Plan> plans_;
+    Slots constants_;  // and what has been folded from them; undefined where not made yet
+    std::vector<std::optional<PreparedLayer>> prepared_;
+};
+
+}  // namespace
+
+std::unique_ptr<net::Session> make_session(const Graph& graph, const net::EngineOptions& options) {
+    return std::make_unique<TorchSession>(graph, options);
+}
+
+std::string library_name() { return "LibTorch " TORCH_VERSION; }
+
+std::vector<std::string> operator_names() {
+    std::vector<std::string> names;
+    for (const auto& table : {plain_operators(), layer_operators(), quantizing_operators()}) {
+        for (const Operator& entry : table) names.emplace_back(entry.name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+}  // namespace adiabat::torch

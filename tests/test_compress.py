@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job on the bundled network, through the real binary; what was written is opened in ONNX Runtime."""
+
+import collections
+import hashlib
+import json
+import re
+import signal
+import subprocess
+import time
+
+import jsonschema
+import numpy as np
+import onnx
+import pytest
+from conftest import (CALIBRATION, CIFAR_DATA, CIFAR_MODEL, CIFAR_PREPROCESS, MODEL, PREPROCESS, ROOT, TEST_IMAGES,
+                      TOOL, adiabat, cifar_test, compress, fashion_images, runtime_outputs, session)
+
+
+def kernels(path, tmp_path):
+    """How often each operator runs in ONNX Runtime, after its optimizations."""
+    dump = tmp_path / "optimized.onnx"
+    session(path, dump)
+    return collections.Counter(node.op_type for node in onnx.load(dump).graph.node)
+
+
+def test_the_budget_is_kept_and_the_size_predicted_to_the_byte(small):
+    path, document = small
+    size = path.stat().st_size
+    assert size <= 100_000
+    assert document["predicted"]["file"] == document["measured"]["file"] == document["output"]["bytes"] == size
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == document["output"]["sha256"]
+
+
+def test_every_layer_runs_on_integers(small, tmp_path):
+    ran = kernels(small[0], tmp_path)
+    assert ran["QLinearConv"] == 15 and ran["QGemm"] == 1
+    assert ran["Conv"] == ran["FusedConv"] == ran["Gemm"] == ran["MatMul"] == 0
+    # The decoders are gone: they were folded when the session was made.
+    assert ran["BitShift"] == ran["MatMul"] == ran["Cast"] == 0
+
+
+def test_accuracy_in_onnx_runtime(small):
+    images, labels = fashion_images()
+    before = (runtime_outputs(MODEL, images).argmax(1) == labels).mean()
+    after = (runtime_outputs(small[0], images).argmax(1) == labels).mean()
+    assert before >= 0.92
+    assert after >= before - 0.01
+
+
+@pytest.mark.parametrize("weights", ["planes", "int4", "int8"])
+@pytest.mark.parametrize("budget", ["file=40KB", "file=60%"])
+def test_every_storage_loads_and_agrees_with_our_interpreter(weights, budget, tmp_path):
+    path = tmp_path / "small.onnx"
+    if weights != "planes" and budget == "file=40KB":
+        budget = "file=120KB"
+    document = compress(path, "--weights", weights, "--images", 256, budget=budget)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    images, _ = fashion_images()
+    np.save(tmp_path / "images.npy", images)
+    run = subprocess.run([TOOL.parent / "adiabat_engine_run", path, "--feed", f"input={tmp_path}/images.npy",
+                          "--fetch", f"logits={tmp_path}/logits.npy"], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    ours, theirs = np.load(tmp_path / "logits.npy"), runtime_outputs(path, images)
+    assert (ours.argmax(1) == theirs.argmax(1)).mean() >= 0.998
+    assert document["after"]["file"] == path.stat().st_size
+    assert kernels(path, tmp_path)["QLinearConv"] == 15
+
+
+def each_operator_against_the_runtime(path, images, tmp_path):
+    """Largest difference in codes between our engine and ONNX Runtime of each operator, given equal inputs."""
+    model = onnx.load(path)
+    coded = {name for node in model.graph.node for name in node.output if re.fullmatch(r"x\d+", name)}
+    assert len(coded) > 20
+    for name in sorted(coded):
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, None))
+    s = session(model.SerializeToString())
+    names = [o.name for o in s.get_outputs()]
+    values = dict(zip(names, s.run(None, {s.get_inputs()[0].name: images})))
+    feeds = []
+    for name, value in {**values, s.get_inputs()[0].name: images}.items():
+        np.save(tmp_path / f"{name}.npy", value)
+        feeds += ["--feed", f"{name}={tmp_path}/{name}.npy"]
+    (tmp_path / "each").mkdir()
+    run = subprocess.run([TOOL.parent / "adiabat_engine_run", path, *feeds, "--each", tmp_path / "each"],
+                         capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return {name: int(np.abs(np.load(tmp_path / "each" / f"{name}.npy").astype(int) - values[name].astype(int)).max())
+            for name in coded}
+
+
+def test_each_operator_is_one_code_from_the_runtimes_at_most(small, tmp_path):
+    differences = each_operator_against_the_runtime(small[0], fashion_images()[0][:64], tmp_path)
+    assert max(differences.values()) <= 1, differences
+
+
+def test_cifar_network_end_to_end(tmp_path):
+    images, labels = cifar_test()
+    path = tmp_path / "small.onnx"
+    compress(path, model=CIFAR_MODEL, data=CIFAR_DATA, preprocess=CIFAR_PREPROCESS, budget="file=175KB")
+    assert path.stat().st_size <= 175_000
+    assert kernels(path, tmp_path)["QLinearConv"] == 19
+    theirs = runtime_outputs(path, images)
+    assert (theirs.argmax(1) == labels).mean() >= 0.90
+    differences = each_operator_against_the_runtime(path, images[:32], tmp_path)
+    assert max(differences.values()) <= 1, differences
+    evaluated = adiabat("eval", path, "--data", CIFAR_DATA, "--preprocess", CIFAR_PREPROCESS, "--json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    ours = json.loads(evaluated.stdout)["result"]["top1"]
+    assert abs(ours - 100 * (theirs.argmax(1) == labels).mean()) <= 0.2
+
+
+def test_same_seed_same_bytes_for_any_number_of_threads(small, tmp_path):
+    files = []
+    for threads in (1, 2):
+        path = tmp_path / f"{threads}.onnx"
+        compress(path, "--threads", threads)
+        files.append(path.read_bytes())
+    assert files[0] == files[1] == small[0].read_bytes()
+    compress(tmp_path / "other.onnx", "--seed", 5)
+    assert (tmp_path / "other.onnx").read_bytes() != files[0]
+
+
+def test_budgets_from_the_smallest_to_the_largest(tmp_path):
+    inspected = adiabat("inspect", MODEL, "--json")
+    reachable = json.loads(inspected.stdout)["reachable"]
+    path = tmp_path / "small.onnx"
+    for quantity in ("file", "bytes"):
+        smallest, largest = reachable[quantity]["smallest"], reachable[quantity]["largest"]
+        for limit in (smallest, smallest + 137, (smallest + largest) // 2, largest):
+            document = compress(path, "--images", 64, budget=f"{quantity}={limit}")
+            assert document["after"][quantity] <= limit
+            assert document["predicted"]["file"] == path.stat().st_size
+            runtime_outputs(path, fashion_images()[0][:4])
+        done = adiabat("compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS, "--budget",
+                       f"{quantity}={smallest - 1}", "-o", tmp_path / "never.onnx")
+        assert done.returncode == 2
+        assert str(smallest) in done.stderr
+        assert not (tmp_path / "never.onnx").exists()
+
+
+def test_run_json_is_as_documented(small):
+    path, document = small
+    written = json.loads((path.parent / "run.json").read_text())
+    assert written == document
+    jsonschema.validate(written, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
+    assert written["model"]["sha256"] == hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    assert written["data"]["calibration_images"] + written["data"]["judging_images"] == 512
+    assert {stage["name"] for stage in written["stages"]} >= {"read", "decide", "apply", "judge", "write"}
+
+
+def test_a_killed_run_leaves_no_broken_file(tmp_path):
+    for delay in (0.05, 0.4, 0.9, 1.5):
+        path = tmp_path / "small.onnx"
+        process = subprocess.Popen([TOOL, "compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS,
+                                    "--budget", "file=100KB", "-o", path, "--quiet"], stdout=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        if path.exists():
+            runtime_outputs(path, fashion_images()[0][:2])
+            path.unlink()
+        assert not (tmp_path / "run.json").exists() or json.loads((tmp_path / "run.json").read_text())
+
+
+def test_an_interrupt_ends_with_3_and_leaves_nothing(tmp_path):
+    path = tmp_path / "small.onnx"
+    process = subprocess.Popen([TOOL, "compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS,
+                                "--budget", "file=100KB", "-o", path, "--sweeps", "2000000"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 3, errors
+    assert "interrupted" in errors
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_eval_agrees_with_the_runtime(small):
+    done = adiabat("eval", small[0], "--reference", MODEL, "--data", TEST_IMAGES, "--preprocess", PREPROCESS, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    images, labels = fashion_images()
+    original = runtime_outputs(MODEL, images).argmax(1)
+    expected = runtime_outputs(small[0], images).argmax(1)
+    assert abs(result["reference"]["result"]["top1"] - 100 * (original == labels).mean()) < 0.06
+    assert abs(result["result"]["top1"] - 100 * (expected == labels).mean()) <= 0.2
+    assert abs(result["reference"]["agreement"] - 100 * (expected == original).mean()) <= 0.2
+    assert 0 < result["reference"]["divergence"] < 0.2
