@@ -53,17 +53,18 @@ void print(const Json& d) {
                         ratio(static_cast<double>(a), static_cast<double>(b))});
     }
     if (measured.contains("top1_after")) {
-        rows.push_back({fmt::format("top-1 on {} unseen images", measured["images"].get<int64_t>()),
-                        percent(measured["top1_before"].get<double>()),
-                        percent(measured["top1_after"].get<double>()), ""});
+        rows.push_back(
+            {fmt::format("top-1 on {} held-out images", measured["images"].get<int64_t>()),
+             percent(measured["top1_before"].get<double>()),
+             percent(measured["top1_after"].get<double>()), ""});
     }
     print_table({{"", false}, {"before"}, {"after"}, {"smaller"}}, rows);
     if (measured.contains("agreement")) {
-        fmt::print("\nsame answer on {} of {} unseen images, KL divergence {:.5f}\n",
+        fmt::print("\nsame answer on {} of {} held-out images, KL divergence {:.5f}\n",
                    percent(measured["agreement"].get<double>()), measured["images"].get<int64_t>(),
                    measured["divergence"].get<double>());
     } else {
-        fmt::print("\nrelative squared error {:.3e} on {} unseen images\n",
+        fmt::print("\nrelative squared error {:.3e} on {} held-out images\n",
                    measured["relative_squared_error"].get<double>(),
                    measured["images"].get<int64_t>());
     }

@@ -48,7 +48,10 @@ std::vector<ChannelGroup> find_channel_groups(const Graph& graph,
         while (!frontier.empty() && group.frozen.empty()) {
             const ValueId id = frontier.back();
             frontier.pop_back();
-            if (graph.is_output(id)) group.frozen = "leaves the network as " + graph.value(id).name;
+            if (graph.is_output(id)) {
+                group.frozen = "leaves the network as " + graph.value(id).name;
+                break;
+            }
             for (int reader : uses.readers(id)) {
                 const Node& node = graph.nodes[static_cast<size_t>(reader)];
                 const int layer = layer_of_node[static_cast<size_t>(reader)];

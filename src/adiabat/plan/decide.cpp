@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "adiabat/anneal/simulated_annealing.h"
+#include "adiabat/plan/feasible.h"
 
 namespace adiabat::plan {
 
@@ -113,10 +114,12 @@ Decision decide(const L1Problem& problem, const std::vector<Budget>& budgets,
     Decision decision = search.decision;
     decision.annealed_loss = search.feasible().front().loss;
     decision.loss = std::numeric_limits<double>::infinity();
-    const size_t count = std::min(search.feasible().size(), static_cast<size_t>(options.polish));
-    progress.begin("polish", count, "plans");
+    const size_t count = std::min(search.feasible().size(), static_cast<size_t>(options.starts));
+    progress.begin("refine", count, "plans");
     for (size_t k = 0; k < count; ++k) {
-        Plan plan = polish(problem, budgets, costs, search.feasible()[k].plan, stop);
+        Plan plan = anneal_within(problem, budgets, costs, search.feasible()[k].plan, options.moves,
+                                  options.seed + k, stop);
+        plan = polish(problem, budgets, costs, std::move(plan), stop);
         if (stop.requested()) throw Interrupted();
         if (const double loss = problem.loss(plan); loss < decision.loss) {
             decision.loss = loss;

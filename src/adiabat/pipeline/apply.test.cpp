@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Applying a plan, with a real engine: cutting, calibrating, writing and reading back.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "adiabat/apply/calibrate.h"
+#include "adiabat/apply/cut.h"
+#include "adiabat/net/residual_network.test.h"
+#include "adiabat/net/simplify.h"
+#include "adiabat/onnx/read.h"
+#include "adiabat/onnx/write.h"
+#include "adiabat/pipeline/engine_plugin.h"
+#include "adiabat/pipeline/outputs.h"
+
+namespace adiabat::pipeline {
+namespace {
+
+plan::Plan random_cuts(const plan::Network& network, int bits, Random& random) {
+    plan::Plan plan = plan::uniform_plan(network, bits);
+    for (auto& cut : plan.cut) {
+        for (size_t i = plan::kLeastKept; i < cut.size(); ++i) cut[i] = random.below(2);
+    }
+    return plan;
+}
+
+net::Tensor outputs_of(const net::Graph& graph, const net::Tensor& images) {
+    return run_network(*load_engine()->open(graph, {}), images, 64);
+}
+
+double largest_difference(const net::Tensor& a, const net::Tensor& b) {
+    EXPECT_EQ(a.shape, b.shape);
+    double largest = 0;
+    for (size_t k = 0; k < a.as<float>().size(); ++k) {
+        largest =
+            std::max(largest, std::abs(static_cast<double>(a.as<float>()[k] - b.as<float>()[k])));
+    }
+    return largest;
+}
+
+double scale_of(const net::Tensor& a) {
+    double largest = 0;
+    for (float x : a.as<float>()) largest = std::max(largest, std::abs(static_cast<double>(x)));
+    return largest;
+}
+
+// The naive twin of a cut: the readers ignore the channels.
+net::Graph masked(const net::Graph& graph, const plan::Network& network, const plan::Plan& plan) {
+    net::Graph result = graph;
+    for (size_t g = 0; g < plan.cut.size(); ++g) {
+        for (int reader : network.groups[g].readers) {
+            const net::Layer& layer = network.layers[static_cast<size_t>(reader)];
+            net::Tensor weight = *result.constant(layer.weight);
+            const auto values = weight.as<float>();
+            for (size_t k = 0; k < values.size(); ++k) {
+                const auto channel =
+                    k / static_cast<size_t>(layer.taps) % static_cast<size_t>(layer.inputs);
+                if (plan.cut[g][channel]) values[k] = 0;
+            }
+            result.value(layer.weight).constant =
+                std::make_shared<const net::Tensor>(std::move(weight));
+        }
+    }
+    return result;
+}
+
+TEST(Apply, CutEqualsMasked) {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+        const net::Graph graph = net::residual_network(seed);
+        const plan::Network network = plan::describe_network(graph);
+        Random random(seed, 1);
+        const plan::Plan plan = random_cuts(network, 8, random);
+        const net::Tensor images = net::random_tensor({7, 3, 8, 8}, seed);
+        const net::Tensor expected = outputs_of(masked(graph, network, plan), images);
+        const net::Tensor cut = outputs_of(apply::cut_channels(graph, network, plan), images);
+        EXPECT_LE(largest_difference(cut, expected), 1e-5 * (1 + scale_of(expected)))
+            << "seed " << seed;
+    }
+}
+
+struct Applied {
+    net::Graph graph, cut;
+    plan::Network network;
+    plan::Plan plan;
+    apply::Quantized quantized;
+};
+
+Applied apply_plan(uint64_t seed, int bits, bool cut, const net::Tensor& images) {
+    Applied a;
+    a.graph = net::residual_network(seed);
+    a.network = plan::describe_network(a.graph);
+    Random random(seed, 2);
+    a.plan = cut ? random_cuts(a.network, bits, random) : plan::uniform_plan(a.network, bits);
+    a.cut = apply::cut_channels(a.graph, a.network, a.plan);
+    a.quantized = apply::quantize(a.cut, a.network, a.plan.bits, onnx::Storage::kPlanes);
+    const auto engine = load_engine();
+    apply::calibrate(a.quantized, {a.graph, a.cut, a.network, a.plan, images}, *engine, {});
+    return a;
+}
+
+TEST(Apply, EightBitsAreCloseToFloat) {
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        const net::Tensor images = net::random_tensor({64, 3, 8, 8}, seed);
+        const Applied a = apply_plan(seed, 8, false, images);
+        const net::Tensor expected = outputs_of(a.graph, images);
+        EXPECT_LT(relative_squared_error(expected, outputs_of(a.quantized.graph, images)), 0.02)
+            << "seed " << seed;
+    }
+}
+
+// Whatever the bits and cuts, every channel of every layer has the original's mean on the images,
+// within half a unit of its bias.
+TEST(Apply, BiasesAreRecentered) {
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+        const net::Tensor images = net::random_tensor({48, 3, 8, 8}, seed);
+        const Applied a = apply_plan(seed, 3, true, images);
+        const auto engine = load_engine();
+        const auto original = engine->open(a.graph, {});
+        const auto small = engine->open(a.quantized.graph, {});
+        for (const apply::Stage& stage : a.quantized.stages) {
+            if (stage.layer < 0) continue;
+            const auto k = static_cast<size_t>(stage.layer);
+            const std::vector<net::Feed> feeds = {{a.graph.inputs[0], &images}};
+            const std::vector<net::Feed> small_feeds = {{a.quantized.graph.inputs[0], &images}};
+            const net::Tensor before = original->run(feeds, std::vector{stage.original})[0];
+            const net::Tensor after = small->run(small_feeds, std::vector{stage.real})[0];
+            const auto kept = apply::kept_channels(a.network, a.plan, k);
+            const auto units =
+                a.quantized.graph.constant(a.quantized.layers[k].weight.bias_scales)->as<float>();
+            const auto mean = [&](const net::Tensor& t, int64_t channel) {
+                const int64_t positions = t.size() / t.shape[0] / t.shape[1];
+                double sum = 0;
+                for (int64_t n = 0; n < t.shape[0]; ++n) {
+                    const float* x = t.as<float>().data() + (n * t.shape[1] + channel) * positions;
+                    for (int64_t p = 0; p < positions; ++p) sum += static_cast<double>(x[p]);
+                }
+                return sum / static_cast<double>(t.shape[0] * positions);
+            };
+            for (size_t c = 0; c < kept.size(); ++c) {
+                EXPECT_NEAR(mean(after, static_cast<int64_t>(c)), mean(before, kept[c]),
+                            0.51 * static_cast<double>(units[c]) + 1e-5)
+                    << "seed " << seed << ", " << a.network.layers[k].name << ", channel " << c;
+            }
+        }
+    }
+}
+
+TEST(Apply, WhatIsReadBackComputesTheSame) {
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+        const net::Tensor images = net::random_tensor({16, 3, 8, 8}, seed);
+        for (int bits = 2; bits <= 8; bits += 2) {
+            Applied a = apply_plan(seed, bits, true, images);
+            const net::Tensor expected = outputs_of(a.quantized.graph, images);
+            std::vector<onnx::WeightCodes> weights;
+            for (const auto& layer : a.quantized.layers) weights.push_back(layer.weight);
+            onnx::encode_weights(a.quantized.graph, weights, onnx::Storage::kPlanes,
+                                 a.quantized.prefix);
+            net::Graph read = onnx::parse_model(onnx::serialize_model(a.quantized.graph), "test");
+            net::simplify(read);
+            EXPECT_EQ(outputs_of(read, images), expected) << "seed " << seed << ", " << bits;
+        }
+    }
+}
+
+TEST(Apply, RefusesActivationsThatAreNotFinite) {
+    net::Tensor images = net::random_tensor({8, 3, 8, 8}, 1);
+    for (float& x : images.as<float>()) x *= 3e38f;
+    EXPECT_THROW(apply_plan(1, 8, false, images), InputError);
+}
+
+TEST(Apply, StopsWhenAsked) {
+    const net::Graph graph = net::residual_network(1);
+    const plan::Network network = plan::describe_network(graph);
+    const plan::Plan plan = plan::uniform_plan(network, 4);
+    const net::Tensor images = net::random_tensor({8, 3, 8, 8}, 1);
+    apply::Quantized quantized = apply::quantize(graph, network, plan.bits, onnx::Storage::kPlanes);
+    StopSource source;
+    source.request();
+    EXPECT_THROW(apply::calibrate(quantized, {graph, graph, network, plan, images}, *load_engine(),
+                                  {}, source.token()),
+                 Interrupted);
+}
+
+}  // namespace
+}  // namespace adiabat::pipeline
