@@ -13,12 +13,12 @@ if [ "$version" != $version_wanted ]; then
     echo "skipped: formatting is decided by clang-format $version_wanted (Debian 12); here is $version"
     exit 77
 fi
-mapfile -d '' files < <(find src -name '*.h' -print0 -o -name '*.cpp' -print0 | sort -z)
+mapfile -d '' files < <(find src tests -name '*.h' -print0 -o -name '*.cpp' -print0 | sort -z)
 if [ "${1:-}" != --check ]; then
     clang-format -i "${files[@]}"
     exit
 fi
-unformatted=$(clang-format --dry-run --Werror "${files[@]}" 2>&1 | sed -nE 's/^(src[^:]*):.*error:.*/\1/p' | sort | uniq -c) || true
+unformatted=$(clang-format --dry-run --Werror "${files[@]}" 2>&1 | sed -nE 's/^((src|tests)[^:]*):.*error:.*/\1/p' | sort | uniq -c) || true
 if [ -n "$unformatted" ]; then
     echo "not formatted (places, file); dev/format.sh does it:"
     echo "$unformatted"

@@ -123,8 +123,8 @@ BetaRange check_annealing_options(const qubo::Dense& problem, const AnnealingOpt
     return range;
 }
 
-void collect(const qubo::Dense& problem, std::vector<ReplicaStates> states, int keep, bool complete,
-             Annealed& result) {
+void collect(const qubo::Dense& problem, std::vector<ReplicaStates>&& states, int keep,
+             bool complete, Annealed& result) {
     Lowest lowest(keep);
     const double tolerance = energy_tolerance(problem);
     for (auto& [best, last] : states) {

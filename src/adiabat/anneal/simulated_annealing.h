@@ -70,7 +70,7 @@ BetaRange check_annealing_options(const qubo::Dense& problem, const AnnealingOpt
 struct ReplicaStates {
     std::vector<uint8_t> best, last;
 };
-void collect(const qubo::Dense& problem, std::vector<ReplicaStates> states, int keep, bool complete,
-             Annealed& result);
+void collect(const qubo::Dense& problem, std::vector<ReplicaStates>&& states, int keep,
+             bool complete, Annealed& result);
 
 }  // namespace adiabat::anneal

@@ -158,6 +158,7 @@ TEST(Annealing, TellsHowFarItIs) {
             EXPECT_GE(done, last);
             last = done;
         }
+        void end() override {}
         void say(std::string_view) override {}
         uint64_t total = 0, last = 0;
     } sink;

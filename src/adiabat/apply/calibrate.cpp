@@ -26,7 +26,7 @@ constexpr double kMostBiasUnits = 1 << 30;
 // last use.
 class Frontier {
   public:
-    Frontier(const Graph& graph, std::vector<ValueId> inputs)
+    Frontier(const Graph& graph, const std::vector<ValueId>& inputs)
         : graph_(graph), uses_(graph), available_(graph.values.size(), false) {
         for (ValueId id : inputs) available_[index(id)] = true;
     }

@@ -7,6 +7,7 @@ ProgressSink& no_progress() {
     class Silent : public ProgressSink {
         void begin(std::string_view, uint64_t, std::string_view) override {}
         void update(uint64_t, std::string_view) override {}
+        void end() override {}
         void say(std::string_view) override {}
     };
     static Silent silent;

@@ -20,6 +20,9 @@ class ProgressSink {
     // So many steps of the current stage are done; `note` is a few words ("energy -0.31").
     virtual void update(uint64_t done, std::string_view note = {}) = 0;
 
+    // The current stage ends; nothing where there is none.
+    virtual void end() = 0;
+
     // Something that the user should know, one line, whatever the stage.
     virtual void say(std::string_view line) = 0;
 };

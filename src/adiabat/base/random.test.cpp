@@ -36,8 +36,8 @@ TEST(Random, BelowIsUniform) {
     std::vector<int> count(kBound);
     for (int k = 0; k < kDraws; ++k) ++count[random.below(kBound)];
     double chi = 0;
-    for (int n : count)
-        chi += (n - kDraws / kBound) * (n - kDraws / kBound) * double{kBound} / kDraws;
+    constexpr double kExpected = double{kDraws} / kBound;
+    for (int n : count) chi += (n - kExpected) * (n - kExpected) / kExpected;
     EXPECT_LT(chi, 27.9);  // chi-square with 6 degrees of freedom, 1e-4
 }
 

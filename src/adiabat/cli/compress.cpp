@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "adiabat/base/units.h"
-#include "adiabat/cli/terminal.h"
 #include "adiabat/cli/verb.h"
 #include "adiabat/pipeline/compress.h"
 
@@ -119,13 +118,7 @@ void add_compress(CLI::App& tool, Frame& frame) {
             options->weights = onnx::parse_storage(*weights);
             options->command = frame.command;
             if (!run_file->empty()) options->run_file = *run_file;
-            const Json document = pipeline::compress(*options, frame.stop, *frame.progress);
-            if (auto* terminal = dynamic_cast<TerminalProgress*>(frame.progress)) terminal->end();
-            if (frame.json) {
-                fmt::print("{}\n", document.dump(2));
-            } else {
-                print(document);
-            }
+            show(frame, pipeline::compress(*options, frame.stop, *frame.progress), print);
         };
     });
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include "adiabat/cli/terminal.h"
 #include "adiabat/cli/verb.h"
 #include "adiabat/pipeline/evaluate.h"
 
@@ -66,13 +65,7 @@ void add_eval(CLI::App& tool, Frame& frame) {
             options->data = data->options();
             if (!reference->empty()) options->reference = *reference;
             if (*images > 0) options->images = *images;
-            const Json document = pipeline::evaluate(*options, frame.stop, *frame.progress);
-            if (auto* terminal = dynamic_cast<TerminalProgress*>(frame.progress)) terminal->end();
-            if (frame.json) {
-                fmt::print("{}\n", document.dump(2));
-            } else {
-                print(document);
-            }
+            show(frame, pipeline::evaluate(*options, frame.stop, *frame.progress), print);
         };
     });
 }

@@ -96,12 +96,7 @@ void add_inspect(CLI::App& tool, Frame& frame) {
     add_seed_option(*verb, *seed);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
-            const Json document = pipeline::inspect(pipeline::load_model(*model));
-            if (frame.json) {
-                fmt::print("{}\n", document.dump(2));
-            } else {
-                print(document);
-            }
+            show(frame, pipeline::inspect(pipeline::load_model(*model)), print);
         };
     });
 }

@@ -20,9 +20,9 @@ class TerminalProgress : public ProgressSink {
 
     void begin(std::string_view stage, uint64_t steps, std::string_view unit) override;
     void update(uint64_t done, std::string_view note) override;
+    // The stage's line stays, with the time it took.
+    void end() override;
     void say(std::string_view line) override;
-    // Ends the current stage: its line stays, with the time it took.
-    void end();
 
   private:
     void draw();

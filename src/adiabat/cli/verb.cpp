@@ -81,6 +81,15 @@ pipeline::DataOptions DataArguments::options() const {
     return result;
 }
 
+void show(Frame& frame, const Json& document, void (*print)(const Json&)) {
+    frame.progress->end();
+    if (frame.json) {
+        fmt::print("{}\n", document.dump(2));
+    } else {
+        print(document);
+    }
+}
+
 void print_table(const std::vector<Column>& columns,
                  const std::vector<std::vector<std::string>>& rows) {
     std::vector<size_t> width;

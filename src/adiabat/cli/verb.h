@@ -48,6 +48,9 @@ void add_inspect(CLI::App& tool, Frame& frame);
 void add_eval(CLI::App& tool, Frame& frame);
 void add_compress(CLI::App& tool, Frame& frame);
 
+// Ends the progress, then prints the document, or the tables that `print` makes of it.
+void show(Frame& frame, const Json& document, void (*print)(const Json&));
+
 // A column of a table; numbers stand right.
 struct Column {
     std::string title;

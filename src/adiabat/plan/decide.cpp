@@ -103,7 +103,7 @@ Decision decide(const L1Problem& problem, const std::vector<Budget>& budgets,
     for (int k = 0; k < kBisections; ++k) {
         const double middle = std::sqrt(low * high);
         (search.anneal(middle) ? high : low) = middle;
-        progress.update(static_cast<uint64_t>(k + 1));
+        progress.update(static_cast<uint64_t>(k) + 1);
     }
 
     if (search.feasible().empty()) {
