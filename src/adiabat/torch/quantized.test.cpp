@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "adiabat/net/graph_builder.test.h"
 #include "adiabat/pipeline/engine_plugin.h"
@@ -55,8 +56,9 @@ Built build(const Layer& l, uint64_t seed) {
     const auto sx = b.scalar(out.scale_x), sw = b.constant(out.scale_w), sy = b.scalar(out.scale_y);
     const auto zx = b.scalar(static_cast<uint8_t>(l.zero_x)),
                zy = b.scalar(static_cast<uint8_t>(l.zero_y));
-    const net::Shape per = l.per_filter ? net::Shape{l.filters} : net::Shape{};
-    Tensor zero(out.w.type, per);
+    net::Shape per;
+    if (l.per_filter) per.push_back(l.filters);
+    Tensor zero(out.w.type, std::move(per));
     if (l.unsigned_weights) std::fill(zero.bytes.begin(), zero.bytes.end(), uint8_t{128});
     const std::map<std::string, net::Attribute> axis{{"axis", int64_t{0}}};
     std::vector<ValueId> in{
