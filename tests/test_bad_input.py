@@ -2,11 +2,12 @@
 """Bad input of every kind ends with one clear line, exit code 2, and no file left behind."""
 
 import shutil
+import subprocess
 
 import numpy as np
 import onnx
 import pytest
-from conftest import CALIBRATION, MODEL, PREPROCESS, adiabat
+from conftest import CALIBRATION, MODEL, PREPROCESS, TOOL, adiabat
 from onnx import helper, numpy_helper
 
 
@@ -23,7 +24,7 @@ def compress(folder, model=MODEL, data=CALIBRATION, preprocess=PREPROCESS, budge
     out = folder / "out"
     out.mkdir(exist_ok=True)
     done = adiabat("compress", model, "--data", data, "--preprocess", preprocess, "--budget", budget, "-o",
-                   output or out / "small.onnx", *more)
+                   out / "small.onnx" if output is None else output, *more)
     assert list(out.iterdir()) == []
     return done
 
@@ -118,7 +119,7 @@ def test_data_sets(tmp_path):
 
 def test_outputs_that_cannot_be_written(tmp_path):
     refused(compress(tmp_path, output=tmp_path / "none" / "small.onnx"), "none")
-    refused(compress(tmp_path, output=tmp_path), "directory")
+    refused(compress(tmp_path, output=tmp_path), "no regular file")
     copy = tmp_path / "copy.onnx"
     shutil.copy(MODEL, copy)
     refused(compress(tmp_path, model=copy, output=copy), "overwrite")
@@ -158,6 +159,44 @@ def test_a_network_without_layers(tmp_path):
                                        ["inspect", str(MODEL), "--frobnicate"]])
 def test_command_lines(arguments):
     refused(adiabat(*arguments))
+
+
+def tiny(path, nodes, constants=(), shape=("N", 1, 28, 28), outputs=("y",), opset=13):
+    """A model of the given nodes on an input x."""
+    graph = helper.make_graph(list(nodes), "g", [helper.make_tensor_value_info("x", 1, list(shape))],
+                              [helper.make_tensor_value_info(name, 1, None) for name in outputs],
+                              [numpy_helper.from_array(array, name) for name, array in constants])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    return path
+
+
+WEIGHT = ("w", np.random.default_rng(0).normal(size=(4, 1, 3, 3)).astype(np.float32))
+
+
+@pytest.mark.parametrize("nodes", [
+    [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("ReduceMean", ["c"], ["y"], keepdims=0)],
+    [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("Reshape", ["c", "s"], ["y"])]])
+def test_outputs_without_a_batch(tmp_path, nodes):
+    path = tiny(tmp_path / "t.onnx", nodes, [WEIGHT, ("s", np.array([1, -1], np.int64))])
+    refused(adiabat("eval", path, "--data", CALIBRATION, "--images", 600))
+    refused(compress(tmp_path, model=path, budget="file=90%"))
+
+
+def test_files_are_not_overwritten_by_mistake(tmp_path):
+    data = tmp_path / "a-images-idx3-ubyte"
+    shutil.copy(CALIBRATION, data)
+    refused(compress(tmp_path, data=data, more=["--run", data]), "overwrite")
+    assert data.read_bytes() == CALIBRATION.read_bytes()
+    refused(compress(tmp_path, output=f"{tmp_path}/o.onnx", more=["--run", f"{tmp_path}/./o.onnx"]), "one file")
+    refused(compress(tmp_path, output="/dev/null"), "no regular file")
+    refused(compress(tmp_path, output=tmp_path / ("n" * 300)))
+    refused(compress(tmp_path, output=""))
+
+
+def test_a_full_disk_is_no_success():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([TOOL, "inspect", MODEL], stdout=full, stderr=subprocess.PIPE, text=True)
+    refused(done, "standard output")
 
 
 def test_help_has_an_example_for_every_verb():

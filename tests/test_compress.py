@@ -48,12 +48,10 @@ def test_accuracy_in_onnx_runtime(small):
     assert after >= before - 0.01
 
 
-@pytest.mark.parametrize("weights", ["planes", "int4", "int8"])
-@pytest.mark.parametrize("budget", ["file=40KB", "file=60%"])
+@pytest.mark.parametrize("weights,budget", [("planes", "file=45KB"), ("planes", "file=60%"), ("int4", "file=105KB"),
+                                            ("int4", "file=60%"), ("int8", "file=150KB"), ("int8", "file=60%")])
 def test_every_storage_loads_and_agrees_with_our_interpreter(weights, budget, tmp_path):
     path = tmp_path / "small.onnx"
-    if weights != "planes" and budget == "file=40KB":
-        budget = "file=120KB"
     document = compress(path, "--weights", weights, "--images", 256, budget=budget)
     onnx.checker.check_model(onnx.load(path), full_check=True)
     images, _ = fashion_images()
@@ -119,6 +117,54 @@ def test_same_seed_same_bytes_for_any_number_of_threads(small, tmp_path):
     assert files[0] == files[1] == small[0].read_bytes()
     compress(tmp_path / "other.onnx", "--seed", 5)
     assert (tmp_path / "other.onnx").read_bytes() != files[0]
+
+
+def test_a_fixed_batch_stays_fixed(tmp_path):
+    model = onnx.load(MODEL)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+    fixed, path = tmp_path / "fixed.onnx", tmp_path / "small.onnx"
+    onnx.save(model, fixed)
+    document = compress(path, model=fixed)
+    assert document["predicted"]["file"] == path.stat().st_size
+    dims = onnx.load(path).graph.input[0].type.tensor_type.shape.dim
+    assert [d.dim_value for d in dims] == [1, 1, 28, 28]
+    assert document["measured"]["agreement"] > 97
+    runtime_outputs(path, fashion_images()[0][:3], batch=1)
+
+
+def test_an_output_that_is_read_as_well(tmp_path):
+    model = onnx.load(MODEL)
+    feature = next(n for n in model.graph.node if n.op_type == "Gemm").input[0]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(feature, 1, ["N", 64]))
+    two, path = tmp_path / "two.onnx", tmp_path / "small.onnx"
+    onnx.save(model, two)
+    compress(path, model=two, budget="file=180KB")
+    logits, features = session(path).run(None, {"input": fashion_images()[0][:50]})
+    expected = session(two).run(None, {"input": fashion_images()[0][:50]})[1]
+    assert features.shape == (50, 64)
+    assert np.abs(features - expected).max() < 0.2 * np.abs(expected).max()
+    assert kernels(path, tmp_path)["QLinearConv"] == 15
+
+
+def test_names_that_are_not_text(tmp_path):
+    path = bytes(tmp_path) + b"/small\xff.onnx"
+    done = subprocess.run([bytes(TOOL), b"compress", bytes(MODEL), b"--data", bytes(CALIBRATION), b"--preprocess",
+                           bytes(PREPROCESS), b"--budget", b"file=100KB", b"-o", path, b"--json"], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"]["bytes"] <= 100_000
+
+
+def test_what_is_left_alone_is_said(tmp_path):
+    model = onnx.load(MODEL)
+    gemm = next(n for n in model.graph.node if n.op_type == "Gemm")
+    gemm.attribute.append(onnx.helper.make_attribute("alpha", 0.5))
+    changed = tmp_path / "changed.onnx"
+    onnx.save(model, changed)
+    inspected = adiabat("inspect", changed)
+    assert "left as it is: Gemm /fc/Gemm" in inspected.stdout and "alpha" in inspected.stdout
+    compress(tmp_path / "small.onnx", model=changed)
+    assert kernels(tmp_path / "small.onnx", tmp_path)["QLinearConv"] == 15
 
 
 def test_budgets_from_the_smallest_to_the_largest(tmp_path):

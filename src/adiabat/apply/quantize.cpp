@@ -31,13 +31,44 @@ constexpr std::array<std::string_view, 8> kMovers = {
 // Operators besides layers whose outputs are coded: the runtime has integer kernels for them.
 constexpr std::array<std::string_view, 4> kInteger = {"Add", "GlobalAveragePool", "AveragePool",
                                                       "Concat"};
-// Operators that mean the same from opset 7 to 22, and those that do from 13 on.
-constexpr std::array<std::string_view, 19> kStable = {
-    "Conv",         "Gemm",    "Relu",   "Add",      "Sub",       "Mul",
-    "Div",          "MatMul",  "Concat", "Flatten",  "Reshape",   "MaxPool",
-    "AveragePool",  "Sigmoid", "Tanh",   "Identity", "Transpose", "GlobalAveragePool",
-    "GlobalMaxPool"};
-constexpr std::array<std::string_view, 4> kStableFrom13 = {"Slice", "Pad", "Clip", "Softmax"};
+// Operators whose later versions only add types, attributes and optional inputs, and the opset from
+// which that is so: a node of that opset or later means the same up to opset 22.
+struct Since {
+    std::string_view op;
+    int opset;
+};
+constexpr Since kSameSince[] = {{"Add", 7},
+                                {"AveragePool", 7},
+                                {"BatchNormalization", 9},
+                                {"Clip", 11},
+                                {"Concat", 4},
+                                {"Conv", 1},
+                                {"Div", 7},
+                                {"Elu", 6},
+                                {"Flatten", 1},
+                                {"Gemm", 7},
+                                {"GlobalAveragePool", 1},
+                                {"GlobalMaxPool", 1},
+                                {"HardSigmoid", 6},
+                                {"HardSwish", 14},
+                                {"Identity", 1},
+                                {"LeakyRelu", 6},
+                                {"MatMul", 1},
+                                {"MaxPool", 1},
+                                {"Mul", 7},
+                                {"PRelu", 9},
+                                {"Pad", 11},
+                                {"Relu", 6},
+                                {"Reshape", 5},
+                                {"Sigmoid", 6},
+                                {"Slice", 10},
+                                {"Softmax", 13},
+                                {"Split", 18},
+                                {"Squeeze", 13},
+                                {"Sub", 7},
+                                {"Tanh", 6},
+                                {"Transpose", 1},
+                                {"Unsqueeze", 13}};
 
 struct Version {
     int opset, ir;
@@ -64,10 +95,12 @@ void raise_version(Graph& graph, Version least, const Graph& original) {
     graph.ir_version = std::max(graph.ir_version, least.ir);
     if (graph.opset >= least.opset) return;
     for (const Node& node : original.nodes) {
-        if (is_one_of(node, kStable) || is_spatial_mean(original, node) ||
-            (graph.opset >= 13 && is_one_of(node, kStableFrom13))) {
-            continue;
-        }
+        const auto same = std::find_if(std::begin(kSameSince), std::end(kSameSince),
+                                       [&](const Since& since) { return since.op == node.op; });
+        const bool is_same =
+            node.domain.empty() && same != std::end(kSameSince) && graph.opset >= same->opset;
+        // That one is written as another operator.
+        if (is_same || is_spatial_mean(original, node)) continue;
         throw InputError(
             "{} may mean something else at opset {}, which the written file needs, than at the "
             "network's "
@@ -123,6 +156,7 @@ class Builder {
             const net::Value& input = from_.value(id);
             const ValueId copy = to_.add_value(input.name, input.type, input.shape);
             to_.value(copy).batch_name = input.batch_name;
+            to_.value(copy).fixed_batch = input.fixed_batch;
             to_.inputs.push_back(copy);
             real_[index(id)] = copy;
             if (wants_codes(id)) code(id, id, -1);
@@ -236,7 +270,8 @@ class Builder {
     void translate_layer(const Node& node, int k) {
         const net::Layer& layer = network_.layers[static_cast<size_t>(k)];
         const ValueId data = node.inputs[0];
-        ADIABAT_CHECK(is_coded(data), "the input of {} is not coded", layer.name);
+        // An output of the network that is read as well was left float so far.
+        if (!is_coded(data)) code(data, data, -1);
         Node copy = node;
         copy.name.clear();
         const ValueId input = real(data);
@@ -322,20 +357,14 @@ class Builder {
         return reader.outputs[0];
     }
 
-    // An output keeps its name; one that is an input or a constant too passes through Identity.
+    // An output keeps its name, and its float value where there is one.
     ValueId finish_output(ValueId id) {
         const net::Value& output = from_.value(id);
-        ValueId value = real(id);
-        const bool is_input =
-            std::find(to_.inputs.begin(), to_.inputs.end(), value) != to_.inputs.end();
-        if (is_input || to_.constant(value)) {
-            const ValueId copy = to_.add_value("", output.type);
-            to_.nodes.push_back({"Identity", "", "", {value}, {copy}, {}});
-            value = copy;
-        }
+        const ValueId value = real_[index(id)] != kNoValue ? real_[index(id)] : real(id);
         to_.value(value).name = output.name;
         to_.value(value).shape = output.shape;
         to_.value(value).batch_name = output.batch_name;
+        to_.value(value).fixed_batch = output.fixed_batch;
         return value;
     }
 

@@ -21,12 +21,19 @@ namespace {
 class TemporaryFile {
   public:
     explicit TemporaryFile(const std::filesystem::path& target) : target_(target) {
-        if (std::filesystem::is_directory(target)) {
-            throw InputError("{}: is a directory, a file name is needed to write to",
+        std::error_code error;
+        // What a link points to is written, not the link.
+        if (std::filesystem::is_symlink(target, error)) {
+            const auto pointed = std::filesystem::canonical(target, error);
+            if (!error) target_ = pointed;
+        }
+        const auto status = std::filesystem::status(target_, error);
+        if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+            throw InputError("{}: is no regular file, a file name is needed to write to",
                              target.string());
         }
-        const auto folder = target.has_parent_path() ? target.parent_path() : ".";
-        if (!std::filesystem::is_directory(folder)) {
+        const auto folder = target_.has_parent_path() ? target_.parent_path() : ".";
+        if (target.empty() || !std::filesystem::is_directory(folder, error)) {
             throw InputError("{}: cannot be written: there is no directory {}", target.string(),
                              folder.string());
         }
@@ -86,7 +93,10 @@ void check_writable(const std::filesystem::path& path) { TemporaryFile probe(pat
 std::vector<uint8_t> read_file(const std::filesystem::path& path) {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
-    if (!std::filesystem::exists(status)) throw InputError("{}: no such file", path.string());
+    if (status.type() == std::filesystem::file_type::not_found) {
+        throw InputError("{}: no such file", path.string());
+    }
+    if (error) throw InputError("{}: cannot be read: {}", path.string(), error.message());
     if (std::filesystem::is_directory(status)) {
         throw InputError("{}: is a directory, a file is needed", path.string());
     }

@@ -81,4 +81,12 @@ class Random {
     int used_ = 4;
 };
 
+// A seed of its own for part `part` of a computation that has one seed: neither neighboring parts
+// nor neighboring seeds share their draws.
+inline uint64_t derived_seed(uint64_t seed, uint32_t stream, uint32_t part) {
+    Random random(seed, stream, part);
+    const uint64_t high = random();
+    return high << 32 | random();
+}
+
 }  // namespace adiabat

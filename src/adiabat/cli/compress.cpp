@@ -41,6 +41,9 @@ void print(const Json& d) {
     print_layers(d["plan"]);
     fmt::print("\n");
     const Json &before = d["before"], &after = d["after"], &measured = d["measured"];
+    // Images that took no part in the run; the network may have been trained on them.
+    const std::string judges = fmt::format("{} judging images{}", measured["images"].get<int64_t>(),
+                                           d["data"]["part"] == "train" ? " (training part)" : "");
     std::vector<std::vector<std::string>> rows;
     for (const auto& [name, title] : {std::pair{"file", "file bytes"},
                                       {"bytes", "weight bytes"},
@@ -52,22 +55,21 @@ void print(const Json& d) {
                         ratio(static_cast<double>(a), static_cast<double>(b))});
     }
     if (measured.contains("top1_after")) {
-        rows.push_back(
-            {fmt::format("top-1 on {} held-out images", measured["images"].get<int64_t>()),
-             percent(measured["top1_before"].get<double>()),
-             percent(measured["top1_after"].get<double>()), ""});
+        rows.push_back({fmt::format("top-1 on {}", judges),
+                        percent(measured["top1_before"].get<double>()),
+                        percent(measured["top1_after"].get<double>()), ""});
     }
     print_table({{"", false}, {"before"}, {"after"}, {"smaller"}}, rows);
     if (measured.contains("agreement")) {
-        fmt::print("\nsame answer on {} of {} held-out images, KL divergence {:.5f}\n",
-                   percent(measured["agreement"].get<double>()), measured["images"].get<int64_t>(),
+        fmt::print("\nsame answer on {} of {}, KL divergence {:.5f}\n",
+                   percent(measured["agreement"].get<double>()), judges,
                    measured["divergence"].get<double>());
     } else {
-        fmt::print("\nrelative squared error {:.3e} on {} held-out images\n",
-                   measured["relative_squared_error"].get<double>(),
-                   measured["images"].get<int64_t>());
+        fmt::print("\nrelative squared error {:.3e} on {}\n",
+                   measured["relative_squared_error"].get<double>(), judges);
     }
-    fmt::print("wrote {} in {:.1f} s\n", d["output"]["path"].get<std::string>(),
+    fmt::print("wrote {} and {} in {:.1f} s; accuracy on test images: adiabat eval\n",
+               d["output"]["path"].get<std::string>(), d["run"].get<std::string>(),
                d["seconds"].get<double>());
 }
 
@@ -98,7 +100,7 @@ void add_compress(CLI::App& tool, Frame& frame) {
     add_data_options(*verb, *data);
     verb->add_option("--beta", options->beta,
                      "Weight of rounding against cutting in the l1 problem")
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(1e-6, 1e6))
         ->capture_default_str()
         ->group("Search");
     verb->add_option("--sweeps", options->sweeps, "Sweeps of each anneal")

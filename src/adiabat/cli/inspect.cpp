@@ -48,11 +48,13 @@ void print(const Json& d) {
         } else {
             group = "kept: " + layer["frozen"].get<std::string>();
         }
-        rows.push_back({layer["name"].get<std::string>(), layer["operator"].get<std::string>(),
-                        std::to_string(layer["filters"].get<int64_t>()),
-                        std::to_string(layer["inputs"].get<int64_t>()),
-                        format_count(layer["cost"]["parameters"].get<int64_t>()),
-                        format_count(layer["cost"]["macs"].get<int64_t>()), group});
+        rows.push_back(
+            {layer["name"].get<std::string>(), layer["operator"].get<std::string>(),
+             std::to_string(layer["filters"].get<int64_t>()),
+             std::to_string(layer["inputs"].get<int64_t>()),
+             format_count(layer["cost"]["parameters"].get<int64_t>()),
+             layer["cost"]["macs"] == 0 ? "?" : format_count(layer["cost"]["macs"].get<int64_t>()),
+             group});
     }
     print_table({{"layer", false},
                  {"operator", false},
@@ -63,6 +65,11 @@ void print(const Json& d) {
                  {"channels", false}},
                 rows);
 
+    for (const Json& left : d["left_alone"]) {
+        fmt::print("\nleft as it is: {}: {}", left["name"].get<std::string>(),
+                   left["reason"].get<std::string>());
+    }
+    if (!d["left_alone"].empty()) fmt::print("\n");
     if (!d["unknown_operators"].empty()) {
         fmt::print("\noperators without a rule (kept as they are, cannot be run):");
         for (const Json& name : d["unknown_operators"]) fmt::print(" {}", name.get<std::string>());

@@ -59,8 +59,12 @@ void TerminalProgress::end() {
 }
 
 void TerminalProgress::draw() {
-    const double share =
-        steps_ ? std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps_)) : 0;
+    if (steps_ == 0) {
+        fmt::print(stderr, "\r\033[K{:<10} {} {} {}", stage_, done_, unit_, note_);
+        std::fflush(stderr);
+        return;
+    }
+    const double share = std::min(1.0, static_cast<double>(done_) / static_cast<double>(steps_));
     const auto filled = static_cast<size_t>(share * kBarWidth);
     fmt::print(stderr, "\r\033[K{:<10} [{}{}] {}/{} {} {}", stage_, std::string(filled, '#'),
                std::string(kBarWidth - filled, '.'), done_, steps_, unit_, note_);

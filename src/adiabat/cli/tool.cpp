@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <new>
 
@@ -83,6 +85,10 @@ int run_tool(int argc, char** argv) {
     };
     try {
         frame.work();
+        terminal.end();
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+            return report("standard output cannot be written", kInputAtFault);
+        }
         return kDone;
     } catch (const InputError& error) {
         return finish(error.what(), kInputAtFault);

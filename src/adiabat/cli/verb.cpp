@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/base/threads.h"
 
 namespace adiabat::cli {
 
@@ -15,13 +16,18 @@ void add_output_options(CLI::App& verb, Frame& frame) {
 }
 
 void add_threads_option(CLI::App& verb, int& threads) {
-    verb.add_option("--threads", threads, "Threads, 0 for all cores")
-        ->check(CLI::Range(0, 1024))
-        ->capture_default_str();
+    // More threads than cores only get in each other's way; the results are the same for any
+    // number.
+    verb.add_option_function<int>(
+            "--threads", [&threads](int n) { threads = std::min(n, thread_count(0)); },
+            "Threads, 0 for all cores; at most as many as there are cores")
+        ->check(CLI::Range(0, 1024));
 }
 
 void add_seed_option(CLI::App& verb, uint64_t& seed) {
-    verb.add_option("--seed", seed, "Seed of every random choice")->capture_default_str();
+    verb.add_option("--seed", seed, "Seed of every random choice")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
 }
 
 void add_data_options(CLI::App& verb, DataArguments& a) {
@@ -84,7 +90,7 @@ pipeline::DataOptions DataArguments::options() const {
 void show(Frame& frame, const Json& document, void (*print)(const Json&)) {
     frame.progress->end();
     if (frame.json) {
-        fmt::print("{}\n", document.dump(2));
+        fmt::print("{}\n", to_text(document));
     } else {
         print(document);
     }

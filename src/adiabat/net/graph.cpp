@@ -42,7 +42,7 @@ bool Node::has(std::string_view attribute) const {
 }
 
 ValueId Graph::add_value(std::string value_name, DType type, std::optional<Shape> shape) {
-    values.push_back({std::move(value_name), type, std::move(shape), {}, nullptr});
+    values.push_back({std::move(value_name), type, std::move(shape), {}, 0, nullptr});
     return static_cast<ValueId>(values.size() - 1);
 }
 

@@ -56,6 +56,10 @@ struct Value {
     std::optional<Shape> shape;
     // Name of the symbolic leading dimension ("N"), for graph inputs and outputs; may be empty.
     std::string batch_name;
+    // Of inputs and outputs whose leading dimension a file fixes, that dimension: networks run on
+    // any number of images, `shape` leaves it unknown, the written file has it again. 0 where it is
+    // free.
+    int64_t fixed_batch = 0;
     std::shared_ptr<const Tensor> constant;  // parameters and folded values
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/net/layers.h"
 
+#include <algorithm>
+
 namespace adiabat::net {
 
 namespace {
@@ -15,54 +17,75 @@ bool is_own_parameter(const Graph& graph, const Uses& uses, ValueId id) {
 int64_t positions_of(const Graph& graph, ValueId output) {
     const auto& shape = graph.value(output).shape;
     if (!shape) return 0;
-    int64_t product = 1;
-    for (size_t k = 2; k < shape->size(); ++k) {
-        if ((*shape)[k] == kUnknown) return 0;
-        product *= (*shape)[k];
-    }
-    return product;
+    const Shape spatial(shape->begin() + std::min<std::ptrdiff_t>(2, std::ssize(*shape)),
+                        shape->end());
+    return std::count(spatial.begin(), spatial.end(), kUnknown) > 0 ? 0 : elements(spatial);
 }
 
 }  // namespace
 
-std::vector<Layer> find_layers(const Graph& graph) {
+namespace {
+
+// Fills in the layer that a node is; returns why it is none, or nothing.
+std::string classify(const Graph& graph, const Uses& uses, const Node& node, Layer& layer) {
+    if (graph.constant(node.input(0))) return "its input is a constant";
+    if (!is_own_parameter(graph, uses, node.input(1))) {
+        return "its weight is computed, shared, or not float";
+    }
+    const Tensor& weight = *graph.constant(node.input(1));
+    layer.name = node.name.empty() ? graph.value(node.outputs[0]).name : node.name;
+    layer.weight = node.input(1);
+    if (node.op == "Conv") {
+        if (weight.rank() < 3) return "its weight has no kernel axes";
+        layer.groups = node.int_or("group", 1);
+        layer.filters = weight.shape[0];
+        layer.inputs = weight.shape[1];
+        for (size_t k = 2; k < weight.shape.size(); ++k) layer.taps *= weight.shape[k];
+        layer.positions = positions_of(graph, node.outputs[0]);
+    } else {
+        const bool plain = node.float_or("alpha", 1) == 1 && node.float_or("beta", 1) == 1 &&
+                           node.int_or("transA", 0) == 0;
+        if (weight.rank() != 2 || !plain) return "its alpha, beta or transA is not the default";
+        layer.filter_axis = node.int_or("transB", 0) ? 0 : 1;
+        layer.filters = weight.shape[static_cast<size_t>(layer.filter_axis)];
+        layer.inputs = weight.shape[static_cast<size_t>(1 - layer.filter_axis)];
+    }
+    if (const ValueId bias = node.input(2); bias != kNoValue) {
+        const Tensor* tensor = graph.constant(bias);
+        if (!is_own_parameter(graph, uses, bias) || tensor->shape != Shape{layer.filters}) {
+            return "its bias is computed, shared, or not one number a filter";
+        }
+        layer.bias = bias;
+    }
+    return "";
+}
+
+}  // namespace
+
+LayerSearch search_layers(const Graph& graph) {
     const Uses uses(graph);
-    std::vector<Layer> layers;
+    LayerSearch found;
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
         const Node& node = graph.nodes[n];
-        if (!node.domain.empty() || (node.op != "Conv" && node.op != "Gemm")) continue;
-        if (!is_own_parameter(graph, uses, node.input(1))) continue;
-        const Tensor& weight = *graph.constant(node.input(1));
-        Layer layer;
-        layer.node = static_cast<int>(n);
-        layer.name = node.name.empty() ? graph.value(node.outputs[0]).name : node.name;
-        layer.weight = node.input(1);
-        if (node.op == "Conv") {
-            if (weight.rank() < 3) continue;
-            layer.groups = node.int_or("group", 1);
-            layer.filters = weight.shape[0];
-            layer.inputs = weight.shape[1];
-            for (size_t k = 2; k < weight.shape.size(); ++k) layer.taps *= weight.shape[k];
-            layer.positions = positions_of(graph, node.outputs[0]);
-        } else {
-            const bool plain = node.float_or("alpha", 1) == 1 && node.float_or("beta", 1) == 1 &&
-                               node.int_or("transA", 0) == 0;
-            if (weight.rank() != 2 || !plain) continue;
-            layer.filter_axis = node.int_or("transB", 0) ? 0 : 1;
-            layer.filters = weight.shape[static_cast<size_t>(layer.filter_axis)];
-            layer.inputs = weight.shape[static_cast<size_t>(1 - layer.filter_axis)];
-        }
-        if (const ValueId bias = node.input(2); bias != kNoValue) {
-            const Tensor* tensor = graph.constant(bias);
-            if (!is_own_parameter(graph, uses, bias) || tensor->shape != Shape{layer.filters}) {
-                continue;
+        if (!node.domain.empty()) continue;
+        const bool multiplies = node.op == "MatMul" || node.op == "ConvTranspose";
+        if (node.op == "Conv" || node.op == "Gemm") {
+            Layer layer;
+            layer.node = static_cast<int>(n);
+            const std::string reason = classify(graph, uses, node, layer);
+            if (reason.empty()) {
+                found.layers.push_back(std::move(layer));
+            } else {
+                found.left_alone.push_back({static_cast<int>(n), reason});
             }
-            layer.bias = bias;
+        } else if (multiplies && graph.constant(node.input(1))) {
+            found.left_alone.push_back({static_cast<int>(n), node.op + " is not compressed yet"});
         }
-        layers.push_back(std::move(layer));
     }
-    return layers;
+    return found;
 }
+
+std::vector<Layer> find_layers(const Graph& graph) { return search_layers(graph).layers; }
 
 std::vector<float> filters_of(const Graph& graph, const Layer& layer) {
     const auto weight = graph.constant(layer.weight)->as<float>();

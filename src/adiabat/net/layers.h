@@ -30,7 +30,21 @@ struct Layer {
     int64_t weights() const { return filters * inputs * taps; }
 };
 
-// In topological order. The graph's shapes have been inferred. A layer whose weight or bias is
+// A node with weights that is no layer, and why: it stays as it is.
+struct LeftAlone {
+    int node = -1;
+    std::string reason;
+};
+
+struct LayerSearch {
+    std::vector<Layer> layers;
+    std::vector<LeftAlone> left_alone;
+};
+
+// Both in topological order. The graph's shapes have been inferred.
+LayerSearch search_layers(const Graph& graph);
+
+// The layers alone. A layer whose weight or bias is
 // computed or shared with another node is not one (nothing can be done to it alone).
 std::vector<Layer> find_layers(const Graph& graph);
 

@@ -98,7 +98,10 @@ uint64_t value_info_bytes(const net::Value& value) {
     if (value.shape) {
         uint64_t shape = 0;
         for (size_t k = 0; k < value.shape->size(); ++k) {
-            const int64_t dimension = (*value.shape)[k];
+            int64_t dimension = (*value.shape)[k];
+            if (k == 0 && dimension == net::kUnknown && value.fixed_batch > 0) {
+                dimension = value.fixed_batch;
+            }
             const uint64_t dim = dimension != net::kUnknown ? int_field(1, dimension)
                                  : k == 0                   ? optional_string(2, value.batch_name)
                                                             : 0;

@@ -87,6 +87,8 @@ void write_value_info(const net::Value& value, ::onnx::ValueInfoProto& proto) {
         auto& dim = *shape.add_dim();
         if ((*value.shape)[k] != net::kUnknown) {
             dim.set_dim_value((*value.shape)[k]);
+        } else if (k == 0 && value.fixed_batch > 0) {
+            dim.set_dim_value(value.fixed_batch);
         } else if (k == 0 && !value.batch_name.empty()) {
             dim.set_dim_param(value.batch_name);
         }

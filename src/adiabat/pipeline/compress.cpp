@@ -12,8 +12,7 @@
 #include "adiabat/base/digest.h"
 #include "adiabat/base/units.h"
 #include "adiabat/data/split.h"
-#include "adiabat/net/simplify.h"
-#include "adiabat/onnx/read.h"
+#include "adiabat/net/describe.h"
 #include "adiabat/onnx/write.h"
 #include "adiabat/pipeline/engine_plugin.h"
 #include "adiabat/pipeline/inspect.h"
@@ -34,15 +33,24 @@ std::filesystem::path run_file_of(const CompressOptions& options) {
 
 // Everything that would make the work futile is found before it begins.
 void check_paths(const CompressOptions& options) {
+    const std::filesystem::path output = options.output, run_file = run_file_of(options);
     std::error_code error;
-    for (const auto& path : {std::filesystem::path(options.output), run_file_of(options)}) {
-        if (std::filesystem::equivalent(path, options.model, error)) {
-            throw InputError("{}: the output would overwrite the model itself", path.string());
+    const auto same = [&](const std::filesystem::path& a, const std::filesystem::path& b) {
+        return std::filesystem::weakly_canonical(a, error) ==
+               std::filesystem::weakly_canonical(b, error);
+    };
+    std::vector<std::filesystem::path> inputs = {options.model, options.data.path};
+    if (options.data.labels) inputs.push_back(*options.data.labels);
+    for (const auto& path : {output, run_file}) {
+        for (const auto& input : inputs) {
+            if (same(path, input)) {
+                throw InputError("{}: the output would overwrite the input {}", path.string(),
+                                 input.string());
+            }
         }
         check_writable(path);
     }
-    if (std::filesystem::path(options.output).lexically_normal() ==
-        run_file_of(options).lexically_normal()) {
+    if (same(output, run_file)) {
         throw InputError("{}: the network and the document of the run cannot be one file",
                          options.output);
     }
@@ -61,6 +69,11 @@ class Run {
         require_one_input(model_);
         network_ = plan::describe_network(model_.graph);
         apply::require_quantizable(model_.graph, network_);
+        for (const net::LeftAlone& left : net::search_layers(model_.graph).left_alone) {
+            const net::Node& node = model_.graph.nodes[static_cast<size_t>(left.node)];
+            progress_.say(fmt::format("left as it is: {}: {}", net::describe(model_.graph, node),
+                                      left.reason));
+        }
         // Operators that cannot be run are named before any work is done.
         engine_ = load_engine();
         original_ = engine_->open(model_.graph, {options_.threads});
@@ -190,8 +203,7 @@ class Run {
     // Reads the file back, as anybody would, and compares it with the original on unseen images.
     void judge() {
         clock_.begin("judge");
-        net::Graph written = onnx::parse_model(file_, options_.output);
-        net::simplify(written);
+        const net::Graph written = parse_simplified(file_, options_.output);
         progress_.begin("judge", static_cast<uint64_t>(judging_.size()), "images");
         const auto small = engine_->open(written, {options_.threads});
         const net::Tensor expected = run_network(*original_, judging_.pixels, kBatch, stop_);
@@ -220,6 +232,7 @@ class Run {
         document["verb"] = "compress";
         document["command"] = options_.command;
         document["model"] = to_json(model_);
+        document["run"] = run_file_of(options_).string();
         document["output"] = {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
         document["options"] = {{"budget", options_.budget},
@@ -241,7 +254,7 @@ class Run {
         document["peak_memory_bytes"] = peak_memory_bytes();
         document_ = std::move(document);
         try {
-            write_file_atomically(run_file_of(options_), document_.dump(2) + "\n");
+            write_file_atomically(run_file_of(options_), to_text(document_) + "\n");
         } catch (...) {
             std::error_code ignored;
             std::filesystem::remove(options_.output, ignored);

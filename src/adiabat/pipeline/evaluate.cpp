@@ -27,11 +27,6 @@ Run run(net::Engine& engine, const Model& model, const Images& images,
     result.outputs = run_network(*session, images.pixels, options.batch, stop, progress);
     result.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    if (result.outputs.shape.empty() || result.outputs.shape[0] != images.size()) {
-        throw InputError("{}: output {} is {} for {} images: its first dimension must be the batch",
-                         model.path, model.graph.value(model.graph.outputs[0]).name,
-                         net::to_string(result.outputs.shape), images.size());
-    }
     return result;
 }
 

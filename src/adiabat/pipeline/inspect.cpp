@@ -3,6 +3,7 @@
 
 #include "adiabat/apply/file_size.h"
 #include "adiabat/apply/quantize.h"
+#include "adiabat/net/describe.h"
 #include "adiabat/net/shape_inference.h"
 #include "adiabat/plan/budget.h"
 
@@ -90,6 +91,13 @@ Json inspect(const Model& model) {
             entry["frozen"] = group.frozen;
         }
         result["layers"].push_back(std::move(entry));
+    }
+
+    result["left_alone"] = Json::array();
+    for (const net::LeftAlone& left : net::search_layers(graph).left_alone) {
+        const net::Node& node = graph.nodes[static_cast<size_t>(left.node)];
+        result["left_alone"].push_back(
+            {{"name", net::describe(graph, node)}, {"reason", left.reason}});
     }
 
     try {

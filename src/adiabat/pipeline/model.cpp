@@ -8,14 +8,46 @@
 
 namespace adiabat::pipeline {
 
+namespace {
+
+// Exporters fix the batch, often at 1. The network is run on many images at once all the same: the
+// leading dimension of its only input is made unknown, and what was inferred from it is inferred
+// anew.
+void free_batch(net::Graph& graph) {
+    if (graph.inputs.size() != 1) return;
+    auto& input = graph.value(graph.inputs[0]).shape;
+    if (!input || input->empty() || input->front() == net::kUnknown) return;
+    const int64_t batch = input->front();
+    for (net::ValueId id : graph.outputs) {
+        const auto& shape = graph.value(id).shape;
+        if (shape && !shape->empty() && shape->front() == batch)
+            graph.value(id).fixed_batch = batch;
+    }
+    graph.value(graph.inputs[0]).fixed_batch = batch;
+    for (const net::Node& node : graph.nodes) {
+        for (net::ValueId id : node.outputs) {
+            if (id != net::kNoValue) graph.value(id).shape.reset();
+        }
+    }
+    input->front() = net::kUnknown;
+}
+
+}  // namespace
+
+net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where) {
+    net::Graph graph = onnx::parse_model(bytes, where);
+    free_batch(graph);
+    net::simplify(graph);
+    return graph;
+}
+
 Model load_model(const std::filesystem::path& path) {
     const std::vector<uint8_t> bytes = read_file(path);
     Model model;
     model.path = path.string();
     model.file_bytes = static_cast<int64_t>(bytes.size());
     model.sha256 = sha256(bytes);
-    model.graph = onnx::parse_model(bytes, model.path);
-    net::simplify(model.graph);
+    model.graph = parse_simplified(bytes, model.path);
     return model;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "adiabat/base/json.h"
@@ -21,6 +22,10 @@ struct Model {
 
 // Throws InputError as onnx::read_model and net::simplify do.
 Model load_model(const std::filesystem::path& path);
+
+// The graph of a model in memory, simplified, its batch free (Value::fixed_batch keeps what it
+// was).
+net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where);
 
 // {"path": .., "bytes": .., "sha256": ..}
 Json to_json(const Model& model);

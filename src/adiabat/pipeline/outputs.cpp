@@ -46,6 +46,11 @@ net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_
         const net::Tensor part = rows(images, begin, std::min(batch, images.shape[0] - begin));
         const std::vector<net::Feed> feeds = {{graph.inputs[0], &part}};
         net::Tensor outputs = std::move(session.run(feeds, fetches)[0]);
+        if (outputs.shape.empty() || outputs.shape[0] != part.shape[0]) {
+            throw InputError("output {} is {} for {} images: its first dimension must be the batch",
+                             graph.value(graph.outputs[0]).name, net::to_string(outputs.shape),
+                             part.shape[0]);
+        }
         if (begin == 0) {
             all = std::move(outputs);
         } else {

@@ -14,7 +14,7 @@
 namespace adiabat::pipeline {
 
 // First output of the network for all images ([N, C, H, W]), `batch` images a run. Throws
-// Interrupted.
+// Interrupted, and InputError where the output has no row for every image.
 net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_t batch,
                         StopToken stop = {}, ProgressSink& progress = no_progress());
 

@@ -129,11 +129,9 @@ void require_satisfiable(const Network& network, const CostFunctions& costs,
     for (const Budget& budget : budgets) {
         const Reachable range = reachable(network, costs, budget.quantity);
         if (range.smallest > budget.limit) {
-            throw InputError(
-                "--budget: {}={} cannot be reached: the smallest reachable is {}={} (the inner "
-                "channels "
-                "of every block cut to one, lowest bits)",
-                name_of(budget.quantity), budget.limit, name_of(budget.quantity), range.smallest);
+            throw InputError("--budget: {}={} cannot be reached: the smallest reachable is {}={}",
+                             name_of(budget.quantity), budget.limit, name_of(budget.quantity),
+                             range.smallest);
         }
     }
 }

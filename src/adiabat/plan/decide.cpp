@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "adiabat/anneal/simulated_annealing.h"
+#include "adiabat/base/random.h"
 #include "adiabat/plan/feasible.h"
 
 namespace adiabat::plan {
@@ -13,7 +14,8 @@ namespace adiabat::plan {
 namespace {
 
 constexpr int kBisections = 16;
-constexpr int kDoublings = 40;
+constexpr int kRaises = 40;
+constexpr uint32_t kAnnealStream = 0xDEC1, kRefineStream = 0xDEC2;
 constexpr size_t kRemembered = 64;
 
 struct Candidate {
@@ -40,7 +42,8 @@ class Search {
         options.sweeps = options_.sweeps;
         options.replicas = options_.replicas;
         options.threads = options_.threads;
-        options.seed = options_.seed + static_cast<uint64_t>(decision.anneals);
+        options.seed =
+            derived_seed(options_.seed, kAnnealStream, static_cast<uint32_t>(decision.anneals));
         const auto found =
             anneal::minimize_by_annealing(problem_.qubo(gamma, incumbent_), options, stop_);
         ++decision.anneals;
@@ -85,25 +88,30 @@ class Search {
 Decision decide(const L1Problem& problem, const std::vector<Budget>& budgets,
                 const CostFunctions& costs, const DecideOptions& options, StopToken stop,
                 ProgressSink& progress) {
+    // Nothing cut and all bits kept is the least loss there is.
+    Plan whole = uniform_plan(problem.network(), kMaxBits);
+    if (is_feasible(budgets, costs, whole)) {
+        const double loss = problem.loss(whole);
+        return {.plan = std::move(whole), .loss = loss, .annealed_loss = loss};
+    }
     Search search(problem, budgets, costs, options, stop);
-    progress.begin("decide", kBisections, "anneals");
+    progress.begin("decide", 0, "anneals");
     for (const Budget& budget : budgets) {
         search.offer(reachable(problem.network(), costs, budget.quantity).smallest_plan, 0);
     }
-    search.offer(uniform_plan(problem.network(), kMaxBits), 0);
 
-    // From a price at which nothing is worth cutting, doubled until the budget is kept, then
-    // bisected.
+    // From a price at which nothing is worth cutting, raised fourfold until the budget is kept,
+    // then bisected.
     double low = 1e-3 * std::max(problem.loss(uniform_plan(problem.network(), kMinBits)), 1e-12);
     double high = low;
-    for (int k = 0; k < kDoublings && !search.anneal(high); ++k) {
+    for (int k = 0; k < kRaises && !search.anneal(high); ++k) {
         low = high;
         high *= 4;
     }
     for (int k = 0; k < kBisections; ++k) {
         const double middle = std::sqrt(low * high);
         (search.anneal(middle) ? high : low) = middle;
-        progress.update(static_cast<uint64_t>(k) + 1);
+        progress.update(static_cast<uint64_t>(search.decision.anneals));
     }
 
     if (search.feasible().empty()) {
@@ -117,8 +125,9 @@ Decision decide(const L1Problem& problem, const std::vector<Budget>& budgets,
     const size_t count = std::min(search.feasible().size(), static_cast<size_t>(options.starts));
     progress.begin("refine", count, "plans");
     for (size_t k = 0; k < count; ++k) {
-        Plan plan = anneal_within(problem, budgets, costs, search.feasible()[k].plan, options.moves,
-                                  options.seed + k, stop);
+        Plan plan = anneal_within(
+            problem, budgets, costs, search.feasible()[k].plan, options.moves,
+            derived_seed(options.seed, kRefineStream, static_cast<uint32_t>(k)), stop);
         plan = polish(problem, budgets, costs, std::move(plan), stop);
         if (stop.requested()) throw Interrupted();
         if (const double loss = problem.loss(plan); loss < decision.loss) {

@@ -4,9 +4,9 @@
 // The decision: the plan of least loss within exact budgets.
 //
 // The budget enters the quadratic problem as its reward: gamma is bisected until annealed plans
-// just keep the exact budgets, the cubic terms linearized anew at the best plan so far. Every
-// sample is judged by its exact loss and exact cost. The best ones are annealed on and polished
-// inside the feasible set (feasible.h), where the exact budget is a wall, not a price.
+// just keep the exact budgets, the cubic terms linearized anew at the lowest sample of the anneal
+// before. Every sample is judged by its exact loss and exact cost. The best ones are annealed on
+// and polished inside the feasible set (feasible.h), where the exact budget is a wall, not a price.
 // Cost: about 20 anneals of the quadratic problem, then `moves` exact costs a start.
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct Decision {
     Plan plan;
     double loss = 0;  // L_p + beta L_q, exact
     double gamma = 0;
-    double annealed_loss = 0;  // of the best feasible sample of the quadratic problem
+    double annealed_loss = 0;  // of the best feasible plan before it was refined
     int anneals = 0;
     int64_t flips = 0;  // accepted by all anneals together
 };

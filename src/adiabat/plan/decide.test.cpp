@@ -115,7 +115,8 @@ TEST(Decide, StopsWhenAsked) {
     const Fixture f(net::residual_network(5));
     StopSource source;
     source.request();
-    EXPECT_THROW(decide(f.problem, {{Quantity::kFile, 1 << 20}}, f.costs, {}, source.token()),
+    EXPECT_THROW(decide(f.problem, {{Quantity::kFile, f.costs.file(uniform_plan(f.network, 3))}},
+                        f.costs, {}, source.token()),
                  Interrupted);
 }
 

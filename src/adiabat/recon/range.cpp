@@ -30,10 +30,10 @@ struct Histogram {
 
 Histogram histogram(std::span<const float> values, Range range) {
     Histogram result{range, {}};
-    const float per_unit = kBins / (range.high - range.low);
+    const double low = range.low, per_unit = kBins / (static_cast<double>(range.high) - low);
     for (float x : values) {
-        const int bin = static_cast<int>((x - range.low) * per_unit);
-        result.count[static_cast<size_t>(std::clamp(bin, 0, kBins - 1))] += 1;
+        const double bin = (static_cast<double>(x) - low) * per_unit;
+        result.count[static_cast<size_t>(std::clamp(bin, 0.0, kBins - 1.0))] += 1;
     }
     return result;
 }

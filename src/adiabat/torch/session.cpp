@@ -99,15 +99,22 @@ class TorchSession final : public net::Session {
         const int64_t batch = check_feeds(feeds);
         const Plan& plan = plan_for({ids(feeds), {fetches.begin(), fetches.end()}, {}});
         Collector collector(types_of(fetches), batch);
-        for_slices(plan, batch, [&](const Slice& slice) {
-            const c10::InferenceMode guard;
-            Slots slots(graph_.values.size());
-            const auto kept = feed(feeds, plan, slice, slots);
-            for (const Step& step : plan.steps) execute(step, slots);
-            for (size_t k = 0; k < fetches.size(); ++k) {
-                collect(collector, k, get(slots, fetches[k]), carries(plan, fetches[k]), slice);
-            }
-        });
+        try {
+            for_slices(plan, batch, [&](const Slice& slice) {
+                const c10::InferenceMode guard;
+                Slots slots(graph_.values.size());
+                const auto kept = feed(feeds, plan, slice, slots);
+                for (const Step& step : plan.steps) execute(step, slots);
+                for (size_t k = 0; k < fetches.size(); ++k) {
+                    collect(collector, k, get(slots, fetches[k]), carries(plan, fetches[k]), slice);
+                }
+            });
+        } catch (const c10::Error& error) {
+            // A graph that does not treat images one by one, such as a Reshape to a fixed batch.
+            const std::string text = error.what_without_backtrace();
+            throw InputError("the network cannot be run on {} images at once: {}", batch,
+                             text.substr(0, text.find('\n')));
+        }
         return collector.take();
     }
 
