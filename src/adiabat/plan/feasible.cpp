@@ -29,11 +29,12 @@ Plan anneal_within(const L1Problem& problem, const std::vector<Budget>& budgets,
                    const CostFunctions& costs, Plan plan, int64_t moves, uint64_t seed,
                    StopToken stop) {
     cut_smallest(problem, plan);
+    const std::vector<Step> steps = all_steps(plan);
     std::vector<Step> spending, saving;
-    for (const Step& step : all_steps(plan)) (step.saves() ? saving : spending).push_back(step);
+    for (const Step& step : steps) (step.saves() ? saving : spending).push_back(step);
     Random random(seed, kMoveStream);
-    const auto draw = [&](const std::vector<Step>& steps) {
-        return steps[random.below(static_cast<uint32_t>(steps.size()))];
+    const auto draw = [&](const std::vector<Step>& from) {
+        return from[random.below(static_cast<uint32_t>(from.size()))];
     };
 
     double loss = problem.loss(plan);
@@ -47,7 +48,7 @@ Plan anneal_within(const L1Problem& problem, const std::vector<Budget>& budgets,
             start * kHot *
             std::pow(kCold / kHot, static_cast<double>(move) / static_cast<double>(moves));
         taken.clear();
-        const Step first = draw(spending);
+        const Step first = draw(steps);
         if (!take(problem, plan, first)) continue;
         taken.push_back(first);
         bool feasible = is_feasible(budgets, costs, plan);
@@ -56,6 +57,15 @@ Plan anneal_within(const L1Problem& problem, const std::vector<Budget>& budgets,
             if (!take(problem, plan, step)) continue;
             taken.push_back(step);
             feasible = is_feasible(budgets, costs, plan);
+        }
+        for (int k = 0; k < kRefills && feasible; ++k) {
+            const Step step = draw(spending);
+            if (!take(problem, plan, step)) continue;
+            if (is_feasible(budgets, costs, plan)) {
+                taken.push_back(step);
+            } else {
+                undo(problem, plan, {step});
+            }
         }
         const double here = problem.loss(plan);
         const double uniform = random.uniform();

@@ -5,11 +5,11 @@
 // exact costs.
 //
 // Near an exact budget almost every step that lowers the loss breaks the budget. An annealing move
-// therefore is a compound: one random step that spends, then random steps that save until the
-// budgets hold again (at most kMostSaving of them, else the move is dropped); it is accepted by
-// Metropolis' rule on the loss, the temperature falling geometrically from a tenth of the loss at
-// the start. The descent takes the best single step, or pair of steps, until none lowers the loss:
-// O((layers + groups)^2) losses a step.
+// therefore is a compound: one random step, then random steps that save until the budgets hold
+// again (at most kMostSaving of them, else the move is dropped), then kRefills random steps that
+// spend, each kept where it fits. It is accepted by Metropolis' rule on the loss, the temperature
+// falling geometrically from a tenth of the loss at the start. The descent takes the best single
+// step, or pair of steps, until none lowers the loss: O((layers + groups)^2) losses a step.
 
 #include <cstdint>
 #include <vector>
@@ -21,6 +21,7 @@
 namespace adiabat::plan {
 
 inline constexpr int kMostSaving = 12;
+inline constexpr int kRefills = 4;
 
 // The best plan met in `moves` compound moves from a feasible plan: feasible, its loss no higher. A
 // function of its arguments alone. Returns early when stopped.
