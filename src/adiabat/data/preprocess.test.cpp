@@ -7,7 +7,7 @@
 namespace adiabat::data {
 namespace {
 
-Dataset bytes_of(int64_t count, int64_t channels, std::vector<uint8_t> pixels) {
+Dataset bytes_of(int64_t count, int64_t channels, const std::vector<uint8_t>& pixels) {
     const int64_t plane = static_cast<int64_t>(pixels.size()) / count / channels;
     return {"data",
             {channels, 1, plane},

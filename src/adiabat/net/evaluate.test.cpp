@@ -141,12 +141,12 @@ TEST(Evaluate, IndexOutOfRangeIsTheUsersFault) {
 
 template <typename T>
 std::vector<T> arithmetic(const char* op, std::vector<T> a, std::vector<T> b,
-                          std::map<std::string, Attribute> attributes = {}) {
+                          const std::map<std::string, Attribute>& attributes = {}) {
     GraphBuilder builder;
     const auto n = static_cast<int64_t>(a.size()), m = static_cast<int64_t>(b.size());
     builder.node(op,
                  {builder.constant(Tensor::of<T>({n}, a)), builder.constant(Tensor::of<T>({m}, b))},
-                 std::move(attributes));
+                 attributes);
     return elements_of<T>(evaluated(builder));
 }
 

@@ -17,15 +17,15 @@ namespace adiabat::net {
 inline Graph residual_network(uint64_t seed) {
     Random random(seed);
     const auto count = [&](uint32_t least, uint32_t most) {
-        return static_cast<int64_t>(least + random.below(most - least + 1));
+        return int64_t{least} + random.below(most - least + 1);
     };
     const int64_t stem = count(3, 9), inner1 = count(2, 11), wide = stem + 2 * count(1, 4);
     const int64_t inner2 = count(2, 17);
     GraphBuilder b;
     uint64_t serial = seed * 100;
     const auto weight = [&](Shape shape) {
-        const double fan = static_cast<double>(elements(shape) / shape[0]);
-        const auto bound = static_cast<float>(std::sqrt(3.0 / fan));
+        const int64_t fan = elements(shape) / shape[0];
+        const auto bound = static_cast<float>(std::sqrt(3.0 / static_cast<double>(fan)));
         return b.constant(random_tensor(std::move(shape), ++serial, -bound, bound));
     };
     const auto conv = [&](ValueId x, int64_t from, int64_t to, int64_t stride, bool has_bias) {

@@ -111,7 +111,7 @@ TEST(ShapeInference, NamesTheNodeAndBothNumbers) {
 }
 
 TEST(ShapeInference, RefusesWhatTheOperatorsRefuse) {
-    const auto refused = [](const char* op, std::vector<Shape> shapes,
+    const auto refused = [](const char* op, const std::vector<Shape>& shapes,
                             std::map<std::string, Attribute> attributes) {
         GraphBuilder b;
         std::vector<ValueId> inputs;

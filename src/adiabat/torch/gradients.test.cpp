@@ -14,7 +14,6 @@ namespace adiabat::torch {
 namespace {
 
 using net::GraphBuilder;
-using net::random_codes;
 using net::random_tensor;
 
 using net::Feed;

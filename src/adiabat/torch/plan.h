@@ -14,6 +14,7 @@
 
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "adiabat/net/graph.h"
@@ -68,7 +69,10 @@ struct Plan {
 // fused over.
 struct Request {
     std::vector<ValueId> feeds, fetches, wanted;
-    auto operator<=>(const Request&) const = default;
+    bool operator<(const Request& other) const {
+        return std::tie(feeds, fetches, wanted) <
+               std::tie(other.feeds, other.fetches, other.wanted);
+    }
 };
 
 // The types of all values: as the graph has them, and by the operators' rules where it is silent.

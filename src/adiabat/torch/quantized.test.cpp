@@ -19,7 +19,6 @@ using net::random_codes;
 using net::random_tensor;
 
 using net::Feed;
-using net::kNoValue;
 using net::Tensor;
 using net::ValueId;
 using Ints = std::vector<int64_t>;
@@ -50,15 +49,15 @@ Built build(const Layer& l, uint64_t seed) {
     if (!l.per_filter) out.scale_w.shape = {};
     // The output spreads over the codes and saturates now and then.
     out.scale_y = 0.01f * 0.013f * 40.0f * static_cast<float>(half) *
-                  std::sqrt(static_cast<float>(l.kernel * l.kernel * l.channels / l.groups)) /
+                  std::sqrt(static_cast<float>(l.kernel * l.kernel * l.channels) /
+                            static_cast<float>(l.groups)) /
                   60.0f;
     out.x = b.input({-1, l.channels, l.size, l.size}, net::DType::kUint8);
     const auto sx = b.scalar(out.scale_x), sw = b.constant(out.scale_w), sy = b.scalar(out.scale_y);
     const auto zx = b.scalar(static_cast<uint8_t>(l.zero_x)),
                zy = b.scalar(static_cast<uint8_t>(l.zero_y));
-    net::Shape per;
-    if (l.per_filter) per.push_back(l.filters);
-    Tensor zero(out.w.type, std::move(per));
+    const auto per = [&] { return l.per_filter ? net::Shape(1, l.filters) : net::Shape(); };
+    Tensor zero(out.w.type, per());
     if (l.unsigned_weights) std::fill(zero.bytes.begin(), zero.bytes.end(), uint8_t{128});
     const std::map<std::string, net::Attribute> axis{{"axis", int64_t{0}}};
     std::vector<ValueId> in{
@@ -66,7 +65,7 @@ Built build(const Layer& l, uint64_t seed) {
         b.node("DequantizeLinear", {b.constant(out.w), sw, b.constant(zero)}, axis)};
     if (l.biased) {
         in.push_back(b.node("DequantizeLinear",
-                            {b.constant(out.bias), b.constant(random_tensor(per, 1))}, axis));
+                            {b.constant(out.bias), b.constant(random_tensor(per(), 1))}, axis));
     }
     out.real = b.node("Conv", in,
                       {{"group", l.groups},

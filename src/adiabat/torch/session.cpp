@@ -334,7 +334,11 @@ class TorchSession final : public net::Session {
             const ValueId id = step.inputs[k];
             if (id == kNoValue) continue;
             const bool dies = k < step.last.size() && step.last[k] && slots[at_id(id)].defined();
-            in[k] = dies ? std::move(slots[at_id(id)]) : get(slots, id);
+            if (dies) {
+                in[k] = std::move(slots[at_id(id)]);
+            } else {
+                in[k] = get(slots, id);
+            }
         }
         const DType type = node.outputs.empty() || node.outputs[0] == kNoValue
                                ? DType::kUndefined
