@@ -6,32 +6,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "adiabat/apply/file_size.h"
-#include "adiabat/net/residual_network.test.h"
+#include "adiabat/plan/fixture.test.h"
 
 namespace adiabat::plan {
 namespace {
-
-struct Fixture {
-    explicit Fixture(net::Graph g)
-        : graph(std::move(g)),
-          network(describe_network(graph)),
-          effects(sense::weight_effects(graph, network.layers, 1)),
-          problem(network, effects, 1),
-          file(graph, network, onnx::Storage::kPlanes) {
-        costs.file = [this](const Plan& plan) { return file.bytes(plan); };
-        costs.bytes = [this](const Plan& plan) {
-            return net::network_cost(network.layers, states(network, plan)).bytes;
-        };
-    }
-
-    net::Graph graph;
-    Network network;
-    std::vector<sense::WeightEffects> effects;
-    L1Problem problem;
-    apply::FileSize file;
-    CostFunctions costs;
-};
 
 // Two convolutions, five inner channels.
 net::Graph two_layers(uint64_t seed) {
@@ -84,7 +62,7 @@ TEST(Decide, FindsTheBestPlanOfSmallNetworks) {
 
 TEST(Decide, KeepsEveryBudgetOnResidualNetworks) {
     for (uint64_t seed = 0; seed < 4; ++seed) {
-        const Fixture f(net::residual_network(seed));
+        const Fixture f(seed);
         const Reachable file = reachable(f.network, f.costs, Quantity::kFile);
         const Reachable bytes = reachable(f.network, f.costs, Quantity::kBytes);
         double before = std::numeric_limits<double>::infinity();
@@ -102,7 +80,7 @@ TEST(Decide, KeepsEveryBudgetOnResidualNetworks) {
 }
 
 TEST(Decide, SameSeedSamePlanForAnyNumberOfThreads) {
-    const Fixture f(net::residual_network(5));
+    const Fixture f(5);
     const int64_t limit = f.costs.file(uniform_plan(f.network, 4));
     const std::vector<Budget> budgets = {{Quantity::kFile, limit}};
     const Decision one = decide(f.problem, budgets, f.costs, {.seed = 3, .threads = 1});
@@ -112,7 +90,7 @@ TEST(Decide, SameSeedSamePlanForAnyNumberOfThreads) {
 }
 
 TEST(Decide, StopsWhenAsked) {
-    const Fixture f(net::residual_network(5));
+    const Fixture f(5);
     StopSource source;
     source.request();
     EXPECT_THROW(decide(f.problem, {{Quantity::kFile, f.costs.file(uniform_plan(f.network, 3))}},
@@ -137,7 +115,7 @@ TEST(Budget, ReadsWhatPeopleWrite) {
 }
 
 TEST(Budget, AnUnsatisfiableOneNamesTheNearest) {
-    const Fixture f(net::residual_network(2));
+    const Fixture f(2);
     const Reachable range = reachable(f.network, f.costs, Quantity::kFile);
     EXPECT_LT(range.smallest, range.middle);
     const Reachable bytes = reachable(f.network, f.costs, Quantity::kBytes);

@@ -3,29 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include "adiabat/net/residual_network.test.h"
+#include "adiabat/plan/fixture.test.h"
 #include "adiabat/plan/steps.h"
 
 namespace adiabat::plan {
 namespace {
-
-struct Fixture {
-    explicit Fixture(uint64_t seed)
-        : graph(net::residual_network(seed)),
-          network(describe_network(graph)),
-          effects(sense::weight_effects(graph, network.layers, 1)),
-          problem(network, effects, 1) {
-        costs.bytes = [this](const Plan& plan) {
-            return net::network_cost(network.layers, states(network, plan)).bytes;
-        };
-    }
-
-    net::Graph graph;
-    Network network;
-    std::vector<sense::WeightEffects> effects;
-    L1Problem problem;
-    CostFunctions costs;
-};
 
 TEST(Feasible, NeitherSearchLeavesTheBudgetOrLosesGround) {
     int better = 0;

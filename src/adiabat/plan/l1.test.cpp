@@ -6,35 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "adiabat/net/residual_network.test.h"
+#include "adiabat/plan/fixture.test.h"
 
 namespace adiabat::plan {
 namespace {
 
-struct Fixture {
-    explicit Fixture(uint64_t seed)
-        : graph(net::residual_network(seed)),
-          network(describe_network(graph)),
-          effects(sense::weight_effects(graph, network.layers, 1)),
-          problem(network, effects, 1.5) {}
-
-    Plan random_plan(Random& random) const {
-        Plan plan = uniform_plan(network, kMinBits);
-        for (int& bits : plan.bits) bits = kMinBits + static_cast<int>(random.below(7));
-        for (auto& cut : plan.cut) {
-            for (size_t i = kLeastKept; i < cut.size(); ++i) cut[i] = random.below(3) == 0;
-        }
-        return plan;
-    }
-
-    net::Graph graph;
-    Network network;
-    std::vector<sense::WeightEffects> effects;
-    L1Problem problem;
-};
-
 TEST(L1, LossIsTheFormula) {
-    const Fixture f(4);
+    const Fixture f(4, 1.5);
     Random random(1);
     const Plan plan = f.random_plan(random);
     double cut = 0, rounding = 0, unit = 0;
@@ -66,7 +44,7 @@ TEST(L1, LossIsTheFormula) {
 // that is where not both its outputs and its inputs are cut; and at the plan it is linearized at.
 TEST(L1, QuadraticEnergyIsExactWhereNothingIsLinearized) {
     for (uint64_t seed = 0; seed < 12; ++seed) {
-        const Fixture f(seed);
+        const Fixture f(seed, 1.5);
         Random random(seed, 9);
         const double gamma = 0.7;
         for (int trial = 0; trial < 20; ++trial) {
@@ -113,7 +91,7 @@ TEST(L1, CubicTermIsLinearizedToFirstOrder) {
 }
 
 TEST(L1, EveryWordDecodesAndPlansComeBack) {
-    const Fixture f(6);
+    const Fixture f(6, 1.5);
     Random random(2);
     for (int trial = 0; trial < 50; ++trial) {
         const Plan plan = f.random_plan(random);
