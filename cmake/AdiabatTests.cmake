@@ -26,3 +26,7 @@ gtest_discover_tests(adiabat_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60
 # What tests/ (pytest) drive beside the tool itself.
 add_executable(adiabat_engine_run tests/engine_run.cpp)
 target_link_libraries(adiabat_engine_run PRIVATE adiabat adiabat_warnings)
+
+# Cuts random channel groups and compares with the masked network.
+add_executable(adiabat_cut_run tests/cut_run.cpp)
+target_link_libraries(adiabat_cut_run PRIVATE adiabat adiabat_warnings)

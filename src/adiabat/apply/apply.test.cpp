@@ -29,13 +29,14 @@ TEST(FileSize, IsTheSizeOfTheFileForAnyPlan) {
             net::Graph graph = net::residual_network(seed);
             // Shape arithmetic by operators that changed with opset 18 is not in this network.
             if (seed == 7) graph.value(graph.inputs[0]).name = "x1";  // a name like ours
-            const plan::Network network = plan::describe_network(graph);
+            const plan::Network network(graph);
             const FileSize size(graph, network, storage);
             Random random(seed, 4);
             for (int trial = 0; trial < 12; ++trial) {
                 const plan::Plan plan = random_plan(network, random);
-                const net::Graph cut = cut_channels(graph, network, plan);
-                Quantized quantized = quantize(cut, network, plan.bits, storage);
+                const net::Graph cut =
+                    cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
+                Quantized quantized = quantize(cut, net::find_layers(cut), plan.bits, storage);
                 std::vector<onnx::WeightCodes> weights;
                 for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
                 onnx::encode_weights(quantized.graph, weights, storage, quantized.prefix);
@@ -50,26 +51,27 @@ TEST(FileSize, IsTheSizeOfTheFileForAnyPlan) {
 TEST(Cut, RemovesParametersAsTheCostModelSays) {
     for (uint64_t seed = 0; seed < 10; ++seed) {
         const net::Graph graph = net::residual_network(seed);
-        const plan::Network network = plan::describe_network(graph);
+        const plan::Network network(graph);
         Random random(seed, 5);
         const plan::Plan plan = random_plan(network, random);
-        const net::Graph cut = cut_channels(graph, network, plan);
+        const net::Graph cut = cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
         int64_t parameters = 0;
         for (const net::Layer& layer : net::find_layers(cut)) {
             parameters += layer.weights() + (layer.bias == net::kNoValue ? 0 : layer.filters);
         }
-        EXPECT_EQ(parameters,
-                  net::network_cost(network.layers, plan::states(network, plan)).parameters);
+        EXPECT_EQ(parameters, plan::cost(network, plan).parameters);
         EXPECT_EQ(*cut.value(cut.outputs[0]).shape, *graph.value(graph.outputs[0]).shape);
     }
 }
 
 TEST(Cut, KeepsTheRightSlices) {
     const net::Graph graph = net::residual_network(4);
-    const plan::Network network = plan::describe_network(graph);
+    const plan::Network network(graph);
     plan::Plan plan = plan::uniform_plan(network, 8);
-    plan.cut[1][0] = 1;
-    const net::Graph cut = cut_channels(graph, network, plan);
+    const net::GroupId first = network.filter_groups(1)[0];
+    const auto [family, member] = network.coupling.groups[static_cast<size_t>(first)];
+    plan.cut[static_cast<size_t>(family)][static_cast<size_t>(member)] = 1;
+    const net::Graph cut = cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
     const auto before = graph.constant(network.layers[1].weight)->as<float>();
     const auto after = cut.constant(network.layers[1].weight)->as<float>();
     const auto row = static_cast<size_t>(network.layers[1].inputs * 9);
@@ -86,9 +88,9 @@ TEST(Cut, KeepsTheRightSlices) {
 
 TEST(Quantize, CodesEveryConvolutionAndDropsReluAndReduceMean) {
     const net::Graph graph = net::residual_network(2);
-    const plan::Network network = plan::describe_network(graph);
-    const Quantized quantized = quantize(graph, network, std::vector<int>(network.layers.size(), 4),
-                                         onnx::Storage::kPlanes);
+    const plan::Network network(graph);
+    const Quantized quantized = quantize(
+        graph, network.layers, std::vector<int>(network.layers.size(), 4), onnx::Storage::kPlanes);
     const net::Uses uses(quantized.graph);
     int convolutions = 0;
     for (const net::Node& node : quantized.graph.nodes) {
@@ -114,20 +116,20 @@ TEST(Quantize, CodesEveryConvolutionAndDropsReluAndReduceMean) {
 
 TEST(Quantize, RefusesWhatIsQuantizedOrHasNoLayers) {
     const net::Graph graph = net::residual_network(2);
-    const plan::Network network = plan::describe_network(graph);
-    require_quantizable(graph, network);
-    const Quantized quantized = quantize(graph, network, std::vector<int>(network.layers.size(), 4),
-                                         onnx::Storage::kPlanes);
-    EXPECT_THROW(require_quantizable(quantized.graph, plan::describe_network(quantized.graph)),
+    const plan::Network network(graph);
+    require_quantizable(graph, network.layers);
+    const Quantized quantized = quantize(
+        graph, network.layers, std::vector<int>(network.layers.size(), 4), onnx::Storage::kPlanes);
+    EXPECT_THROW(require_quantizable(quantized.graph, net::find_layers(quantized.graph)),
                  InputError);
     EXPECT_THROW(require_quantizable({}, {}), InputError);
 }
 
 TEST(Quantize, RefusesToRaiseTheOpsetOverOperatorsThatChanged) {
     net::Graph graph = net::residual_network(2);
-    const plan::Network network = plan::describe_network(graph);
+    const plan::Network network(graph);
     graph.opset = 9;  // Slice took its bounds as attributes then
-    EXPECT_THROW(quantize(graph, network, std::vector<int>(network.layers.size(), 4),
+    EXPECT_THROW(quantize(graph, network.layers, std::vector<int>(network.layers.size(), 4),
                           onnx::Storage::kPlanes),
                  InputError);
 }

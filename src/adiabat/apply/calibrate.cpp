@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 
 #include "adiabat/apply/cut.h"
 #include "adiabat/net/extract.h"
@@ -118,6 +119,10 @@ class Calibration {
           session_(engine.open(input.original, options)),
           coded_(quantized.graph, quantized.graph.inputs),
           real_(input.original, input.original.inputs) {
+        const auto cut = plan::cut_flags(input.network, input.plan);
+        for (const net::Layer& layer : input.network.layers) {
+            kept_.push_back(kept_filters(layer, cut));
+        }
         for (size_t s = 0; s < quantized.stages.size(); ++s) {
             const Stage& stage = quantized.stages[s];
             // What a stage computes is its codes; its real value only on the way.
@@ -222,7 +227,7 @@ class Calibration {
     // means.
     void recenter(size_t k, const Tensor& target, Tensor& real) {
         const LayerParameters& p = quantized_.layers[k];
-        const auto kept = kept_channels(input_.network, input_.plan, k);
+        const std::vector<int64_t>& kept = kept_[k];
         const std::vector<double> means = channel_means(real), wanted = channel_means(target);
         const auto scales = graph_.constant(p.weight.bias_scales)->as<float>();
         Tensor bias = *graph_.constant(p.bias);
@@ -265,8 +270,18 @@ class Calibration {
             std::move(engine_.open(piece.graph, options_)->run(feeds, piece.graph.outputs)[0]));
     }
 
+    // Filters of a layer that stay.
+    std::vector<int64_t> kept_filters(const net::Layer& layer, std::span<const uint8_t> cut) const {
+        const auto* labels = input_.network.coupling.labels_of(layer.weight, layer.filter_axis);
+        if (labels) return kept_indices(*labels, cut);
+        std::vector<int64_t> all(static_cast<size_t>(layer.filters));
+        std::iota(all.begin(), all.end(), 0);
+        return all;
+    }
+
     Quantized& quantized_;
     Graph& graph_;
+    std::vector<std::vector<int64_t>> kept_;  // filters of each layer that stay
     const CalibrationInput& input_;
     net::Engine& engine_;
     const net::EngineOptions& options_;

@@ -26,7 +26,7 @@ namespace adiabat::apply {
 
 struct CalibrationInput {
     const net::Graph& original;    // float, whole
-    const net::Graph& cut;         // float, cut: the same values and nodes (cut.h)
+    const net::Graph& cut;         // float, cut: the same values (cut.h)
     const plan::Network& network;  // of the original
     const plan::Plan& plan;
     const net::Tensor& images;  // for the network's only input: [N, ...], float

@@ -1,73 +1,152 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/apply/cut.h"
 
-#include <numeric>
+#include <algorithm>
+#include <cstring>
+#include <map>
 
+#include "adiabat/apply/cut_rewrites.h"
+#include "adiabat/base/errors.h"
 #include "adiabat/net/shape_inference.h"
 
 namespace adiabat::apply {
 
 namespace {
 
+using net::Graph;
+using net::kNoValue;
+using net::Node;
 using net::Tensor;
+using net::ValueId;
 
-// The slices of a float tensor at `kept` along an axis.
+// The slices of a tensor at `kept` along an axis, whatever its elements of whole bytes are.
 Tensor take(const Tensor& tensor, size_t axis, const std::vector<int64_t>& kept) {
     net::Shape shape = tensor.shape;
     shape[axis] = static_cast<int64_t>(kept.size());
     Tensor result(tensor.type, shape);
-    int64_t outer = 1, inner = 1;
+    int64_t outer = 1;
+    size_t inner = static_cast<size_t>(net::bits_of(tensor.type)) / 8;
+    ADIABAT_CHECK(inner > 0, "a parameter of {} is cut", net::name_of(tensor.type));
     for (size_t k = 0; k < axis; ++k) outer *= tensor.shape[k];
-    for (size_t k = axis + 1; k < tensor.shape.size(); ++k) inner *= tensor.shape[k];
-    const float* from = tensor.as<float>().data();
-    float* to = result.as<float>().data();
+    for (size_t k = axis + 1; k < shape.size(); ++k) inner *= static_cast<size_t>(shape[k]);
+    uint8_t* to = result.bytes.data();
     for (int64_t o = 0; o < outer; ++o) {
         for (int64_t channel : kept) {
-            const float* slice = from + (o * tensor.shape[axis] + channel) * inner;
-            to = std::copy(slice, slice + inner, to);
+            const auto from = static_cast<size_t>(o * tensor.shape[axis] + channel) * inner;
+            std::memcpy(to, tensor.bytes.data() + from, inner);
+            to += inner;
         }
     }
     return result;
 }
 
-void cut(net::Graph& graph, net::ValueId id, size_t axis, const std::vector<int64_t>& kept) {
-    net::Value& value = graph.value(id);
-    value.constant = std::make_shared<const Tensor>(take(*value.constant, axis, kept));
-    value.shape = value.constant->shape;
+void cut_parameters(Graph& graph, const net::Coupling& coupling, std::span<const uint8_t> cut) {
+    for (size_t id = 0; id < graph.values.size() && id < coupling.axes.size(); ++id) {
+        net::Value& value = graph.values[id];
+        if (!value.constant) continue;
+        for (size_t axis = 0; axis < coupling.axes[id].size(); ++axis) {
+            const auto* labels =
+                coupling.labels_of(static_cast<ValueId>(id), static_cast<int64_t>(axis));
+            if (!labels) continue;
+            const auto kept = kept_indices(*labels, cut);
+            if (kept.size() == labels->groups.size()) continue;
+            if (kept.empty()) {
+                throw InputError("{}: all {} indices of axis {} would be cut; at least one stays",
+                                 value.name, labels->groups.size(), axis);
+            }
+            value.constant = std::make_shared<const Tensor>(take(*value.constant, axis, kept));
+            value.shape = value.constant->shape;
+        }
+    }
+}
+
+// The node gathers what is left of its source where channels of that are cut.
+void replace_movement(CutScope& scope, const net::Movement& movement, Node& node) {
+    const ValueId output = node.outputs[0];
+    if (!scope.is_cut(movement.source, movement.axis)) return;
+    std::vector<int64_t> indices;
+    for (int64_t k : scope.kept(output, movement.axis)) {
+        indices.push_back(scope.left_below(movement.source, movement.axis,
+                                           movement.positions[static_cast<size_t>(k)]));
+    }
+    Node gather{"Gather", "", node.name, {movement.source}, {output}, {}};
+    gather.attributes["axis"] = int64_t{movement.axis};
+    scope.set_ints(gather, "indices", 1, std::move(indices));
+    node = std::move(gather);
+}
+
+// The addition becomes its skip path: whatever reads the sum reads that. The skip path may have
+// been the sum of a branch that has gone before.
+void drop_branch(Graph& graph, const net::Branch& branch) {
+    Node& add = graph.nodes[static_cast<size_t>(branch.add)];
+    const ValueId sum = add.outputs[0];
+    const ValueId skip = add.inputs[branch.operand == 0 ? 1 : 0];
+    if (graph.is_output(sum)) {
+        add = {"Identity", "", add.name, {skip}, {sum}, {}};
+        return;
+    }
+    for (Node& node : graph.nodes) {
+        std::replace(node.inputs.begin(), node.inputs.end(), sum, skip);
+    }
+}
+
+// Removes nodes nobody needs; values keep their numbers.
+void remove_idle_nodes(Graph& graph) {
+    std::vector<uint8_t> needed(graph.values.size(), 0);
+    for (ValueId id : graph.outputs) needed[static_cast<size_t>(id)] = 1;
+    std::vector<Node> kept;
+    for (size_t n = graph.nodes.size(); n-- > 0;) {
+        Node& node = graph.nodes[n];
+        const bool used = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+            return id != kNoValue && needed[static_cast<size_t>(id)];
+        });
+        if (!used) continue;
+        for (ValueId id : node.inputs) {
+            if (id != kNoValue) needed[static_cast<size_t>(id)] = 1;
+        }
+        kept.push_back(std::move(node));
+    }
+    std::reverse(kept.begin(), kept.end());
+    graph.nodes = std::move(kept);
 }
 
 }  // namespace
 
-std::vector<int64_t> kept_channels(const plan::Network& network, const plan::Plan& plan,
-                                   size_t group) {
-    std::vector<int64_t> kept(static_cast<size_t>(network.groups[group].channels));
-    std::iota(kept.begin(), kept.end(), 0);
-    if (!plan.cut[group].empty()) {
-        std::erase_if(kept, [&](int64_t channel) {
-            return plan.cut[group][static_cast<size_t>(channel)] != 0;
-        });
+std::vector<int64_t> kept_indices(const net::AxisLabels& labels, std::span<const uint8_t> cut) {
+    std::vector<int64_t> kept;
+    for (size_t k = 0; k < labels.groups.size(); ++k) {
+        const net::GroupId group = labels.groups[k];
+        if (group == net::kStays || !cut[static_cast<size_t>(group)]) {
+            kept.push_back(static_cast<int64_t>(k));
+        }
     }
     return kept;
 }
 
-net::Graph cut_channels(const net::Graph& graph, const plan::Network& network,
-                        const plan::Plan& plan) {
-    plan::check_plan(network, plan);
-    net::Graph result = graph;
-    for (size_t g = 0; g < network.groups.size(); ++g) {
-        if (plan::cut_channels(plan, g) == 0) continue;
-        const auto kept = kept_channels(network, plan, g);
-        const net::Layer& producer = network.layers[g];
-        cut(result, producer.weight, static_cast<size_t>(producer.filter_axis), kept);
-        if (producer.bias != net::kNoValue) cut(result, producer.bias, 0, kept);
-        for (int reader : network.groups[g].readers) {
-            const net::Layer& layer = network.layers[static_cast<size_t>(reader)];
-            cut(result, layer.weight, static_cast<size_t>(1 - layer.filter_axis), kept);
+net::Graph cut_groups(const Graph& graph, const net::Coupling& coupling,
+                      std::span<const uint8_t> cut, std::span<const net::Branch> dropped) {
+    ADIABAT_CHECK(cut.size() == coupling.groups.size(), "{} flags for {} groups", cut.size(),
+                  coupling.groups.size());
+    Graph result = graph;
+    CutScope scope(graph, result, coupling, cut);
+    std::map<int, const net::Movement*> movements;
+    for (const net::Movement& movement : coupling.movements) movements[movement.node] = &movement;
+    for (size_t n = 0; n < result.nodes.size(); ++n) {
+        Node node = std::move(result.nodes[n]);
+        const auto moved = movements.find(static_cast<int>(n));
+        if (moved != movements.end()) {
+            replace_movement(scope, *moved->second, node);
+        } else {
+            rewrite_node(scope, node);
         }
+        result.nodes[n] = std::move(node);
     }
-    for (const net::Node& node : result.nodes) {
-        for (net::ValueId id : node.outputs) {
-            if (id != net::kNoValue) result.value(id).shape.reset();
+    cut_parameters(result, coupling, cut);
+    for (const net::Branch& branch : dropped) drop_branch(result, branch);
+    remove_idle_nodes(result);
+    for (const Node& node : result.nodes) {
+        for (ValueId id : node.outputs) {
+            if (id != kNoValue) result.value(id).shape.reset();
         }
     }
     net::infer_shapes(result);

@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Cuts channels out of a float graph: the filters of the layer that makes them, its biases, and the
-// input slices of the layers that read them. O(weights).
+// Surgery: a graph without some of its channel groups and without some of its residual branches.
+//
+// Every axis with labels (net/coupling.h) loses the indices of the groups that go: parameters are
+// sliced, and what a node says in numbers is said anew (the shape of a Reshape, the bounds of a
+// Slice, the parts of a Split, the pads of a Pad, the indices of a Gather, the groups of a
+// convolution). The cut network computes what the original would if whatever reads a cut channel
+// saw zeros there. A movement whose channels are cut becomes a Gather of what is left, and its
+// nodes disappear. A dropped branch disappears with its addition. O(parameters).
 
+#include <cstdint>
+#include <span>
 #include <vector>
 
+#include "adiabat/net/branches.h"
+#include "adiabat/net/coupling.h"
 #include "adiabat/net/graph.h"
-#include "adiabat/plan/plan.h"
 
 namespace adiabat::apply {
 
-// Channels of a group that stay, ascending; of a frozen group all.
-std::vector<int64_t> kept_channels(const plan::Network& network, const plan::Plan& plan,
-                                   size_t group);
+// Indices of an axis that stay, ascending; `cut` has one entry a group, 1 where it goes.
+std::vector<int64_t> kept_indices(const net::AxisLabels& labels, std::span<const uint8_t> cut);
 
-// The graph without the plan's cut channels. Values and nodes keep their numbers; shapes are
-// inferred anew.
-net::Graph cut_channels(const net::Graph& graph, const plan::Network& network,
-                        const plan::Plan& plan);
+// `coupling` is that of `graph`, `dropped` some of its branches. Values keep their numbers (nodes
+// do not, where some disappear); shapes are inferred anew. Throws InputError where an axis would
+// lose all its indices.
+net::Graph cut_groups(const net::Graph& graph, const net::Coupling& coupling,
+                      std::span<const uint8_t> cut, std::span<const net::Branch> dropped = {});
 
 }  // namespace adiabat::apply

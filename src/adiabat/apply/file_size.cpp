@@ -25,8 +25,9 @@ net::Shape shape_of(const net::Graph& graph, const net::Layer& layer,
 FileSize::FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage)
     : graph_(graph), network_(network), storage_(storage), parts_(network.layers.size()) {
     const plan::Plan reference = plan::uniform_plan(network, kReferenceBits);
-    Quantized quantized = quantize(graph, network, reference.bits, storage);
+    Quantized quantized = quantize(graph, network.layers, reference.bits, storage);
     prefix_ = quantized.prefix;
+    find_what_changes(quantized);
     std::vector<onnx::WeightCodes> weights;
     for (const LayerParameters& layer : quantized.layers) {
         weights.push_back(layer.weight);
@@ -45,6 +46,53 @@ FileSize::FileSize(const net::Graph& graph, const plan::Network& network, onnx::
         shared |= here.shared;
     }
     rest_ -= shared_bytes(shared);
+    rest_ -= changing_bytes(plan::cut_counts(reference));
+}
+
+void FileSize::find_what_changes(const Quantized& quantized) {
+    for (const Quantized::Copied& copy : quantized.copied) {
+        const auto rank = graph_.constant(copy.original)->rank();
+        bool cut = false;
+        for (int64_t axis = 0; axis < rank; ++axis) {
+            cut = cut || network_.coupling.labels_of(copy.original, axis);
+        }
+        if (cut) constants_.push_back({copy.original, quantized.graph.value(copy.here).name});
+    }
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+        const net::Node& node = graph_.nodes[n];
+        if (node.int_or("group", 1) == 1 || !node.domain.empty() || quantized.node_of[n] < 0) {
+            continue;
+        }
+        grouped_.push_back(
+            {n, quantized.graph.nodes[static_cast<size_t>(quantized.node_of[n])], {}});
+    }
+    if (grouped_.empty()) return;
+    for (const net::Value& value : quantized.graph.values) names_.add_value(value.name);
+    names_.opset = quantized.graph.opset;
+}
+
+uint64_t FileSize::changing_bytes(std::span<const int64_t> cut) const {
+    uint64_t bytes = 0;
+    for (const Constant& constant : constants_) {
+        bytes += onnx::field_bytes(
+            kGraphInitializer,
+            onnx::tensor_proto_bytes(graph_.constant(constant.original)->type,
+                                     network_.costs.shape_left(constant.original, cut),
+                                     constant.name));
+    }
+    for (const Grouped& grouped : grouped_) {
+        const net::Node& node = graph_.nodes[grouped.node];
+        const int64_t groups = network_.costs.groups_left(node, cut);
+        const auto [found, is_new] = grouped.bytes.try_emplace(groups, 0);
+        if (is_new) {
+            net::Node written = grouped.written;
+            written.attributes["group"] = groups;
+            if (groups == 1 && node.op == "Conv") written.attributes.erase("group");
+            found->second = onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(names_, written));
+        }
+        bytes += found->second;
+    }
+    return bytes;
 }
 
 uint64_t FileSize::shared_bit(const std::string& name, uint64_t bytes) const {
@@ -107,7 +155,7 @@ int64_t FileSize::bytes(const plan::Plan& plan) const {
         inside += here.own;
         shared |= here.shared;
     }
-    inside += shared_bytes(shared);
+    inside += shared_bytes(shared) + changing_bytes(plan::cut_counts(plan));
     return static_cast<int64_t>(outside_ + onnx::field_bytes(kModelGraph, inside));
 }
 

@@ -5,14 +5,17 @@
 //
 // A file is what does not depend on the plan, plus for each layer what stores and decodes its
 // parameters (a function of its bits, filters and inputs), plus the constants that decoders of one
-// bit width share. Each layer's part is measured once on a graph that holds nothing else, and
-// remembered. O(layers) a plan.
+// bit width share, plus other constants that lose channels, plus what grouped convolutions say of
+// their groups. Each layer's part is measured once on a graph that holds nothing else, and
+// remembered. O(layers + constants that are cut) a plan.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "adiabat/apply/quantize.h"
 #include "adiabat/net/graph.h"
 #include "adiabat/onnx/self_decoding.h"
 #include "adiabat/plan/plan.h"
@@ -21,7 +24,8 @@ namespace adiabat::apply {
 
 class FileSize {
   public:
-    // Both must outlive it. Throws InputError where the network cannot be quantized (quantize.h).
+    // Both must outlive it; the graph has been prepared (prepare.h). Throws InputError where the
+    // network cannot be quantized (quantize.h).
     FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage);
 
     // Not to be called from two threads at once.
@@ -33,6 +37,8 @@ class FileSize {
         uint64_t shared = 0;  // set of the constants it shares, by bit
     };
     const Part& part(size_t layer, const net::LayerState& state) const;
+    void find_what_changes(const Quantized& quantized);
+    uint64_t changing_bytes(std::span<const int64_t> cut) const;
 
     const net::Graph& graph_;
     const plan::Network& network_;
@@ -41,6 +47,21 @@ class FileSize {
     std::vector<std::string> input_scale_;  // name of the scale that each layer's input has
     uint64_t outside_ = 0;                  // bytes of the model around its graph
     uint64_t rest_ = 0;                     // bytes of the graph that belong to no layer
+    // Constants that are cut and belong to no layer, as they are named in the file.
+    struct Constant {
+        net::ValueId original = net::kNoValue;
+        std::string name;
+    };
+    std::vector<Constant> constants_;
+    // Convolutions whose groups may get fewer: the node in the file, and how many bytes it has with
+    // each number of groups.
+    struct Grouped {
+        size_t node = 0;  // of graph_
+        net::Node written;
+        mutable std::unordered_map<int64_t, uint64_t> bytes;
+    };
+    std::vector<Grouped> grouped_;
+    net::Graph names_;  // the values that the grouped nodes mention
     mutable std::vector<std::unordered_map<uint64_t, Part>> parts_;
     // Constants that decoders share, in the order in which they were met: at most 64.
     struct Shared {

@@ -130,9 +130,9 @@ void drop_defaults(Node& conv) {
 // Builds the quantized graph node by node in the float graph's order.
 class Builder {
   public:
-    Builder(const Graph& graph, const plan::Network& network, const std::vector<int>& bits)
+    Builder(const Graph& graph, std::span<const net::Layer> layers, const std::vector<int>& bits)
         : from_(graph),
-          network_(network),
+          layers_(layers),
           bits_(bits),
           uses_(graph),
           codes_(graph.values.size()),
@@ -140,11 +140,12 @@ class Builder {
           decoded_(graph.values.size(), kNoValue),
           absorbed_(graph.values.size(), false),
           layer_of_node_(graph.nodes.size(), -1) {
-        for (size_t k = 0; k < network.layers.size(); ++k) {
-            layer_of_node_[static_cast<size_t>(network.layers[k].node)] = static_cast<int>(k);
+        for (size_t k = 0; k < layers.size(); ++k) {
+            layer_of_node_[static_cast<size_t>(layers[k].node)] = static_cast<int>(k);
         }
+        result_.node_of.assign(graph.nodes.size(), -1);
         result_.prefix = onnx::unused_prefix(graph);
-        result_.layers.resize(network.layers.size());
+        result_.layers.resize(layers.size());
     }
 
     Quantized build() {
@@ -251,6 +252,7 @@ class Builder {
             const Tensor* constant = from_.constant(id);
             ADIABAT_CHECK(constant, "{} is not there yet", from_.value(id).name);
             known = to_.add_constant(name("C", constant_count_++), *constant);
+            result_.copied.push_back({known, id});
         }
         return known;
     }
@@ -268,7 +270,7 @@ class Builder {
     }
 
     void translate_layer(const Node& node, int k) {
-        const net::Layer& layer = network_.layers[static_cast<size_t>(k)];
+        const net::Layer& layer = layers_[static_cast<size_t>(k)];
         const ValueId data = node.inputs[0];
         // An output of the network that is read as well was left float so far.
         if (!is_coded(data)) code(data, data, -1);
@@ -332,6 +334,8 @@ class Builder {
             copy.outputs[k] = to_.add_value(name("y", value_count_++), from_.value(original).type);
             real_[index(original)] = copy.outputs[k];
         }
+        result_.node_of[static_cast<size_t>(&node - from_.nodes.data())] =
+            static_cast<int>(to_.nodes.size());
         to_.nodes.push_back(std::move(copy));
         for (ValueId original : node.outputs) {
             if (original == kNoValue) continue;
@@ -369,7 +373,7 @@ class Builder {
     }
 
     const Graph& from_;
-    const plan::Network& network_;
+    std::span<const net::Layer> layers_;
     const std::vector<int>& bits_;
     net::Uses uses_;
     Quantized result_;
@@ -384,7 +388,7 @@ class Builder {
 
 }  // namespace
 
-void require_quantizable(const Graph& graph, const plan::Network& network) {
+void require_quantizable(const Graph& graph, std::span<const net::Layer> layers) {
     for (const Node& node : graph.nodes) {
         if (node.op == "QuantizeLinear" || node.op == "DequantizeLinear" ||
             node.op.starts_with("QLinear")) {
@@ -393,16 +397,16 @@ void require_quantizable(const Graph& graph, const plan::Network& network) {
                 describe(graph, node));
         }
     }
-    if (network.layers.empty()) {
+    if (layers.empty()) {
         throw InputError(
             "the network has no convolution or Gemm with constant float weights: there is nothing "
             "to compress");
     }
 }
 
-Quantized quantize(const Graph& graph, const plan::Network& network, const std::vector<int>& bits,
-                   onnx::Storage storage) {
-    Quantized quantized = Builder(graph, network, bits).build();
+Quantized quantize(const Graph& graph, std::span<const net::Layer> layers,
+                   const std::vector<int>& bits, onnx::Storage storage) {
+    Quantized quantized = Builder(graph, layers, bits).build();
     raise_version(quantized.graph, storage == onnx::Storage::kInt4 ? kLeastForInt4 : kLeast, graph);
     return quantized;
 }

@@ -13,13 +13,13 @@
 // Which names and nodes there are depends on the float graph alone but for the decoders of the
 // weights, so that the size of the written file is a sum over layers (file_size.h).
 
+#include <span>
 #include <string>
 #include <vector>
 
 #include "adiabat/apply/parameters.h"
 #include "adiabat/net/graph.h"
 #include "adiabat/onnx/self_decoding.h"
-#include "adiabat/plan/plan.h"
 
 namespace adiabat::apply {
 
@@ -40,16 +40,22 @@ struct Stage {
 struct Quantized {
     net::Graph graph;
     std::vector<Stage> stages;
-    std::vector<LayerParameters> layers;  // one a layer of the network
-    std::string prefix;                   // of the names that are ours
+    std::vector<LayerParameters> layers;  // one a layer
+    // Constants that were taken over as they are, here and in the float graph.
+    struct Copied {
+        net::ValueId here = net::kNoValue, original = net::kNoValue;
+    };
+    std::vector<Copied> copied;
+    std::vector<int> node_of;  // for every node of the float graph the one that computes it, or -1
+    std::string prefix;        // of the names that are ours
 };
 
-// The float graph, cut or not, with the layers of `network` at `bits`. The opset is raised to 13,
+// The float graph, cut or not, with its `layers` at `bits`. The opset is raised to 13,
 // for Storage::kInt4 to 21. Throws InputError where a node stands in the way of that.
-Quantized quantize(const net::Graph& graph, const plan::Network& network,
+Quantized quantize(const net::Graph& graph, std::span<const net::Layer> layers,
                    const std::vector<int>& bits, onnx::Storage storage);
 
 // Throws InputError for a network that cannot be quantized at all: no layers, or quantized already.
-void require_quantizable(const net::Graph& graph, const plan::Network& network);
+void require_quantizable(const net::Graph& graph, std::span<const net::Layer> layers);
 
 }  // namespace adiabat::apply

@@ -49,7 +49,8 @@ void print(const Json& d) {
                                       {"bytes", "weight bytes"},
                                       {"parameters", "parameters"},
                                       {"macs", "MACs"},
-                                      {"bops", "bit operations"}}) {
+                                      {"bops", "bit operations"},
+                                      {"activations", "peak activation bytes"}}) {
         const int64_t a = before[name].get<int64_t>(), b = after[name].get<int64_t>();
         rows.push_back({title, format_count(a), format_count(b),
                         ratio(static_cast<double>(a), static_cast<double>(b))});
@@ -86,6 +87,13 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
     verb->add_option("--budget", options->budget, "file=175KB, bytes=30%, file=8x,bytes=120KB ..")
         ->required();
+    verb->add_option("--keep", options->keep,
+                     "Layers whose channels stay, by name; * and ? stand for others")
+        ->type_name("NAME ..");
+    verb->add_option("--align", options->align,
+                     "Layers that are cut keep a multiple of so many channels")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
+        ->capture_default_str();
     verb->add_option("--images", options->images, "Images drawn from the data")
         ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
         ->capture_default_str();

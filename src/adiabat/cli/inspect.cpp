@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "adiabat/base/atomic_file.h"
 #include "adiabat/base/units.h"
 #include "adiabat/cli/verb.h"
 #include "adiabat/pipeline/inspect.h"
@@ -26,35 +27,31 @@ std::string shape_text(const Json& value) {
     return text + "]";
 }
 
-void print(const Json& d) {
-    const Json& cost = d["cost"];
-    fmt::print("{}: {}, opset {}\n", d["model"]["path"].get<std::string>(),
-               format_bytes(d["model"]["bytes"].get<int64_t>()), d["opset"].get<int>());
-    for (const char* side : {"inputs", "outputs"}) {
-        for (const Json& value : d[side]) fmt::print("  {:<8}{}\n", side, shape_text(value));
-    }
-    fmt::print("  {} parameters, {} in fp32, {} MACs an image\n\n",
-               format_count(cost["parameters"].get<int64_t>()),
-               format_bytes(cost["bytes"].get<int64_t>()),
-               format_count(cost["macs"].get<int64_t>()));
-
-    std::vector<std::vector<std::string>> rows;
-    for (const Json& layer : d["layers"]) {
-        std::string group;
-        if (layer["cut"].get<bool>()) {
-            group = fmt::format("can be cut, read by {}", layer["readers"][0].get<std::string>());
-            if (layer["readers"].size() > 1)
-                group += fmt::format(" and {} more", layer["readers"].size() - 1);
-        } else {
-            group = "kept: " + layer["frozen"].get<std::string>();
+// "all can be cut", "12 of 16: <why the others stay>".
+std::string channels_text(const Json& layer) {
+    const int64_t cut = layer["cut"].get<int64_t>(), filters = layer["filters"].get<int64_t>();
+    std::string text = cut == filters ? "all can be cut" : fmt::format("{} of {}", cut, filters);
+    for (const Json& part : layer["frozen"]) {
+        text = cut == 0 ? "kept: " + part["reason"].get<std::string>()
+                        : text + "; kept: " + part["reason"].get<std::string>();
+        if (layer["frozen"].size() > 1) {
+            text += fmt::format(" (and {} more reasons)", layer["frozen"].size() - 1);
         }
+        break;
+    }
+    return text;
+}
+
+void print_layers(const Json& layers) {
+    std::vector<std::vector<std::string>> rows;
+    for (const Json& layer : layers) {
         rows.push_back(
             {layer["name"].get<std::string>(), layer["operator"].get<std::string>(),
              std::to_string(layer["filters"].get<int64_t>()),
              std::to_string(layer["inputs"].get<int64_t>()),
              format_count(layer["cost"]["parameters"].get<int64_t>()),
              layer["cost"]["macs"] == 0 ? "?" : format_count(layer["cost"]["macs"].get<int64_t>()),
-             group});
+             channels_text(layer)});
     }
     print_table({{"layer", false},
                  {"operator", false},
@@ -64,7 +61,53 @@ void print(const Json& d) {
                  {"MACs"},
                  {"channels", false}},
                 rows);
+}
 
+std::string first_and_more(const Json& names) {
+    if (names.empty()) return "-";
+    std::string text = names[0].get<std::string>();
+    if (names.size() > 1) text += fmt::format(" and {} more", names.size() - 1);
+    return text;
+}
+
+void print_groups(const Json& d) {
+    if (!d["families"].empty()) {
+        fmt::print("\n{} channel groups; each goes whole, with every index it has anywhere\n",
+                   format_count(d["groups"].get<int64_t>()));
+        std::vector<std::vector<std::string>> rows;
+        for (const Json& family : d["families"]) {
+            rows.push_back({std::to_string(family["groups"].get<int64_t>()),
+                            std::to_string(family["channels"].get<int64_t>()),
+                            first_and_more(family["made_by"]), first_and_more(family["read_by"])});
+        }
+        print_table({{"groups"}, {"filters each"}, {"made by", false}, {"read by", false}}, rows);
+    }
+    if (d["branches"].empty()) return;
+    fmt::print("\n{} residual branches that can go whole\n", d["branches"].size());
+    std::vector<std::vector<std::string>> rows;
+    for (const Json& branch : d["branches"]) {
+        rows.push_back({branch["added_by"].get<std::string>(),
+                        std::to_string(branch["nodes"].get<int64_t>()),
+                        first_and_more(branch["layers"])});
+    }
+    print_table({{"added by", false}, {"nodes"}, {"layers", false}}, rows);
+}
+
+void print(const Json& d) {
+    const Json& cost = d["cost"];
+    fmt::print("{}: {}, opset {}\n", d["model"]["path"].get<std::string>(),
+               format_bytes(d["model"]["bytes"].get<int64_t>()), d["opset"].get<int>());
+    for (const char* side : {"inputs", "outputs"}) {
+        for (const Json& value : d[side]) fmt::print("  {:<8}{}\n", side, shape_text(value));
+    }
+    fmt::print("  {} parameters, {} in fp32, {} MACs and {} of activations at most an image\n\n",
+               format_count(cost["parameters"].get<int64_t>()),
+               format_bytes(cost["bytes"].get<int64_t>()),
+               format_count(cost["macs"].get<int64_t>()),
+               format_bytes(cost["activations"].get<int64_t>()));
+
+    print_layers(d["layers"]);
+    print_groups(d);
     for (const Json& left : d["left_alone"]) {
         fmt::print("\nleft as it is: {}: {}", left["name"].get<std::string>(),
                    left["reason"].get<std::string>());
@@ -80,7 +123,7 @@ void print(const Json& d) {
         return;
     }
     fmt::print("\n");
-    rows.clear();
+    std::vector<std::vector<std::string>> rows;
     for (const auto& [name, range] : d["reachable"].items()) {
         rows.push_back({name, format_count(range["smallest"].get<int64_t>()),
                         format_count(range["middle"].get<int64_t>()),
@@ -98,12 +141,25 @@ void add_inspect(CLI::App& tool, Frame& frame) {
     auto threads = std::make_shared<int>(0);
     auto seed = std::make_shared<uint64_t>(0);
     verb->add_option("MODEL", *model, "The network (.onnx)")->required();
+    auto keep = std::make_shared<std::vector<std::string>>();
+    auto groups = std::make_shared<std::string>();
+    verb->add_option("--keep", *keep,
+                     "Layers whose channels stay, by name; * and ? stand for others")
+        ->type_name("NAME ..");
+    verb->add_option(
+        "--groups-json", *groups,
+        "Write every channel group, with its indices in every parameter, to this file");
     add_output_options(*verb, frame);
     add_threads_option(*verb, *threads);
     add_seed_option(*verb, *seed);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
-            show(frame, pipeline::inspect(pipeline::load_model(*model)), print);
+            const pipeline::Model network = pipeline::load_model(*model);
+            if (!groups->empty()) {
+                write_file_atomically(*groups,
+                                      to_text(pipeline::groups_json(network, *keep)) + "\n");
+            }
+            show(frame, pipeline::inspect(network, *keep), print);
         };
     });
 }

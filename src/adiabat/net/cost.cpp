@@ -8,6 +8,7 @@ Cost& Cost::operator+=(const Cost& other) {
     bytes += other.bytes;
     macs += other.macs;
     bops += other.bops;
+    activations += other.activations;
     return *this;
 }
 

@@ -8,7 +8,8 @@
 //   macs        output positions x weights, for one image
 //   bops        macs x weight bits x activation bits
 //
-// In fp32, 32 bits each and no scales. Bytes of the ONNX file are counted by apply/file_size.h.
+// In fp32, 32 bits each and no scales. Whole graphs are counted by cost_model.h. Bytes of the ONNX
+// file are counted by apply/file_size.h.
 
 #include <cstdint>
 #include <span>
@@ -31,6 +32,7 @@ struct Cost {
     int64_t bytes = 0;
     int64_t macs = 0;
     int64_t bops = 0;
+    int64_t activations = 0;  // peak bytes, of whole networks (cost_model.h)
 
     Cost& operator+=(const Cost& other);
     bool operator==(const Cost&) const = default;

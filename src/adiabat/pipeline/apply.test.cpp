@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "adiabat/apply/calibrate.h"
 #include "adiabat/apply/cut.h"
+#include "adiabat/apply/masked.test.h"
 #include "adiabat/net/residual_network.test.h"
 #include "adiabat/net/simplify.h"
 #include "adiabat/onnx/read.h"
@@ -46,64 +48,49 @@ double scale_of(const net::Tensor& a) {
     return largest;
 }
 
-// The naive twin of a cut: the readers ignore the channels.
-net::Graph masked(const net::Graph& graph, const plan::Network& network, const plan::Plan& plan) {
-    net::Graph result = graph;
-    for (size_t g = 0; g < plan.cut.size(); ++g) {
-        for (int reader : network.groups[g].readers) {
-            const net::Layer& layer = network.layers[static_cast<size_t>(reader)];
-            net::Tensor weight = *result.constant(layer.weight);
-            const auto values = weight.as<float>();
-            for (size_t k = 0; k < values.size(); ++k) {
-                const auto channel =
-                    k / static_cast<size_t>(layer.taps) % static_cast<size_t>(layer.inputs);
-                if (plan.cut[g][channel]) values[k] = 0;
-            }
-            result.value(layer.weight).constant =
-                std::make_shared<const net::Tensor>(std::move(weight));
-        }
-    }
-    return result;
-}
-
 TEST(Apply, CutEqualsMasked) {
     for (uint64_t seed = 0; seed < 20; ++seed) {
         const net::Graph graph = net::residual_network(seed);
-        const plan::Network network = plan::describe_network(graph);
+        const plan::Network network(graph);
         Random random(seed, 1);
         const plan::Plan plan = random_cuts(network, 8, random);
         const net::Tensor images = net::random_tensor({7, 3, 8, 8}, seed);
-        const net::Tensor expected = outputs_of(masked(graph, network, plan), images);
-        const net::Tensor cut = outputs_of(apply::cut_channels(graph, network, plan), images);
+        const auto flags = plan::cut_flags(network, plan);
+        const net::Tensor expected =
+            outputs_of(apply::mask_groups(graph, network.coupling, flags), images);
+        const net::Tensor cut =
+            outputs_of(apply::cut_groups(graph, network.coupling, flags), images);
         EXPECT_LE(largest_difference(cut, expected), 1e-5 * (1 + scale_of(expected)))
             << "seed " << seed;
     }
 }
 
 struct Applied {
+    explicit Applied(uint64_t seed) : graph(net::residual_network(seed)), network(graph) {}
+
     net::Graph graph, cut;
     plan::Network network;
     plan::Plan plan;
     apply::Quantized quantized;
 };
 
-Applied apply_plan(uint64_t seed, int bits, bool cut, const net::Tensor& images) {
-    Applied a;
-    a.graph = net::residual_network(seed);
-    a.network = plan::describe_network(a.graph);
+std::unique_ptr<Applied> apply_plan(uint64_t seed, int bits, bool cut, const net::Tensor& images) {
+    auto a = std::make_unique<Applied>(seed);
     Random random(seed, 2);
-    a.plan = cut ? random_cuts(a.network, bits, random) : plan::uniform_plan(a.network, bits);
-    a.cut = apply::cut_channels(a.graph, a.network, a.plan);
-    a.quantized = apply::quantize(a.cut, a.network, a.plan.bits, onnx::Storage::kPlanes);
+    a->plan = cut ? random_cuts(a->network, bits, random) : plan::uniform_plan(a->network, bits);
+    a->cut = apply::cut_groups(a->graph, a->network.coupling, plan::cut_flags(a->network, a->plan));
+    a->quantized =
+        apply::quantize(a->cut, net::find_layers(a->cut), a->plan.bits, onnx::Storage::kPlanes);
     const auto engine = load_engine();
-    apply::calibrate(a.quantized, {a.graph, a.cut, a.network, a.plan, images}, *engine, {});
+    apply::calibrate(a->quantized, {a->graph, a->cut, a->network, a->plan, images}, *engine, {});
     return a;
 }
 
 TEST(Apply, EightBitsAreCloseToFloat) {
     for (uint64_t seed = 0; seed < 8; ++seed) {
         const net::Tensor images = net::random_tensor({64, 3, 8, 8}, seed);
-        const Applied a = apply_plan(seed, 8, false, images);
+        const auto applied = apply_plan(seed, 8, false, images);
+        Applied& a = *applied;
         const net::Tensor expected = outputs_of(a.graph, images);
         EXPECT_LT(relative_squared_error(expected, outputs_of(a.quantized.graph, images)), 0.02)
             << "seed " << seed;
@@ -115,7 +102,8 @@ TEST(Apply, EightBitsAreCloseToFloat) {
 TEST(Apply, BiasesAreRecentered) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
         const net::Tensor images = net::random_tensor({48, 3, 8, 8}, seed);
-        const Applied a = apply_plan(seed, 3, true, images);
+        const auto applied = apply_plan(seed, 3, true, images);
+        Applied& a = *applied;
         const auto engine = load_engine();
         const auto original = engine->open(a.graph, {});
         const auto small = engine->open(a.quantized.graph, {});
@@ -126,7 +114,13 @@ TEST(Apply, BiasesAreRecentered) {
             const std::vector<net::Feed> small_feeds = {{a.quantized.graph.inputs[0], &images}};
             const net::Tensor before = original->run(feeds, std::vector{stage.original})[0];
             const net::Tensor after = small->run(small_feeds, std::vector{stage.real})[0];
-            const auto kept = apply::kept_channels(a.network, a.plan, k);
+            std::vector<int64_t> kept(static_cast<size_t>(a.network.layers[k].filters));
+            std::iota(kept.begin(), kept.end(), 0);
+            const net::Layer& layer = a.network.layers[k];
+            if (const auto* labels =
+                    a.network.coupling.labels_of(layer.weight, layer.filter_axis)) {
+                kept = apply::kept_indices(*labels, plan::cut_flags(a.network, a.plan));
+            }
             const auto units =
                 a.quantized.graph.constant(a.quantized.layers[k].weight.bias_scales)->as<float>();
             const auto mean = [&](const net::Tensor& t, int64_t channel) {
@@ -151,7 +145,8 @@ TEST(Apply, WhatIsReadBackComputesTheSame) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
         const net::Tensor images = net::random_tensor({16, 3, 8, 8}, seed);
         for (int bits = 2; bits <= 8; bits += 2) {
-            Applied a = apply_plan(seed, bits, true, images);
+            const auto applied = apply_plan(seed, bits, true, images);
+            Applied& a = *applied;
             const net::Tensor expected = outputs_of(a.quantized.graph, images);
             std::vector<onnx::WeightCodes> weights;
             for (const auto& layer : a.quantized.layers) weights.push_back(layer.weight);
@@ -172,10 +167,11 @@ TEST(Apply, RefusesActivationsThatAreNotFinite) {
 
 TEST(Apply, StopsWhenAsked) {
     const net::Graph graph = net::residual_network(1);
-    const plan::Network network = plan::describe_network(graph);
+    const plan::Network network(graph);
     const plan::Plan plan = plan::uniform_plan(network, 4);
     const net::Tensor images = net::random_tensor({8, 3, 8, 8}, 1);
-    apply::Quantized quantized = apply::quantize(graph, network, plan.bits, onnx::Storage::kPlanes);
+    apply::Quantized quantized =
+        apply::quantize(graph, network.layers, plan.bits, onnx::Storage::kPlanes);
     StopSource source;
     source.request();
     EXPECT_THROW(apply::calibrate(quantized, {graph, graph, network, plan, images}, *load_engine(),

@@ -7,6 +7,7 @@
 #include "adiabat/apply/calibrate.h"
 #include "adiabat/apply/cut.h"
 #include "adiabat/apply/file_size.h"
+#include "adiabat/apply/prepare.h"
 #include "adiabat/apply/quantize.h"
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
@@ -16,6 +17,7 @@
 #include "adiabat/onnx/write.h"
 #include "adiabat/pipeline/engine_plugin.h"
 #include "adiabat/pipeline/inspect.h"
+#include "adiabat/pipeline/keep.h"
 #include "adiabat/pipeline/outputs.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/plan/decide.h"
@@ -67,8 +69,11 @@ class Run {
         check_paths(options_);
         model_ = load_model(options_.model);
         require_one_input(model_);
-        network_ = plan::describe_network(model_.graph);
-        apply::require_quantizable(model_.graph, network_);
+        require_matches(options_.keep, model_.graph);
+        apply::require_quantizable(model_.graph, net::find_layers(model_.graph));
+        apply::prepare_for_cutting(model_.graph, net::find_coupling(model_.graph));
+        network_ = std::make_unique<plan::Network>(model_.graph, coupling_options(options_.keep),
+                                                   options_.align);
         for (const net::LeftAlone& left : net::search_layers(model_.graph).left_alone) {
             const net::Node& node = model_.graph.nodes[static_cast<size_t>(left.node)];
             progress_.say(fmt::format("left as it is: {}: {}", net::describe(model_.graph, node),
@@ -90,17 +95,14 @@ class Run {
   private:
     void budget() {
         clock_.begin("budget");
-        const auto whole = net::untouched(network_.layers);
-        const net::Cost before = net::network_cost(network_.layers, whole);
+        const net::Cost before = network_->costs.whole();
         budgets_ = plan::parse_budgets(options_.budget, {model_.file_bytes, before.bytes});
-        file_size_ = std::make_unique<apply::FileSize>(model_.graph, network_, options_.weights);
+        file_size_ = std::make_unique<apply::FileSize>(model_.graph, *network_, options_.weights);
         costs_.file = [this](const plan::Plan& plan) { return file_size_->bytes(plan); };
-        costs_.bytes = [this](const plan::Plan& plan) {
-            return net::network_cost(network_.layers, plan::states(network_, plan)).bytes;
-        };
+        costs_.bytes = [this](const plan::Plan& plan) { return plan::cost(*network_, plan).bytes; };
         Json list = Json::array();
         for (const plan::Budget& budget : budgets_) {
-            const plan::Reachable range = plan::reachable(network_, costs_, budget.quantity);
+            const plan::Reachable range = plan::reachable(*network_, costs_, budget.quantity);
             const auto name = plan::name_of(budget.quantity);
             progress_.say(
                 fmt::format("{}: at most {} asked; reachable {} (smallest), {} (uncut, 4 bits), {} "
@@ -113,7 +115,7 @@ class Run {
                             {"middle", range.middle},
                             {"largest", range.largest}});
         }
-        plan::require_satisfiable(network_, costs_, budgets_);
+        plan::require_satisfiable(*network_, costs_, budgets_);
         document_["budgets"] = std::move(list);
         document_["before"] = to_json(before);
         document_["before"]["file"] = model_.file_bytes;
@@ -138,8 +140,8 @@ class Run {
     void decide() {
         clock_.begin("decide");
         const auto effects =
-            sense::weight_effects(model_.graph, network_.layers, options_.threads, stop_);
-        const plan::L1Problem problem(network_, effects, options_.beta);
+            sense::weight_effects(model_.graph, network_->layers, options_.threads, stop_);
+        const plan::L1Problem problem(*network_, effects, options_.beta);
         plan::DecideOptions how;
         how.seed = options_.seed;
         how.threads = options_.threads;
@@ -164,34 +166,42 @@ class Run {
     }
 
     void describe_plan() {
-        const auto after = plan::states(network_, plan_);
-        const net::Cost cost = net::network_cost(network_.layers, after);
+        const auto after = plan::states(*network_, plan_);
+        const auto flags = plan::cut_flags(*network_, plan_);
+        const net::Cost cost = plan::cost(*network_, plan_);
         document_["after"] = to_json(cost);
         Json layers = Json::array();
         for (size_t k = 0; k < after.size(); ++k) {
             Json cut = Json::array();
-            for (size_t c = 0; c < plan_.cut[k].size(); ++c) {
-                if (plan_.cut[k][c]) cut.push_back(c);
+            const auto& groups = network_->filter_groups(k);
+            for (size_t i = 0; i < groups.size(); ++i) {
+                if (groups[i] != net::kStays && flags[static_cast<size_t>(groups[i])]) {
+                    cut.push_back(i);
+                }
             }
-            layers.push_back({{"name", network_.layers[k].name},
+            layers.push_back({{"name", network_->layers[k].name},
                               {"bits", after[k].bits},
                               {"filters", after[k].filters},
                               {"inputs", after[k].inputs},
-                              {"filters_before", network_.layers[k].filters},
-                              {"inputs_before", network_.layers[k].inputs},
+                              {"filters_before", network_->layers[k].filters},
+                              {"inputs_before", network_->layers[k].inputs},
                               {"cut", std::move(cut)},
-                              {"cost", to_json(net::layer_cost(network_.layers[k], after[k]))}});
+                              {"cost", to_json(net::layer_cost(network_->layers[k], after[k]))}});
         }
         document_["plan"] = std::move(layers);
+        document_["groups"] = {{"all", flags.size()},
+                               {"cut", std::count(flags.begin(), flags.end(), 1)}};
         document_["predicted"] = {{"file", predicted_file_}, {"bytes", cost.bytes}};
     }
 
     void apply_plan() {
         clock_.begin("apply");
-        const net::Graph cut = apply::cut_channels(model_.graph, network_, plan_);
-        apply::Quantized quantized = apply::quantize(cut, network_, plan_.bits, options_.weights);
-        apply::calibrate(quantized, {model_.graph, cut, network_, plan_, sensing_.pixels}, *engine_,
-                         {options_.threads}, stop_, progress_);
+        const net::Graph cut =
+            apply::cut_groups(model_.graph, network_->coupling, plan::cut_flags(*network_, plan_));
+        apply::Quantized quantized =
+            apply::quantize(cut, net::find_layers(cut), plan_.bits, options_.weights);
+        apply::calibrate(quantized, {model_.graph, cut, *network_, plan_, sensing_.pixels},
+                         *engine_, {options_.threads}, stop_, progress_);
         std::vector<onnx::WeightCodes> weights;
         for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
         onnx::encode_weights(quantized.graph, weights, options_.weights, quantized.prefix);
@@ -236,6 +246,8 @@ class Run {
         document["output"] = {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
         document["options"] = {{"budget", options_.budget},
+                               {"keep", options_.keep},
+                               {"align", options_.align},
                                {"images", options_.images},
                                {"judging_share", options_.judging_share},
                                {"weights", onnx::name_of(options_.weights)},
@@ -244,8 +256,8 @@ class Run {
                                {"replicas", options_.replicas},
                                {"seed", options_.seed},
                                {"threads", options_.threads}};
-        for (const char* part : {"data", "engine", "budgets", "problem", "plan", "before", "after",
-                                 "predicted", "measured"}) {
+        for (const char* part : {"data", "engine", "budgets", "problem", "groups", "plan", "before",
+                                 "after", "predicted", "measured"}) {
             document[part] = std::move(document_[part]);
         }
         document["after"]["file"] = file_.size();
@@ -267,7 +279,7 @@ class Run {
     ProgressSink& progress_;
     StageClock clock_;
     Model model_;
-    plan::Network network_;
+    std::unique_ptr<plan::Network> network_;
     std::vector<plan::Budget> budgets_;
     std::unique_ptr<apply::FileSize> file_size_;
     plan::CostFunctions costs_;

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/pipeline/inspect.h"
 
+#include <algorithm>
+#include <map>
+
 #include "adiabat/apply/file_size.h"
+#include "adiabat/apply/prepare.h"
 #include "adiabat/apply/quantize.h"
+#include "adiabat/net/branches.h"
 #include "adiabat/net/describe.h"
 #include "adiabat/net/shape_inference.h"
+#include "adiabat/pipeline/keep.h"
 #include "adiabat/plan/budget.h"
 
 namespace adiabat::pipeline {
@@ -27,9 +33,7 @@ Json reachable_json(const net::Graph& graph, const plan::Network& network) {
     const apply::FileSize file(graph, network, onnx::Storage::kPlanes);
     plan::CostFunctions costs;
     costs.file = [&](const plan::Plan& plan) { return file.bytes(plan); };
-    costs.bytes = [&](const plan::Plan& plan) {
-        return net::network_cost(network.layers, plan::states(network, plan)).bytes;
-    };
+    costs.bytes = [&](const plan::Plan& plan) { return plan::cost(network, plan).bytes; };
     Json result;
     for (plan::Quantity quantity : {plan::Quantity::kFile, plan::Quantity::kBytes}) {
         const plan::Reachable range = plan::reachable(network, costs, quantity);
@@ -39,19 +43,85 @@ Json reachable_json(const net::Graph& graph, const plan::Network& network) {
     return result;
 }
 
+std::string name_of(const net::Graph& graph, int node) {
+    const net::Node& facts = graph.nodes[static_cast<size_t>(node)];
+    return facts.name.empty() ? graph.value(facts.outputs[0]).name : facts.name;
+}
+
+Json names_of(const net::Graph& graph, const std::vector<int>& nodes) {
+    Json names = Json::array();
+    for (int node : nodes) names.push_back(name_of(graph, node));
+    return names;
+}
+
+Json families_json(const net::Graph& graph, const net::Coupling& coupling) {
+    Json families = Json::array();
+    for (const net::GroupFamily& family : coupling.families) {
+        families.push_back({{"groups", family.groups.size()},
+                            {"channels", family.channels},
+                            {"made_by", names_of(graph, family.makers)},
+                            {"read_by", names_of(graph, family.readers)}});
+    }
+    return families;
+}
+
+Json frozen_json(const net::Graph& graph, const net::Coupling& coupling) {
+    Json frozen = Json::array();
+    for (const net::Frozen& part : coupling.frozen) {
+        frozen.push_back({{"made_by", name_of(graph, part.maker)},
+                          {"channels", part.channels},
+                          {"reason", part.reason}});
+    }
+    return frozen;
+}
+
+Json branches_json(const net::Graph& graph) {
+    Json branches = Json::array();
+    for (const net::Branch& branch : net::find_branches(graph)) {
+        branches.push_back({{"added_by", name_of(graph, branch.add)},
+                            {"nodes", branch.nodes.size()},
+                            {"layers", names_of(graph, branch.weighted)}});
+    }
+    return branches;
+}
+
+Json layer_json(const net::Graph& graph, const plan::Network& network, size_t k) {
+    const net::Layer& layer = network.layers[k];
+    const auto& groups = network.filter_groups(k);
+    const net::LayerState whole{layer.filters, layer.inputs, 32};
+    Json entry = {{"name", layer.name},
+                  {"operator", graph.nodes[static_cast<size_t>(layer.node)].op},
+                  {"filters", layer.filters},
+                  {"inputs", layer.inputs},
+                  {"taps", layer.taps},
+                  {"groups", layer.groups},
+                  {"cost", to_json(net::layer_cost(layer, whole))},
+                  {"cut", std::count_if(groups.begin(), groups.end(),
+                                        [](net::GroupId id) { return id != net::kStays; })},
+                  {"input_cut", !network.input_shares(k).empty()}};
+    entry["frozen"] = Json::array();
+    for (const net::Frozen& part : network.coupling.frozen) {
+        if (part.maker == layer.node) {
+            entry["frozen"].push_back({{"channels", part.channels}, {"reason", part.reason}});
+        }
+    }
+    return entry;
+}
+
 }  // namespace
 
 Json to_json(const net::Cost& cost) {
     return {{"parameters", cost.parameters},
             {"bytes", cost.bytes},
             {"macs", cost.macs},
-            {"bops", cost.bops}};
+            {"bops", cost.bops},
+            {"activations", cost.activations}};
 }
 
-Json inspect(const Model& model) {
+Json inspect(const Model& model, const std::vector<std::string>& keep) {
     const net::Graph& graph = model.graph;
-    const plan::Network network = plan::describe_network(graph);
-    const auto whole = net::untouched(network.layers);
+    require_matches(keep, graph);
+    const plan::Network network(graph, coupling_options(keep));
 
     Json result;
     result["model"] = to_json(model);
@@ -68,30 +138,15 @@ Json inspect(const Model& model) {
         count = count.is_null() ? 1 : count.get<int>() + 1;
     }
     result["unknown_operators"] = net::unknown_operators(graph);
-    result["cost"] = to_json(net::network_cost(network.layers, whole));
-
+    result["cost"] = to_json(network.costs.whole());
     result["layers"] = Json::array();
     for (size_t k = 0; k < network.layers.size(); ++k) {
-        const net::Layer& layer = network.layers[k];
-        const net::ChannelGroup& group = network.groups[k];
-        Json entry = {{"name", layer.name},
-                      {"operator", graph.nodes[static_cast<size_t>(layer.node)].op},
-                      {"filters", layer.filters},
-                      {"inputs", layer.inputs},
-                      {"taps", layer.taps},
-                      {"groups", layer.groups},
-                      {"cost", to_json(net::layer_cost(layer, whole[k]))}};
-        entry["cut"] = group.can_be_cut();
-        if (group.can_be_cut()) {
-            entry["readers"] = Json::array();
-            for (int reader : group.readers) {
-                entry["readers"].push_back(network.layers[static_cast<size_t>(reader)].name);
-            }
-        } else {
-            entry["frozen"] = group.frozen;
-        }
-        result["layers"].push_back(std::move(entry));
+        result["layers"].push_back(layer_json(graph, network, k));
     }
+    result["groups"] = network.coupling.groups.size();
+    result["families"] = families_json(graph, network.coupling);
+    result["frozen"] = frozen_json(graph, network.coupling);
+    result["branches"] = branches_json(graph);
 
     result["left_alone"] = Json::array();
     for (const net::LeftAlone& left : net::search_layers(graph).left_alone) {
@@ -101,12 +156,49 @@ Json inspect(const Model& model) {
     }
 
     try {
-        apply::require_quantizable(graph, network);
-        result["reachable"] = reachable_json(graph, network);
+        apply::require_quantizable(graph, network.layers);
+        net::Graph prepared = graph;
+        apply::prepare_for_cutting(prepared, network.coupling);
+        result["reachable"] =
+            reachable_json(prepared, plan::Network(prepared, coupling_options(keep)));
     } catch (const InputError& error) {
         result["not_compressible"] = error.what();
     }
     return result;
+}
+
+Json groups_json(const Model& model, const std::vector<std::string>& keep) {
+    const net::Graph& graph = model.graph;
+    require_matches(keep, graph);
+    const net::Coupling coupling = net::find_coupling(graph, coupling_options(keep));
+    std::vector<Json> groups(coupling.groups.size());
+    for (size_t g = 0; g < groups.size(); ++g) {
+        groups[g] = {
+            {"group", g}, {"family", coupling.groups[g].family}, {"parameters", Json::array()}};
+    }
+    for (size_t id = 0; id < graph.values.size(); ++id) {
+        if (!graph.values[id].constant) continue;
+        for (size_t axis = 0; axis < coupling.axes[id].size(); ++axis) {
+            const auto* labels =
+                coupling.labels_of(static_cast<net::ValueId>(id), static_cast<int64_t>(axis));
+            if (!labels) continue;
+            std::map<net::GroupId, Json> indices;
+            for (size_t k = 0; k < labels->groups.size(); ++k) {
+                if (labels->groups[k] != net::kStays) indices[labels->groups[k]].push_back(k);
+            }
+            for (auto& [group, list] : indices) {
+                groups[static_cast<size_t>(group)]["parameters"].push_back(
+                    {{"name", graph.values[id].name},
+                     {"axis", axis},
+                     {"indices", std::move(list)}});
+            }
+        }
+    }
+    return {{"model", to_json(model)},
+            {"groups", groups},
+            {"families", families_json(graph, coupling)},
+            {"frozen", frozen_json(graph, coupling)},
+            {"branches", branches_json(graph)}};
 }
 
 }  // namespace adiabat::pipeline

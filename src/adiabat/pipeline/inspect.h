@@ -3,17 +3,25 @@
 
 // `inspect`: what a network is made of, what it costs, and what can be done to it.
 
+#include <string>
+#include <vector>
+
 #include "adiabat/base/json.h"
 #include "adiabat/pipeline/model.h"
 #include "adiabat/plan/plan.h"
 
 namespace adiabat::pipeline {
 
-// Layers, groups, costs in fp32, reachable budgets (none for a network that cannot be quantized,
-// with the reason), operators without a rule. Schema: doc/run-json.md.
-Json inspect(const Model& model);
+// Layers, families of channel groups, what is frozen and why, residual branches, costs in fp32,
+// reachable budgets (none for a network that cannot be quantized, with the reason), operators
+// without a rule. `keep` as in compress.h. Schema: doc/run-json.md.
+Json inspect(const Model& model, const std::vector<std::string>& keep = {});
 
-// {"parameters": .., "bytes": .., "macs": .., "bops": ..}
+// Every channel group with the indices that go with it, parameter by parameter (those of the
+// network as it was simplified), and what is frozen. Schema: doc/run-json.md.
+Json groups_json(const Model& model, const std::vector<std::string>& keep = {});
+
+// {"parameters": .., "bytes": .., "macs": .., "bops": .., "activations": ..}
 Json to_json(const net::Cost& cost);
 
 }  // namespace adiabat::pipeline

@@ -47,12 +47,19 @@ int64_t parse_limit(std::string_view text, Quantity quantity, const Originals& o
     return static_cast<int64_t>(limit);
 }
 
-// Descends over one layer's bits or one group's kept count at a time until nothing gets smaller.
+// Of each family so many of the least counts that may stay are tried.
+constexpr int kFewCounts = 8;
+
+// Descends over one layer's bits or one family's kept count at a time until nothing gets smaller.
 Plan smallest_plan(const Network& network, const std::function<int64_t(const Plan&)>& cost) {
     Plan plan = uniform_plan(network, kMinBits);
-    for (auto& cut : plan.cut) {
-        if (!cut.empty()) std::fill(cut.begin() + kLeastKept, cut.end(), uint8_t{1});
-    }
+    const auto keep = [&](Plan& changed, size_t family, int64_t kept) {
+        auto& cut = changed.cut[family];
+        std::fill(cut.begin(), cut.end(), uint8_t{1});
+        std::fill_n(cut.begin(), kept, uint8_t{0});
+    };
+    for (size_t f = 0; f < plan.cut.size(); ++f)
+        keep(plan, f, allowed_kept(network, f, kLeastKept));
     int64_t least = cost(plan);
     for (bool smaller = true; smaller;) {
         smaller = false;
@@ -69,11 +76,14 @@ Plan smallest_plan(const Network& network, const std::function<int64_t(const Pla
                 candidate.bits[k] = bits;
                 keep_if_smaller(candidate);
             }
-            for (size_t kept = kLeastKept; kept < std::min<size_t>(plan.cut[k].size(), 9); ++kept) {
+        }
+        for (size_t f = 0; f < plan.cut.size(); ++f) {
+            int64_t kept = allowed_kept(network, f, kLeastKept);
+            for (int k = 0; k < kFewCounts && kept < network.groups(f); ++k) {
                 Plan candidate = plan;
-                std::fill(candidate.cut[k].begin(), candidate.cut[k].end(), uint8_t{1});
-                std::fill_n(candidate.cut[k].begin(), kept, uint8_t{0});
+                keep(candidate, f, kept);
                 keep_if_smaller(candidate);
+                kept = allowed_kept(network, f, kept + 1);
             }
         }
     }

@@ -16,14 +16,12 @@ namespace adiabat::plan {
 struct Fixture {
     explicit Fixture(net::Graph network_graph, double beta = 1)
         : graph(std::move(network_graph)),
-          network(describe_network(graph)),
+          network(graph),
           effects(sense::weight_effects(graph, network.layers, 1)),
           problem(network, effects, beta),
           file(graph, network, onnx::Storage::kPlanes) {
         costs.file = [this](const Plan& plan) { return file.bytes(plan); };
-        costs.bytes = [this](const Plan& plan) {
-            return net::network_cost(network.layers, states(network, plan)).bytes;
-        };
+        costs.bytes = [this](const Plan& plan) { return cost(network, plan).bytes; };
     }
     // Of the random residual network of that number.
     explicit Fixture(uint64_t seed, double beta = 1) : Fixture(net::residual_network(seed), beta) {}

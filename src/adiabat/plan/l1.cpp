@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <numeric>
 
 #include "adiabat/base/errors.h"
@@ -42,9 +43,10 @@ L1Problem::L1Problem(const Network& network, const std::vector<sense::WeightEffe
     : network_(network), effects_(effects), beta_(beta) {
     ADIABAT_CHECK(effects.size() == network.layers.size(), "{} effects for {} layers",
                   effects.size(), network.layers.size());
-    for (const net::ChannelGroup& group : network.groups) {
+    for (size_t f = 0; f < network.families(); ++f) {
         first_cut_.push_back(variables_);
-        if (group.can_be_cut()) variables_ += static_cast<int>(group.channels);
+        variables_ += static_cast<int>(network.groups(f));
+        means_.emplace_back(static_cast<size_t>(network.groups(f)), 0.0);
     }
     first_bit_ = variables_;
     variables_ += kBitVariables * static_cast<int>(network.layers.size());
@@ -58,12 +60,24 @@ L1Problem::L1Problem(const Network& network, const std::vector<sense::WeightEffe
         const double mean =
             std::accumulate(means.begin(), means.end(), 0.0) / static_cast<double>(means.size());
         unit += mean * mean / static_cast<double>(network.layers.size());
+        const auto& groups = network.filter_groups(k);
+        for (size_t i = 0; i < groups.size(); ++i) {
+            if (groups[i] == net::kStays) continue;
+            const auto& group = network.coupling.groups[static_cast<size_t>(groups[i])];
+            means_[static_cast<size_t>(group.family)][static_cast<size_t>(group.member)] +=
+                means[i];
+        }
     }
     if (unit > 0) rounding_unit_ = unit;
 }
 
-int L1Problem::cut_variable(size_t group, size_t channel) const {
-    return first_cut_[group] + static_cast<int>(channel);
+int L1Problem::cut_variable(size_t family, size_t member) const {
+    return first_cut_[family] + static_cast<int>(member);
+}
+
+int L1Problem::cut_variable(net::GroupId group) const {
+    const auto& [family, member] = network_.coupling.groups[static_cast<size_t>(group)];
+    return cut_variable(static_cast<size_t>(family), static_cast<size_t>(member));
 }
 
 int L1Problem::bit_variable(size_t layer, int k) const {
@@ -77,10 +91,15 @@ double L1Problem::layer_bits(size_t layer, double filters, double inputs, double
 
 double L1Problem::cut_loss(const Plan& plan) const {
     double loss = 0;
-    for (size_t g = 0; g < plan.cut.size(); ++g) {
+    for (size_t k = 0; k < network_.layers.size(); ++k) {
+        const auto& groups = network_.filter_groups(k);
         double sum = 0;
-        for (size_t i = 0; i < plan.cut[g].size(); ++i) {
-            if (plan.cut[g][i]) sum += effects_[g].filter_mean[i];
+        for (size_t i = 0; i < groups.size(); ++i) {
+            if (groups[i] == net::kStays) continue;
+            const auto& [family, member] = network_.coupling.groups[static_cast<size_t>(groups[i])];
+            if (plan.cut[static_cast<size_t>(family)][static_cast<size_t>(member)]) {
+                sum += effects_[k].filter_mean[i];
+            }
         }
         loss += sum * sum;
     }
@@ -109,15 +128,17 @@ double L1Problem::saving(const Plan& plan) const {
 
 qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {
     qubo::Dense problem(variables_);
-    const auto here = states(network_, at);
-
-    for (size_t g = 0; g < network_.groups.size(); ++g) {
-        if (!network_.groups[g].can_be_cut()) continue;
-        std::vector<qubo::Term> terms;
-        for (size_t i = 0; i < effects_[g].filter_mean.size(); ++i) {
-            terms.push_back({cut_variable(g, i), effects_[g].filter_mean[i]});
+    for (size_t k = 0; k < network_.layers.size(); ++k) {
+        const auto& groups = network_.filter_groups(k);
+        std::map<int, double> sums;  // filters that go together are one term
+        for (size_t i = 0; i < groups.size(); ++i) {
+            if (groups[i] != net::kStays) {
+                sums[cut_variable(groups[i])] += effects_[k].filter_mean[i];
+            }
         }
-        problem.add_squared(terms, /*constant=*/0, /*weight=*/1);
+        std::vector<qubo::Term> terms;
+        for (const auto& [variable, mean] : sums) terms.push_back({variable, mean});
+        if (!terms.empty()) problem.add_squared(terms, /*constant=*/0, /*weight=*/1);
     }
 
     for (size_t k = 0; k < network_.layers.size(); ++k) {
@@ -139,59 +160,70 @@ qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {
         }
     }
 
-    // gamma x the bits that layer k stores, with F = F0 - P, I = I0 - J, b = 8 - B:
-    // F I b = F0 I0 8 - 8 I0 P - 8 F0 J - F0 I0 B + 8 P J + I0 P B + F0 J B - P J B.
-    const double price = gamma / original_bits_;
+    const auto here = states(network_, at);
     problem.add_offset(-gamma);
     for (size_t k = 0; k < network_.layers.size(); ++k) {
-        const net::Layer& layer = network_.layers[k];
-        const auto filters = static_cast<double>(layer.filters),
-                   inputs = static_cast<double>(layer.inputs);
-        const double unit = price * static_cast<double>(layer.taps);
-        const int own = network_.groups[k].can_be_cut() ? static_cast<int>(k) : -1;
-        const int read = network_.group_read_by(k);
-        // The cubic product, linearized at the incumbent: PJB ~ J*B* P + P*B* J + P*J* B - 2
-        // P*J*B*.
-        const double cut_here = filters - static_cast<double>(here[k].filters);
-        const double lost_here = inputs - static_cast<double>(here[k].inputs);
-        const double dropped_here = kMaxBits - here[k].bits;
-        const double for_cut =
-            -unit * (kMaxBits * inputs + lost_here * dropped_here) - price * kBitsBesideAFilter;
-        const double for_lost = -unit * (kMaxBits * filters + cut_here * dropped_here);
-        const double for_dropped = -unit * (filters * inputs + cut_here * lost_here);
-        problem.add_offset(
-            unit * (kMaxBits * filters * inputs + 2 * cut_here * lost_here * dropped_here) +
-            price * kBitsBesideAFilter * filters);
+        add_saving(problem, gamma / original_bits_, k, here[k]);
+    }
+    return problem;
+}
 
-        const auto channels = [&](int group) {
-            return group < 0
-                       ? size_t{0}
-                       : static_cast<size_t>(network_.groups[static_cast<size_t>(group)].channels);
-        };
-        for (size_t i = 0; i < channels(own); ++i) {
-            problem.add_linear(cut_variable(k, i), for_cut);
-            for (size_t j = 0; j < channels(read); ++j) {
-                problem.add_coupling(cut_variable(k, i), cut_variable(static_cast<size_t>(read), j),
-                                     unit * kMaxBits);
+// Price x the bits that the layer stores, with F = F0 - P, I = I0 - J, b = 8 - B:
+// F I b = F0 I0 8 - 8 I0 P - 8 F0 J - F0 I0 B + 8 P J + I0 P B + F0 J B - P J B,
+// the cubic product linearized at the incumbent:
+// P J B ~ J*B* P + P*B* J + P*J* B - 2 P*J*B*.
+void L1Problem::add_saving(qubo::Dense& problem, double price, size_t k,
+                           const net::LayerState& here) const {
+    const net::Layer& layer = network_.layers[k];
+    const auto filters = static_cast<double>(layer.filters),
+               inputs = static_cast<double>(layer.inputs);
+    const double unit = price * static_cast<double>(layer.taps);
+    const double cut_here = filters - static_cast<double>(here.filters);
+    const double lost_here = inputs - static_cast<double>(here.inputs);
+    const double dropped_here = kMaxBits - here.bits;
+    const double for_cut =
+        -unit * (kMaxBits * inputs + lost_here * dropped_here) - price * kBitsBesideAFilter;
+    const double for_lost = -unit * (kMaxBits * filters + cut_here * dropped_here);
+    const double for_dropped = -unit * (filters * inputs + cut_here * lost_here);
+    problem.add_offset(unit *
+                           (kMaxBits * filters * inputs + 2 * cut_here * lost_here * dropped_here) +
+                       price * kBitsBesideAFilter * filters);
+
+    // P and J as sums over variables.
+    const auto terms_of = [&](const std::vector<net::AxisLabels::Share>& shares) {
+        std::vector<qubo::Term> terms;
+        for (const auto& share : shares) {
+            const auto f = static_cast<size_t>(share.family);
+            for (size_t m = 0; m < static_cast<size_t>(network_.groups(f)); ++m) {
+                terms.push_back({cut_variable(f, m), static_cast<double>(share.count)});
             }
         }
-        for (size_t j = 0; j < channels(read); ++j) {
-            problem.add_linear(cut_variable(static_cast<size_t>(read), j), for_lost);
-        }
-        for (int b = 0; b < kBitVariables; ++b) {
-            const double weight = kBitCoefficients[b];
-            problem.add_linear(bit_variable(k, b), weight * for_dropped);
-            for (size_t i = 0; i < channels(own); ++i) {
-                problem.add_coupling(cut_variable(k, i), bit_variable(k, b),
-                                     weight * unit * inputs);
-            }
-            for (size_t j = 0; j < channels(read); ++j) {
-                problem.add_coupling(cut_variable(static_cast<size_t>(read), j), bit_variable(k, b),
-                                     weight * unit * filters);
+        return terms;
+    };
+    const auto own = terms_of(network_.filter_shares(k)), read = terms_of(network_.input_shares(k));
+    for (const qubo::Term& p : own) {
+        problem.add_linear(p.variable, for_cut * p.coefficient);
+        for (const qubo::Term& j : read) {
+            const double product = unit * kMaxBits * p.coefficient * j.coefficient;
+            if (p.variable == j.variable) {
+                problem.add_linear(p.variable, product);
+            } else {
+                problem.add_coupling(p.variable, j.variable, product);
             }
         }
     }
-    return problem;
+    for (const qubo::Term& j : read) problem.add_linear(j.variable, for_lost * j.coefficient);
+    for (int b = 0; b < kBitVariables; ++b) {
+        const int q = bit_variable(k, b);
+        const double width = kBitCoefficients[b];
+        problem.add_linear(q, for_dropped * width);
+        for (const qubo::Term& p : own) {
+            problem.add_coupling(p.variable, q, unit * inputs * width * p.coefficient);
+        }
+        for (const qubo::Term& j : read) {
+            problem.add_coupling(j.variable, q, unit * filters * width * j.coefficient);
+        }
+    }
 }
 
 std::vector<uint8_t> L1Problem::encode(const Plan& plan) const {
@@ -221,12 +253,11 @@ Plan L1Problem::decode(std::span<const uint8_t> assignment) const {
         for (size_t i = 0; i < cut.size(); ++i) {
             cut[i] = assignment[static_cast<size_t>(cut_variable(g, i))];
         }
-        while (!cut.empty() &&
-               static_cast<int64_t>(cut.size()) - cut_channels(plan, g) < kLeastKept) {
-            size_t largest = 0;
+        const int64_t kept = network_.groups(g) - cut_count(plan, g);
+        for (int64_t missing = allowed_kept(network_, g, kept) - kept; missing > 0; --missing) {
+            size_t largest = cut.size();
             for (size_t i = 0; i < cut.size(); ++i) {
-                if (cut[i] && (!cut[largest] ||
-                               effects_[g].filter_mean[i] > effects_[g].filter_mean[largest])) {
+                if (cut[i] && (largest == cut.size() || means_[g][i] > means_[g][largest])) {
                     largest = i;
                 }
             }

@@ -5,9 +5,9 @@
 // weights alone.
 //
 //   H(p, q) = L_p + beta L_q - gamma R
-//   L_p = sum_n (sum_i |w_ni|_1 / N_ni  p_ni)^2          p_ni = 1 cuts filter i of layer n
-//   L_q = s sum_n mse_n(b_n) / power_n                    b_n = 8 - q_n0 - 2 q_n1 - 3 q_n2
-//   R   = 1 - bits the plan stores / bits the network stores in fp32
+//   L_p = sum_n (sum_i |w_ni|_1 / N_ni  p_g(n,i))^2      p_g = 1 cuts group g, filters i of n with
+//   it L_q = s sum_n mse_n(b_n) / power_n                    b_n = 8 - q_n0 - 2 q_n1 - 3 q_n2 R   =
+//   1 - bits the plan stores / bits the network stores in fp32
 //
 // s, the mean over layers of (mean |w|)^2, gives L_q the unit of L_p: at beta = 1 losing a whole
 // layer to rounding weighs as much as cutting one average filter. L_q and R are not published;
@@ -44,10 +44,8 @@ class L1Problem {
 
     const Network& network() const { return network_; }
     int variables() const { return variables_; }
-    // |w|_1 / N of a filter.
-    double filter_mean(size_t group, size_t channel) const {
-        return effects_[group].filter_mean[channel];
-    }
+    // Sum of |w|_1 / N over the filters that go with a group, in all layers.
+    double group_mean(size_t family, size_t member) const { return means_[family][member]; }
 
     // Exact values, from the plan itself.
     double cut_loss(const Plan& plan) const;       // L_p
@@ -59,13 +57,16 @@ class L1Problem {
     // The quadratic problem with the cubic terms of R linearized at `at`.
     qubo::Dense qubo(double gamma, const Plan& at) const;
 
-    // Between plans and assignments. Decoding revives the largest filters of a group that would
-    // lose all.
+    // Between plans and assignments. Decoding revives the largest groups of a family that would
+    // keep fewer than it must.
     std::vector<uint8_t> encode(const Plan& plan) const;
     Plan decode(std::span<const uint8_t> assignment) const;
 
   private:
-    int cut_variable(size_t group, size_t channel) const;
+    int cut_variable(size_t family, size_t member) const;
+    int cut_variable(net::GroupId group) const;
+    void add_saving(qubo::Dense& problem, double price, size_t layer,
+                    const net::LayerState& here) const;
     int bit_variable(size_t layer, int k) const;
     double layer_bits(size_t layer, double filters, double inputs, double bits) const;
 
@@ -74,8 +75,9 @@ class L1Problem {
     double beta_;
     double rounding_unit_ = 1;  // s
     double original_bits_ = 1;
-    std::vector<int> first_cut_;  // variable of channel 0, one a group
-    int first_bit_ = 0;           // variables of layer k: first_bit_ + kBitVariables k ...
+    std::vector<std::vector<double>> means_;  // by family and member
+    std::vector<int> first_cut_;              // variable of member 0, one a family
+    int first_bit_ = 0;  // variables of layer k: first_bit_ + kBitVariables k ...
     int variables_ = 0;
 };
 

@@ -8,27 +8,39 @@ namespace adiabat::plan {
 
 namespace {
 
-// Cuts the smallest filter that is left, or revives the largest that is cut; false where there is
-// none.
-bool change_cut(const L1Problem& problem, Plan& plan, size_t group, int by) {
-    auto& cut = plan.cut[group];
-    if (cut.empty()) return false;
-    if (by > 0 && static_cast<int64_t>(cut.size()) - cut_channels(plan, group) <= kLeastKept) {
-        return false;
-    }
-    const uint8_t from = by > 0 ? 0 : 1;
+// Cuts the smallest group that is left, or revives the largest that is cut. Of equal groups the
+// first goes first and comes back last.
+void change_one(const L1Problem& problem, Plan& plan, size_t family, bool cuts) {
+    auto& cut = plan.cut[family];
+    const uint8_t from = cuts ? 0 : 1;
     std::optional<size_t> chosen;
     for (size_t i = 0; i < cut.size(); ++i) {
         if (cut[i] != from) continue;
-        const double mean = problem.filter_mean(group, i);
-        // Of equal filters the first goes first and comes back last.
-        if (!chosen || (by > 0 ? mean < problem.filter_mean(group, *chosen)
-                               : mean >= problem.filter_mean(group, *chosen))) {
+        const double mean = problem.group_mean(family, i);
+        if (!chosen || (cuts ? mean < problem.group_mean(family, *chosen)
+                             : mean >= problem.group_mean(family, *chosen))) {
             chosen = i;
         }
     }
-    if (!chosen) return false;
+    ADIABAT_CHECK(chosen, "family {} has no group left to change", family);
     cut[*chosen] = 1 - from;
+}
+
+// To the next count of groups that may stay, below or above; false where there is none.
+bool change_cut(const L1Problem& problem, Plan& plan, size_t family, int by) {
+    const Network& network = problem.network();
+    const int64_t groups = network.groups(family), kept = groups - cut_count(plan, family);
+    const int64_t step = network.group_step(family);
+    int64_t wanted = kept;
+    if (by > 0) {
+        wanted = (kept - 1) / step * step;  // the largest multiple below
+        if (wanted < std::max(step, kLeastKept)) return false;
+    } else {
+        if (kept == groups) return false;
+        wanted = allowed_kept(network, family, kept + 1);
+    }
+    for (int64_t k = kept; k > wanted; --k) change_one(problem, plan, family, true);
+    for (int64_t k = kept; k < wanted; ++k) change_one(problem, plan, family, false);
     return true;
 }
 
@@ -36,11 +48,9 @@ bool change_cut(const L1Problem& problem, Plan& plan, size_t group, int by) {
 
 std::vector<Step> all_steps(const Plan& plan) {
     std::vector<Step> steps;
-    for (size_t k = 0; k < plan.bits.size(); ++k) {
-        for (int by : {1, -1}) {
-            steps.push_back({Step::Kind::kBits, k, by});
-            if (!plan.cut[k].empty()) steps.push_back({Step::Kind::kCut, k, by});
-        }
+    for (int by : {1, -1}) {
+        for (size_t k = 0; k < plan.bits.size(); ++k) steps.push_back({Step::Kind::kBits, k, by});
+        for (size_t f = 0; f < plan.cut.size(); ++f) steps.push_back({Step::Kind::kCut, f, by});
     }
     return steps;
 }
@@ -55,9 +65,9 @@ bool take(const L1Problem& problem, Plan& plan, const Step& step) {
 
 void cut_smallest(const L1Problem& problem, Plan& plan) {
     for (size_t g = 0; g < plan.cut.size(); ++g) {
-        const int64_t count = cut_channels(plan, g);
+        const int64_t count = cut_count(plan, g);
         std::fill(plan.cut[g].begin(), plan.cut[g].end(), uint8_t{0});
-        for (int64_t k = 0; k < count; ++k) change_cut(problem, plan, g, 1);
+        for (int64_t k = 0; k < count; ++k) change_one(problem, plan, g, true);
     }
 }
 

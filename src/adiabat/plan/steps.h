@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Steps from plan to plan: one layer's bits up or down, one channel of a group cut or revived.
-// Within a group the smallest filters go first and come back last, which is optimal for `l1` at any
-// count.
+// Steps from plan to plan: one layer's bits up or down, the groups of a family fewer or more by the
+// least that may go. Within a family the groups with the smallest filters go first and come back
+// last, which is optimal for `l1` at any count where the family is made by one layer.
 
 #include <vector>
 
@@ -13,8 +13,8 @@ namespace adiabat::plan {
 
 struct Step {
     enum class Kind { kBits, kCut } kind = Kind::kBits;
-    size_t index = 0;  // of the layer or group
-    int by = 0;        // bits added, or channels cut; 1 or -1
+    size_t index = 0;  // of the layer or family
+    int by = 0;        // 1 or -1: bits added, or groups cut
 
     Step reversed() const { return {kind, index, -by}; }
     // Whether the plan gets smaller by it.
@@ -28,7 +28,7 @@ std::vector<Step> all_steps(const Plan& plan);
 // taken is undone by taking it reversed.
 bool take(const L1Problem& problem, Plan& plan, const Step& step);
 
-// In each group the smallest filters go: the same counts at the least loss.
+// In each family the smallest groups go: the same counts at the least loss.
 void cut_smallest(const L1Problem& problem, Plan& plan);
 
 }  // namespace adiabat::plan

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "adiabat/net/channels.h"
+#include "adiabat/net/layers.h"
 
 #include <gtest/gtest.h>
 
@@ -9,38 +9,6 @@
 
 namespace adiabat::net {
 namespace {
-
-TEST(Channels, InnerChannelsOfBlocksCanBeCutAndTheResidualStreamCannot) {
-    const Graph graph = residual_network(3);
-    const auto layers = find_layers(graph);
-    ASSERT_EQ(layers.size(), 6u);  // stem, two a block, Gemm
-    const auto groups = find_channel_groups(graph, layers);
-    EXPECT_FALSE(groups[0].can_be_cut());  // stem: added
-    EXPECT_TRUE(groups[1].can_be_cut());
-    EXPECT_EQ(groups[1].readers, std::vector<int>{2});
-    EXPECT_NE(groups[2].frozen.find("Add"), std::string::npos) << groups[2].frozen;
-    EXPECT_TRUE(groups[3].can_be_cut());
-    EXPECT_EQ(groups[3].readers, std::vector<int>{4});
-    EXPECT_FALSE(groups[5].can_be_cut());
-}
-
-TEST(Channels, FreezesWhatLeavesTheNetworkOrMeetsUnknownOperators) {
-    for (const char* op : {"Softmax", "Flatten", "SomethingElse"}) {
-        GraphBuilder b;
-        const ValueId x = b.input({kUnknown, 2, 4, 4});
-        const ValueId w = b.constant(random_tensor({4, 2, 1, 1}, 1));
-        const ValueId y = b.node("Conv", {x, w});
-        b.graph.outputs = {b.node(op, {y})};
-        b.graph.value(b.graph.outputs[0]).name = "out";
-        const auto layers = find_layers(b.graph);
-        ASSERT_EQ(layers.size(), 1u);
-        const auto groups = find_channel_groups(b.graph, layers);
-        EXPECT_NE(groups[0].frozen.find(op), std::string::npos) << groups[0].frozen;
-        b.graph.outputs = {y};
-        EXPECT_NE(find_channel_groups(b.graph, layers)[0].frozen.find("leaves the network"),
-                  std::string::npos);
-    }
-}
 
 TEST(Layers, LeaveOutSharedAndComputedWeights) {
     GraphBuilder b;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/net/cost_model.h"
+
+#include <algorithm>
+#include <set>
+
+namespace adiabat::net {
+
+namespace {
+
+bool is_real(DType type) {
+    return type == DType::kFloat || type == DType::kDouble || type == DType::kFloat16 ||
+           type == DType::kBfloat16;
+}
+
+bool multiplies(const Node& node) {
+    return node.domain.empty() && (node.op == "Conv" || node.op == "ConvTranspose" ||
+                                   node.op == "Gemm" || node.op == "MatMul");
+}
+
+}  // namespace
+
+CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<const Layer> layers)
+    : graph_(graph), coupling_(coupling), layers_(layers), dies_(graph.nodes.size()) {
+    std::set<ValueId> of_layers;
+    std::set<int> layer_nodes;
+    for (const Layer& layer : layers) {
+        of_layers.insert(layer.weight);
+        of_layers.insert(layer.bias);
+        layer_nodes.insert(layer.node);
+    }
+    std::vector<int> last(graph.values.size(), -1);
+    std::set<ValueId> read;
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+        const Node& node = graph.nodes[n];
+        if (multiplies(node) && !layer_nodes.contains(static_cast<int>(n))) {
+            products_.push_back(static_cast<int>(n));
+        }
+        for (ValueId id : node.inputs) {
+            if (id == kNoValue) continue;
+            last[static_cast<size_t>(id)] = static_cast<int>(n);
+            const bool is_parameter = graph.constant(id) && is_real(graph.value(id).type);
+            if (is_parameter && !of_layers.contains(id) && read.insert(id).second) {
+                others_.push_back(id);
+            }
+        }
+        // What nobody reads dies where it is made.
+        for (ValueId id : node.outputs) {
+            if (id != kNoValue) last[static_cast<size_t>(id)] = static_cast<int>(n);
+        }
+    }
+    for (size_t id = 0; id < last.size(); ++id) {
+        const auto value = static_cast<ValueId>(id);
+        if (last[id] < 0 || graph.constant(value) || graph.is_output(value)) continue;
+        dies_[static_cast<size_t>(last[id])].push_back(value);
+    }
+}
+
+int64_t CostModel::extent(ValueId id, size_t axis, std::span<const int64_t> cut) const {
+    int64_t left = std::max<int64_t>((*graph_.value(id).shape)[axis], 1);
+    if (const auto* labels = coupling_.labels_of(id, static_cast<int64_t>(axis))) {
+        for (const auto& share : labels->shares) {
+            left -= share.count * cut[static_cast<size_t>(share.family)];
+        }
+    }
+    return left;
+}
+
+Shape CostModel::shape_left(ValueId constant, std::span<const int64_t> cut) const {
+    Shape shape = graph_.constant(constant)->shape;
+    for (size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = extent(constant, axis, cut);
+    return shape;
+}
+
+int64_t CostModel::elements_left(ValueId id, std::span<const int64_t> cut) const {
+    const auto& shape = graph_.value(id).shape;
+    if (!shape) return 0;
+    int64_t count = 1;
+    for (size_t axis = 0; axis < shape->size(); ++axis) {
+        if (__builtin_mul_overflow(count, extent(id, axis, cut), &count)) return 0;
+    }
+    return count;
+}
+
+// A convolution multiplies every weight at every output position, a transposed one at every input
+// position; a product of matrices every element of the output with as many as it sums over.
+int64_t CostModel::macs_of(const Node& node, std::span<const int64_t> cut) const {
+    const auto& out = graph_.value(node.outputs[0]).shape;
+    const auto& a = graph_.value(node.input(0)).shape;
+    if (!out || !a || a->empty() || !graph_.value(node.input(1)).shape) return 0;
+    if (node.op == "Conv" || node.op == "ConvTranspose") {
+        const ValueId over = node.op == "Conv" ? node.outputs[0] : node.input(0);
+        int64_t positions = 1;
+        for (size_t axis = 2; axis < graph_.value(over).shape->size(); ++axis) {
+            positions *= extent(over, axis, cut);
+        }
+        return positions * elements_left(node.input(1), cut);
+    }
+    const bool transposed = node.op == "Gemm" && node.int_or("transA", 0) != 0;
+    const size_t summed = transposed ? 0 : a->size() - 1;
+    return elements_left(node.outputs[0], cut) * extent(node.input(0), summed, cut);
+}
+
+int64_t CostModel::peak_elements(std::span<const int64_t> cut) const {
+    int64_t alive = 0;
+    for (ValueId id : graph_.inputs) alive += elements_left(id, cut);
+    int64_t peak = alive;
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+        for (ValueId id : graph_.nodes[n].outputs) {
+            if (id != kNoValue) alive += elements_left(id, cut);
+        }
+        peak = std::max(peak, alive);
+        for (ValueId id : dies_[n]) alive -= elements_left(id, cut);
+    }
+    return peak;
+}
+
+LayerState CostModel::state(size_t layer, std::span<const int64_t> cut, int bits) const {
+    const Layer& facts = layers_[layer];
+    const auto filters = static_cast<size_t>(facts.filter_axis);
+    return {extent(facts.weight, filters, cut), extent(facts.weight, 1 - filters, cut), bits};
+}
+
+int64_t CostModel::groups_left(const Node& node, std::span<const int64_t> cut) const {
+    const bool transposed = node.op == "ConvTranspose";
+    const ValueId channels = transposed ? node.outputs[0] : node.input(0);
+    return extent(channels, 1, cut) / extent(node.input(1), 1, cut);
+}
+
+Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) const {
+    ADIABAT_CHECK(cut.size() == coupling_.families.size() && bits.size() == layers_.size(),
+                  "{} counts for {} families, {} widths for {} layers", cut.size(),
+                  coupling_.families.size(), bits.size(), layers_.size());
+    Cost total;
+    bool quantized = !layers_.empty();
+    for (size_t k = 0; k < layers_.size(); ++k) {
+        total += layer_cost(layers_[k], state(k, cut, bits[k]));
+        quantized = quantized && bits[k] < 32;
+    }
+    for (ValueId id : others_) {
+        const int64_t count = elements_left(id, cut);
+        total.parameters += count;
+        total.bytes += count * 4;
+    }
+    for (int n : products_) {
+        const int64_t macs = macs_of(graph_.nodes[static_cast<size_t>(n)], cut);
+        total.macs += macs;
+        total.bops += macs * 32 * 32;
+    }
+    total.activations = peak_elements(cut) * (quantized ? 1 : 4);
+    return total;
+}
+
+Cost CostModel::whole() const {
+    const std::vector<int64_t> nothing(coupling_.families.size(), 0);
+    const std::vector<int> bits(layers_.size(), 32);
+    return cost(nothing, bits);
+}
+
+}  // namespace adiabat::net
