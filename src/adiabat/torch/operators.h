@@ -47,10 +47,12 @@ struct Operator {
 };
 
 // The operators of each file; together they are what the engine can run.
-std::span<const Operator>
-plain_operators();  // operators.cpp: elementwise, reductions, data movement
-std::span<const Operator> layer_operators();       // layers.cpp: sums of products and pooling
-std::span<const Operator> quantizing_operators();  // quantized.cpp
+std::span<const Operator> plain_operators();               // operators.cpp: elementwise, reductions
+std::span<const Operator> layout_operators();              // layout.cpp: data movement
+std::span<const Operator> layer_operators();               // layers.cpp: sums of products
+std::span<const Operator> pooling_operators();             // pooling.cpp
+std::span<const Operator> quantizing_operators();          // quantized.cpp
+std::vector<std::span<const Operator>> operator_tables();  // all of them
 
 // The function of an operator of the ai.onnx domain, null where there is none.
 Function find_operator(std::string_view name);

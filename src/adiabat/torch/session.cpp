@@ -441,7 +441,7 @@ std::string library_name() { return "LibTorch " TORCH_VERSION; }
 
 std::vector<std::string> operator_names() {
     std::vector<std::string> names;
-    for (const auto& table : {plain_operators(), layer_operators(), quantizing_operators()}) {
+    for (const auto& table : operator_tables()) {
         for (const Operator& entry : table) names.emplace_back(entry.name);
     }
     std::sort(names.begin(), names.end());
