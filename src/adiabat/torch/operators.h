@@ -24,7 +24,8 @@ struct Call {
     const net::Node& node;
     int opset;
     std::span<at::Tensor> in;
-    net::DType out_type;  // of the first output, as ONNX has it
+    net::DType out_type;                              // of the first output, as ONNX has it
+    std::span<const net::DType> in_types, out_types;  // of all, kUndefined where left out
 
     // Whether in[k]'s memory may be overwritten: nobody else holds it and no gradient is being
     // recorded.
