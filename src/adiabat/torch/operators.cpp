@@ -240,8 +240,8 @@ constexpr Operator kOperators[] = {
 std::span<const Operator> plain_operators() { return kOperators; }
 
 std::vector<std::span<const Operator>> operator_tables() {
-    return {plain_operators(), layout_operators(), layer_operators(), pooling_operators(),
-            quantizing_operators()};
+    return {plain_operators(),    layout_operators(), indexing_operators(),
+            sampling_operators(), layer_operators(),  quantizing_operators()};
 }
 
 Function find_operator(std::string_view name) {
