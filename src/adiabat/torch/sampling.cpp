@@ -155,8 +155,9 @@ Tensors resize(const Call& call) {
         std::vector<int64_t> wide(shape.size(), 1);
         wide[static_cast<size_t>(s.axis)] = s.out;
         const Tensor outside =
-            at::tensor(std::vector<int64_t>(s.outside.begin(), s.outside.end()), at::kBool)
-                .reshape(wide);
+            at::tensor(std::vector<int64_t>(s.outside.begin(), s.outside.end()), at::kLong)
+                .reshape(wide)
+                .to(at::kBool);
         y = y.masked_fill(outside, call.node.float_or("extrapolation_value", 0));
     }
     return {y.to(x.scalar_type())};
@@ -190,11 +191,27 @@ Tensors space_to_depth(const Call& call) {
         call.refuse(fmt::format("{} by {} in blocks of {}", x.size(2), x.size(3), b));
     }
     const int64_t h = x.size(2) / b, w = x.size(3) / b;
-    return {
-        x.reshape({n, c, h, b, w, b}).permute({0, 3, 5, 1, 2, 4}).reshape({n, c * b * b, h, w})};
+    const Tensor blocks = x.reshape({n, c, h, b, w, b});
+    const Tensor y = call.node.string_or("mode", "DCR") == "CRD"
+                         ? blocks.permute({0, 1, 3, 5, 2, 4})
+                         : blocks.permute({0, 3, 5, 1, 2, 4});
+    return {y.reshape({n, c * b * b, h, w})};
 }
 
 // ---- grids
+
+// The grid with every coordinate moved to the middle of its pixel, ties to the even one; LibTorch
+// rounds them away from zero in three dimensions.
+Tensor rounded_grid(const Tensor& grid, const Tensor& x, bool align) {
+    std::vector<double> sizes;  // the last axis comes first in a grid
+    for (int64_t d = x.dim() - 1; d >= 2; --d) sizes.push_back(static_cast<double>(x.size(d)));
+    const Tensor n = at::tensor(sizes, grid.scalar_type());
+    if (align) {
+        const Tensor last = at::clamp_min(n - 1, 1);
+        return at::round((grid + 1) / 2 * (n - 1)) * 2 / last - 1;
+    }
+    return (at::round(((grid + 1) * n - 1) / 2) * 2 + 1) / n - 1;
+}
 
 Tensors grid_sample(const Call& call) {
     const Tensor &x = call.in[0], &grid = call.in[1];
@@ -212,7 +229,10 @@ Tensors grid_sample(const Call& call) {
     const bool align = call.node.int_or("align_corners", 0) != 0;
     const Tensor places = grid.to(x.scalar_type());
     if (x.dim() == 4) return {at::grid_sampler_2d(x, places, how, beyond, align)};
-    if (x.dim() == 5 && how < 2) return {at::grid_sampler_3d(x, places, how, beyond, align)};
+    if (x.dim() == 5 && how == 0) return {at::grid_sampler_3d(x, places, how, beyond, align)};
+    if (x.dim() == 5 && how == 1) {
+        return {at::grid_sampler_3d(x, rounded_grid(places, x, align), how, beyond, align)};
+    }
     call.refuse(fmt::format("{} over {} dimensions", mode, x.dim()));
 }
 
@@ -258,12 +278,24 @@ Tensors affine_grid(const Call& call) {
 
 // x at the rows and columns in pixels, zeros beyond; x [N, C, H, W], the places [N, P, Q].
 Tensor sampled(const Tensor& x, const Tensor& rows, const Tensor& columns) {
-    const auto normal = [](const Tensor& at, int64_t size) {
-        return (at * 2 + 1) / static_cast<double>(size) - 1;
-    };
-    const Tensor grid = at::stack({normal(columns, x.size(3)), normal(rows, x.size(2))}, -1);
-    return at::grid_sampler_2d(x, grid, /*interpolation_mode=*/0, /*padding_mode=*/0,
-                               /*align_corners=*/false);
+    const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+    const Tensor planes = x.reshape({n, c, h * w});
+    const Tensor top = at::floor(rows).detach(), left = at::floor(columns).detach();
+    const Tensor down = rows - top, right = columns - left;
+    Tensor sum;
+    for (const int64_t i : {0, 1}) {
+        for (const int64_t j : {0, 1}) {
+            const Tensor row = top + i, column = left + j;
+            const Tensor inside = (row >= 0) & (row < h) & (column >= 0) & (column < w);
+            const Tensor weight = (i == 0 ? 1 - down : down) * (j == 0 ? 1 - right : right);
+            const Tensor place = at::clamp(row, 0, h - 1) * w + at::clamp(column, 0, w - 1);
+            const Tensor index = place.to(at::kLong).reshape({n, 1, -1}).expand({n, c, -1});
+            const Tensor part = at::gather(planes, 2, index) *
+                                (weight * inside.to(weight.scalar_type())).reshape({n, 1, -1});
+            sum = sum.defined() ? sum + part : part;
+        }
+    }
+    return sum.reshape({n, c, rows.size(1), rows.size(2)});
 }
 
 Tensors deform_conv(const Call& call) {
