@@ -30,3 +30,5 @@ target_link_libraries(adiabat_engine_run PRIVATE adiabat adiabat_warnings)
 # Cuts random channel groups and compares with the masked network.
 add_executable(adiabat_cut_run tests/cut_run.cpp)
 target_link_libraries(adiabat_cut_run PRIVATE adiabat adiabat_warnings)
+add_executable(adiabat_node_tests tests/node_tests.cpp)
+target_link_libraries(adiabat_node_tests PRIVATE adiabat adiabat_warnings ONNX::onnx_proto protobuf::libprotobuf)

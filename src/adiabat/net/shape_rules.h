@@ -35,6 +35,7 @@ class RuleScope {
         if (!has(input) || !graph_.value(node.input(input)).shape) return nullptr;
         return &*graph_.value(node.input(input)).shape;
     }
+    const Tensor* constant(size_t input) const { return graph_.constant(node.input(input)); }
     const PartialInts* partial(size_t input) const { return partial_.find(node.input(input)); }
     // Integers that were an attribute in earlier opsets and are an input now; nothing where they
     // are an input whose values are not known. An input that is left out gives an empty list.
@@ -64,11 +65,19 @@ struct NamedRule {
     size_t inputs = 1;  // how many must be there; the rest is optional
 };
 
+// The shape of a convolution's output, all there is to check being checked: of the inputs at those
+// positions and the node's attributes. Nothing where an input's shape is not known. For Conv and
+// its quantized kin.
+std::optional<Shape> convolution_shape(const RuleScope& scope, size_t input, size_t weight,
+                                       size_t bias);
+
 // The tables of the families, each sorted as its file likes.
 std::vector<NamedRule> elementwise_rules();
 std::vector<NamedRule> convolution_rules();
 std::vector<NamedRule> layout_rules();
 std::vector<NamedRule> slicing_rules();
 std::vector<NamedRule> reduction_rules();
+std::vector<NamedRule> indexing_rules();
+std::vector<NamedRule> sampling_rules();
 
 }  // namespace adiabat::net

@@ -24,7 +24,8 @@ struct Call {
     const net::Node& node;
     int opset;
     std::span<at::Tensor> in;
-    net::DType out_type;  // of the first output, as ONNX has it
+    net::DType out_type;                              // of the first output, as ONNX has it
+    std::span<const net::DType> in_types, out_types;  // of all, kUndefined where left out
 
     // Whether in[k]'s memory may be overwritten: nobody else holds it and no gradient is being
     // recorded.
@@ -47,13 +48,20 @@ struct Operator {
 };
 
 // The operators of each file; together they are what the engine can run.
-std::span<const Operator>
-plain_operators();  // operators.cpp: elementwise, reductions, data movement
+std::span<const Operator> plain_operators();       // operators.cpp: elementwise, reductions
+std::span<const Operator> layout_operators();      // layout.cpp: data movement
+std::span<const Operator> indexing_operators();    // indexing.cpp: Gather, Scatter and kin
+std::span<const Operator> sampling_operators();    // sampling.cpp: Resize and kin
 std::span<const Operator> layer_operators();       // layers.cpp: sums of products and pooling
 std::span<const Operator> quantizing_operators();  // quantized.cpp
+std::vector<std::span<const Operator>> operator_tables();  // all of them
 
 // The function of an operator of the ai.onnx domain, null where there is none.
 Function find_operator(std::string_view name);
+
+// No result that is asked for by number (a Tile, a Resize) is larger, in elements: 64 GiB of
+// floats.
+inline constexpr int64_t kMostElements = int64_t{1} << 34;
 
 // a + rank for negative a.
 inline int64_t positive_axis(int64_t a, int64_t rank) { return a < 0 ? a + rank : a; }

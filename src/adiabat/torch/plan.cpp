@@ -294,11 +294,12 @@ class Planner {
     void split_constant_steps() {
         std::vector<uint8_t> constant(graph_.values.size());
         plan_.carries_batch.assign(graph_.values.size(), 0);
+        plan_.sliceable = !request_.no_batch;
         auto& carries = plan_.carries_batch;
         for (size_t k = 0; k < constant.size(); ++k) {
             const auto id = static_cast<ValueId>(k);
             constant[k] = is_constant(id) && !wanted_[k];
-            carries[k] = fed_[k] && !graph_.constant(id);
+            carries[k] = fed_[k] && !graph_.constant(id) && !request_.no_batch;
         }
         std::vector<Step> varying;
         for (Step& step : plan_.steps) {

@@ -69,9 +69,10 @@ struct Plan {
 // fused over.
 struct Request {
     std::vector<ValueId> feeds, fetches, wanted;
+    bool no_batch = false;  // the fed values have no leading dimension in common
     bool operator<(const Request& other) const {
-        return std::tie(feeds, fetches, wanted) <
-               std::tie(other.feeds, other.fetches, other.wanted);
+        return std::tie(feeds, fetches, wanted, no_batch) <
+               std::tie(other.feeds, other.fetches, other.wanted, other.no_batch);
     }
 };
 

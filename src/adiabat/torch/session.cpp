@@ -30,6 +30,7 @@ namespace {
 // of a call shows, and many slices are needed to keep all workers busy.
 constexpr int64_t kBytesOfActivation = int64_t{1} << 21;
 constexpr int64_t kLeastImages = 8, kMostImages = 32;
+constexpr int64_t kNoBatch = -2;
 
 size_t at_id(ValueId id) { return static_cast<size_t>(id); }
 
@@ -78,9 +79,9 @@ class TorchSession final : public net::Session {
           prepared_(layers_.size()) {
         std::map<std::string, int> unknown;
         for (const Node& node : graph_.nodes) {
-            const bool standard = node.domain.empty() || node.domain == "ai.onnx";
-            functions_.push_back(standard ? find_operator(node.op) : nullptr);
-            if (!functions_.back()) ++unknown[(standard ? "" : node.domain + ".") + node.op];
+            const std::string name = node.domain.empty() ? node.op : node.domain + "." + node.op;
+            functions_.push_back(find_operator(name));
+            if (!functions_.back()) ++unknown[name];
         }
         if (unknown.empty()) return;
         std::string names;
@@ -97,7 +98,8 @@ class TorchSession final : public net::Session {
                                  std::span<const ValueId> fetches) override {
         const std::lock_guard lock(mutex_);
         const int64_t batch = check_feeds(feeds);
-        const Plan& plan = plan_for({ids(feeds), {fetches.begin(), fetches.end()}, {}});
+        const Plan& plan =
+            plan_for({ids(feeds), {fetches.begin(), fetches.end()}, {}, batch == kNoBatch});
         Collector collector(types_of(fetches), batch);
         try {
             for_slices(plan, batch, [&](const Slice& slice) {
@@ -112,8 +114,9 @@ class TorchSession final : public net::Session {
         } catch (const c10::Error& error) {
             // A graph that does not treat images one by one, such as a Reshape to a fixed batch.
             const std::string text = error.what_without_backtrace();
-            throw InputError("the network cannot be run on {} images at once: {}", batch,
-                             text.substr(0, text.find('\n')));
+            const std::string line = text.substr(0, text.find('\n'));
+            if (batch == kNoBatch) throw InputError("the network cannot be run: {}", line);
+            throw InputError("the network cannot be run on {} images at once: {}", batch, line);
         }
         return collector.take();
     }
@@ -125,8 +128,10 @@ class TorchSession final : public net::Session {
                       outputs.size());
         const std::lock_guard lock(mutex_);
         const int64_t batch = check_feeds(feeds);
-        const Plan& plan = plan_for(
-            {ids(feeds), {outputs.begin(), outputs.end()}, {wanted.begin(), wanted.end()}});
+        const Plan& plan = plan_for({ids(feeds),
+                                     {outputs.begin(), outputs.end()},
+                                     {wanted.begin(), wanted.end()},
+                                     batch == kNoBatch});
         Collector fetched(types_of(outputs), batch), gradients(floats(wanted.size()), batch);
         OrderedSum sum;
         for_slices(plan, batch, [&](const Slice& slice) {
@@ -202,42 +207,63 @@ class TorchSession final : public net::Session {
 
     static bool carries(const Plan& plan, ValueId id) { return plan.carries_batch[at_id(id)] != 0; }
 
-    // The common leading dimension of the fed values, 1 where only constants are fed.
+    // The common leading dimension of the fed values, 1 where only constants are fed, kNoBatch
+    // where they have none in common and the graph fixes them: such a run is not about images.
     int64_t check_feeds(std::span<const Feed> feeds) const {
         int64_t batch = kNoValue;
+        std::string_view first;
+        bool shared = true;
         for (const Feed& f : feeds) {
             ADIABAT_CHECK(f.tensor && f.value >= 0 && at_id(f.value) < graph_.values.size(),
                           "a feed without a value");
+            check_feed(f);
             const net::Value& value = graph_.value(f.value);
-            const net::Tensor& t = *f.tensor;
-            const DType type = types_[at_id(f.value)];
-            bool fits = type == DType::kUndefined || type == t.type;
-            const net::Shape* shape = value.constant ? &value.constant->shape
-                                      : value.shape  ? &*value.shape
-                                                     : nullptr;
-            if (shape) {
-                fits = fits && shape->size() == t.shape.size();
-                for (size_t k = 0; fits && k < shape->size(); ++k) {
-                    fits = (*shape)[k] == net::kUnknown || (*shape)[k] == t.shape[k];
-                }
-            }
-            if (!fits) {
-                throw InputError("'{}' is fed with {} {}; the graph has {} {}", value.name,
-                                 net::name_of(t.type), net::to_string(t.shape), net::name_of(type),
-                                 shape ? net::to_string(*shape) : "of any shape");
-            }
+            const net::Shape& shape = f.tensor->shape;
             if (value.constant) continue;
-            if (t.shape.empty() || t.shape[0] <= 0) {
-                throw InputError("'{}' is fed with {}: there is no batch in front", value.name,
-                                 net::to_string(t.shape));
+            if (shape.empty() || shape[0] <= 0) {
+                if (shape.size() > 1 && leads(value)) {
+                    throw InputError("'{}' is fed with {}: there is no batch in front", value.name,
+                                     net::to_string(shape));
+                }
+                shared = false;
+                continue;
             }
-            if (batch != kNoValue && batch != t.shape[0]) {
-                throw InputError("'{}' is fed with a batch of {}, another value with {}",
-                                 value.name, t.shape[0], batch);
+            if (batch != kNoValue && batch != shape[0]) {
+                if (leads(value) && leads(graph_.value(graph_.find(first)))) {
+                    throw InputError("'{}' is fed with a batch of {}, another value with {}",
+                                     value.name, shape[0], batch);
+                }
+                shared = false;
             }
-            batch = t.shape[0];
+            batch = shape[0];
+            first = value.name;
         }
-        return batch == kNoValue ? 1 : batch;
+        return !shared ? kNoBatch : batch == kNoValue ? 1 : batch;
+    }
+
+    // Whether the graph leaves the leading dimension free.
+    static bool leads(const net::Value& value) {
+        return value.shape && !value.shape->empty() && value.shape->front() == net::kUnknown;
+    }
+
+    void check_feed(const Feed& f) const {
+        const net::Value& value = graph_.value(f.value);
+        const net::Tensor& t = *f.tensor;
+        const DType type = types_[at_id(f.value)];
+        bool fits = type == DType::kUndefined || type == t.type;
+        const net::Shape* shape = value.constant ? &value.constant->shape
+                                  : value.shape  ? &*value.shape
+                                                 : nullptr;
+        if (shape) {
+            fits = fits && shape->size() == t.shape.size();
+            for (size_t k = 0; fits && k < shape->size(); ++k) {
+                fits = (*shape)[k] == net::kUnknown || (*shape)[k] == t.shape[k];
+            }
+        }
+        if (fits) return;
+        throw InputError("'{}' is fed with {} {}; the graph has {} {}", value.name,
+                         net::name_of(t.type), net::to_string(t.shape), net::name_of(type),
+                         shape ? net::to_string(*shape) : "of any shape");
     }
 
     const Plan& plan_for(Request request) {
@@ -340,10 +366,14 @@ class TorchSession final : public net::Session {
                 in[k] = get(slots, id);
             }
         }
-        const DType type = node.outputs.empty() || node.outputs[0] == kNoValue
-                               ? DType::kUndefined
-                               : types_[at_id(node.outputs[0])];
-        const Call call{node, graph_.opset, in, type};
+        std::vector<DType> in_types(in.size()), out_types(node.outputs.size());
+        const auto type_of = [&](ValueId id) {
+            return id == kNoValue ? DType::kUndefined : types_[at_id(id)];
+        };
+        std::transform(step.inputs.begin(), step.inputs.end(), in_types.begin(), type_of);
+        std::transform(node.outputs.begin(), node.outputs.end(), out_types.begin(), type_of);
+        const DType type = out_types.empty() ? DType::kUndefined : out_types[0];
+        const Call call{node, graph_.opset, in, type, in_types, out_types};
         try {
             if (step.layer >= 0) {
                 const auto wants = [&](size_t k) { return step.outputs[k] != kNoValue; };
@@ -441,7 +471,7 @@ std::string library_name() { return "LibTorch " TORCH_VERSION; }
 
 std::vector<std::string> operator_names() {
     std::vector<std::string> names;
-    for (const auto& table : {plain_operators(), layer_operators(), quantizing_operators()}) {
+    for (const auto& table : operator_tables()) {
         for (const Operator& entry : table) names.emplace_back(entry.name);
     }
     std::sort(names.begin(), names.end());
