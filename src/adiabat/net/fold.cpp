@@ -19,6 +19,7 @@ class Folder {
             for (ValueId id : node.inputs) {
                 if (id != kNoValue) ++readers_[static_cast<size_t>(id)];
             }
+            for (ValueId id : node.captured) ++readers_[static_cast<size_t>(id)];
         }
         for (ValueId id : graph.outputs) ++readers_[static_cast<size_t>(id)];
     }

@@ -99,6 +99,8 @@ void infer_shapes(Graph& graph) {
     for (const Node& node : graph.nodes) inference.visit(node);
 }
 
+bool has_shape_rule(const Node& node) { return rule_of(node) != nullptr; }
+
 std::vector<std::string> unknown_operators(const Graph& graph) {
     std::set<std::string> unknown;
     for (const Node& node : graph.nodes) {

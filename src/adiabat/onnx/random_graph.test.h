@@ -79,7 +79,7 @@ inline net::Graph random_graph(uint64_t seed) {
         graph.value(id).type = net::DType::kFloat;
         graph.value(id).shape = net::Shape{random.below(2) ? net::kUnknown : 1, 3, net::kUnknown};
         if ((*graph.value(id).shape)[0] == net::kUnknown && random.below(2)) {
-            graph.value(id).batch_name = "N";
+            graph.value(id).axis_names = {"N"};
         }
         graph.inputs.push_back(id);
     }
@@ -136,7 +136,7 @@ inline std::string difference(const net::Graph& a, const net::Graph& b) {
                                 const std::vector<net::ValueId>& y) {
         for (size_t k = 0; k < x.size(); ++k) {
             const net::Value &v = a.value(x[k]), &w = b.value(y[k]);
-            if (v.type != w.type || v.shape != w.shape || v.batch_name != w.batch_name)
+            if (v.type != w.type || v.shape != w.shape || v.axis_names != w.axis_names)
                 return false;
         }
         return true;
