@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "adiabat/base/errors.h"
 #include "adiabat/base/units.h"
 #include "adiabat/cli/verb.h"
 #include "adiabat/pipeline/inspect.h"
@@ -15,9 +16,12 @@ constexpr const char* kFooter =
     "Reads the model alone: no data, no engine.\n"
     "Example: adiabat inspect resnet20.onnx";
 
+// Names come from the file and may hold anything.
+std::string text_of(const Json& name) { return in_one_line(name.get<std::string>()); }
+
 std::string shape_text(const Json& value) {
-    if (value["shape"].is_null()) return value["name"].get<std::string>() + " ?";
-    std::string text = value["name"].get<std::string>() + " [";
+    if (value["shape"].is_null()) return text_of(value["name"]) + " ?";
+    std::string text = text_of(value["name"]) + " [";
     for (size_t k = 0; k < value["shape"].size(); ++k) {
         const Json& dimension = value["shape"][k];
         text += (k ? ", " : "") +
@@ -66,17 +70,16 @@ void print(const Json& d) {
                 rows);
 
     for (const Json& left : d["left_alone"]) {
-        fmt::print("\nleft as it is: {}: {}", left["name"].get<std::string>(),
-                   left["reason"].get<std::string>());
+        fmt::print("\nleft as it is: {}: {}", text_of(left["name"]), text_of(left["reason"]));
     }
     if (!d["left_alone"].empty()) fmt::print("\n");
     if (!d["unknown_operators"].empty()) {
         fmt::print("\noperators without a rule (kept as they are, cannot be run):");
-        for (const Json& name : d["unknown_operators"]) fmt::print(" {}", name.get<std::string>());
+        for (const Json& name : d["unknown_operators"]) fmt::print(" {}", text_of(name));
         fmt::print("\n");
     }
     if (d.contains("not_compressible")) {
-        fmt::print("\nnot compressible: {}\n", d["not_compressible"].get<std::string>());
+        fmt::print("\nnot compressible: {}\n", text_of(d["not_compressible"]));
         return;
     }
     fmt::print("\n");

@@ -45,6 +45,8 @@ void RuleScope::set(size_t output, DType type, std::optional<Shape> shape) const
     for (int64_t dimension : *shape) {
         if (dimension > kMaxDimension)
             fail("an output of shape {} is too large", to_string(*shape));
+        if (dimension < 0 && dimension != kUnknown)
+            fail("an output of shape {} is less than nothing", to_string(*shape));
     }
     if (value.shape && value.shape->size() == shape->size()) {
         for (size_t k = 0; k < shape->size(); ++k) {

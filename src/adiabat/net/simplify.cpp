@@ -159,11 +159,12 @@ int bypass_identities(Graph& graph) {
 void simplify(Graph& graph) {
     // Every round but the last removes a node; a network has one or two of what hides what.
     constexpr int kMostRounds = 16;
+    FoldBudget budget(graph);
     int changes = 1;
     for (int round = 0; changes > 0 && round < kMostRounds; ++round) {
         // Shared parameters behind an Identity stay shared if nobody folds it first.
         changes = bypass_identities(graph);
-        changes += fold_constants(graph);
+        changes += fold_constants(graph, budget);
         changes += fuse_batch_norm(graph);
         remove_dead(graph);
     }

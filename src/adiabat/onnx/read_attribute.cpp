@@ -49,6 +49,7 @@ net::RawAttribute raw(AttributeProto& proto, const std::string& what, ExternalFi
     for_each_tensor(proto, [&](::onnx::TensorProto& tensor) {
         embed(tensor, fmt::format("{} '{}'", what, tensor.name()), files);
     });
+    proto.set_name(proto.name());  // there even where it is empty, as all names that are written
     return {proto.SerializeAsString()};
 }
 
