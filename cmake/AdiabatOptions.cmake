@@ -4,6 +4,7 @@
 
 option(ADIABAT_WITH_TORCH "Build the LibTorch plug-in that runs networks" ON)
 option(ADIABAT_BUILD_TESTS "Build the tests" ON)
+option(ADIABAT_BUILD_FUZZERS "Build the fuzzers (clang alone)" OFF)
 option(ADIABAT_WERROR "Treat warnings as errors" ON)
 set(ADIABAT_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them: address,undefined or thread")
 

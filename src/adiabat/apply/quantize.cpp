@@ -127,6 +127,13 @@ void drop_defaults(Node& conv) {
     conv.attributes.erase("kernel_shape");  // the weight has it
 }
 
+// Names and documentation take bytes and mean nothing; what else a file says of an operator that is
+// not of ai.onnx may mean something.
+void drop_notes(Node& node) {
+    node.name.clear();
+    if (node.domain.empty()) node.notes.clear();
+}
+
 // Builds the quantized graph node by node in the float graph's order.
 class Builder {
   public:
@@ -153,10 +160,11 @@ class Builder {
         to_.opset = from_.opset;
         to_.ir_version = from_.ir_version;
         to_.metadata = from_.metadata;
+        to_.notes.domains = net::needed_domains(from_);
         for (ValueId id : from_.inputs) {
             const net::Value& input = from_.value(id);
             const ValueId copy = to_.add_value(input.name, input.type, input.shape);
-            to_.value(copy).batch_name = input.batch_name;
+            to_.value(copy).axis_names = input.axis_names;
             to_.value(copy).fixed_batch = input.fixed_batch;
             to_.inputs.push_back(copy);
             real_[index(id)] = copy;
@@ -264,8 +272,9 @@ class Builder {
         if (is_one_of(node, kMovers) && can_move_codes(node)) return translate_mover(node);
         if (is_spatial_mean(from_, node)) return translate_mean(node);
         Node copy = node;
-        copy.name.clear();
+        drop_notes(copy);
         for (ValueId& id : copy.inputs) id = real(id);
+        for (ValueId& id : copy.captured) id = under_its_name(id);
         emit(std::move(copy), node, -1);
     }
 
@@ -275,7 +284,7 @@ class Builder {
         // An output of the network that is read as well was left float so far.
         if (!is_coded(data)) code(data, data, -1);
         Node copy = node;
-        copy.name.clear();
+        drop_notes(copy);
         const ValueId input = real(data);
         LayerParameters& parameters = result_.layers[static_cast<size_t>(k)];
         parameters = add_parameters(to_, layer, from_.constant(layer.weight)->shape,
@@ -298,7 +307,7 @@ class Builder {
 
     void translate_mover(const Node& node) {
         Node copy = node;
-        copy.name.clear();
+        drop_notes(copy);
         for (size_t k = 1; k < copy.inputs.size(); ++k) {
             if (node.op != "Pad" || k != 2) copy.inputs[k] = real(copy.inputs[k]);
         }
@@ -361,13 +370,18 @@ class Builder {
         return reader.outputs[0];
     }
 
-    // An output keeps its name, and its float value where there is one.
+    // What others know by its name keeps it, and its float value where there is one.
+    ValueId under_its_name(ValueId id) {
+        const ValueId value = real_[index(id)] != kNoValue ? real_[index(id)] : real(id);
+        to_.value(value).name = from_.value(id).name;
+        return value;
+    }
+
     ValueId finish_output(ValueId id) {
         const net::Value& output = from_.value(id);
-        const ValueId value = real_[index(id)] != kNoValue ? real_[index(id)] : real(id);
-        to_.value(value).name = output.name;
+        const ValueId value = under_its_name(id);
         to_.value(value).shape = output.shape;
-        to_.value(value).batch_name = output.batch_name;
+        to_.value(value).axis_names = output.axis_names;
         to_.value(value).fixed_batch = output.fixed_batch;
         return value;
     }

@@ -12,15 +12,20 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace adiabat {
+
+// The text with control characters as escapes ("\\n", "\\x1b"): names in files may hold any, a
+// message is one line all the same.
+std::string in_one_line(std::string_view text);
 
 class InputError : public std::runtime_error {
   public:
     template <typename... Args>
     explicit InputError(fmt::format_string<Args...> text, Args&&... args)
-        : std::runtime_error(fmt::format(text, std::forward<Args>(args)...)) {}
+        : std::runtime_error(in_one_line(fmt::format(text, std::forward<Args>(args)...))) {}
 };
 
 class InternalError : public std::logic_error {

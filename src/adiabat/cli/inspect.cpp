@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "adiabat/base/atomic_file.h"
+#include "adiabat/base/errors.h"
 #include "adiabat/base/units.h"
 #include "adiabat/cli/verb.h"
 #include "adiabat/pipeline/inspect.h"
@@ -16,9 +17,12 @@ constexpr const char* kFooter =
     "Reads the model alone: no data, no engine.\n"
     "Example: adiabat inspect resnet20.onnx";
 
+// Names come from the file and may hold anything.
+std::string text_of(const Json& name) { return in_one_line(name.get<std::string>()); }
+
 std::string shape_text(const Json& value) {
-    if (value["shape"].is_null()) return value["name"].get<std::string>() + " ?";
-    std::string text = value["name"].get<std::string>() + " [";
+    if (value["shape"].is_null()) return text_of(value["name"]) + " ?";
+    std::string text = text_of(value["name"]) + " [";
     for (size_t k = 0; k < value["shape"].size(); ++k) {
         const Json& dimension = value["shape"][k];
         text += (k ? ", " : "") +
@@ -32,8 +36,8 @@ std::string channels_text(const Json& layer) {
     const int64_t cut = layer["cut"].get<int64_t>(), filters = layer["filters"].get<int64_t>();
     std::string text = cut == filters ? "all can be cut" : fmt::format("{} of {}", cut, filters);
     for (const Json& part : layer["frozen"]) {
-        text = cut == 0 ? "kept: " + part["reason"].get<std::string>()
-                        : text + "; kept: " + part["reason"].get<std::string>();
+        text = cut == 0 ? "kept: " + text_of(part["reason"])
+                        : text + "; kept: " + text_of(part["reason"]);
         if (layer["frozen"].size() > 1) {
             text += fmt::format(" (and {} more reasons)", layer["frozen"].size() - 1);
         }
@@ -46,7 +50,7 @@ void print_layers(const Json& layers) {
     std::vector<std::vector<std::string>> rows;
     for (const Json& layer : layers) {
         rows.push_back(
-            {layer["name"].get<std::string>(), layer["operator"].get<std::string>(),
+            {text_of(layer["name"]), text_of(layer["operator"]),
              std::to_string(layer["filters"].get<int64_t>()),
              std::to_string(layer["inputs"].get<int64_t>()),
              format_count(layer["cost"]["parameters"].get<int64_t>()),
@@ -65,7 +69,7 @@ void print_layers(const Json& layers) {
 
 std::string first_and_more(const Json& names) {
     if (names.empty()) return "-";
-    std::string text = names[0].get<std::string>();
+    std::string text = text_of(names[0]);
     if (names.size() > 1) text += fmt::format(" and {} more", names.size() - 1);
     return text;
 }
@@ -86,7 +90,7 @@ void print_groups(const Json& d) {
     fmt::print("\n{} residual branches that can go whole\n", d["branches"].size());
     std::vector<std::vector<std::string>> rows;
     for (const Json& branch : d["branches"]) {
-        rows.push_back({branch["added_by"].get<std::string>(),
+        rows.push_back({text_of(branch["added_by"]),
                         std::to_string(branch["nodes"].get<int64_t>()),
                         first_and_more(branch["layers"])});
     }
@@ -109,17 +113,16 @@ void print(const Json& d) {
     print_layers(d["layers"]);
     print_groups(d);
     for (const Json& left : d["left_alone"]) {
-        fmt::print("\nleft as it is: {}: {}", left["name"].get<std::string>(),
-                   left["reason"].get<std::string>());
+        fmt::print("\nleft as it is: {}: {}", text_of(left["name"]), text_of(left["reason"]));
     }
     if (!d["left_alone"].empty()) fmt::print("\n");
     if (!d["unknown_operators"].empty()) {
         fmt::print("\noperators without a rule (kept as they are, cannot be run):");
-        for (const Json& name : d["unknown_operators"]) fmt::print(" {}", name.get<std::string>());
+        for (const Json& name : d["unknown_operators"]) fmt::print(" {}", text_of(name));
         fmt::print("\n");
     }
     if (d.contains("not_compressible")) {
-        fmt::print("\nnot compressible: {}\n", d["not_compressible"].get<std::string>());
+        fmt::print("\nnot compressible: {}\n", text_of(d["not_compressible"]));
         return;
     }
     fmt::print("\n");

@@ -42,7 +42,7 @@ constexpr const char* kFooter =
 // Every option of a command line that says nothing to anybody is a mistake: one line, as all
 // others.
 int report(const std::string& what, int code) {
-    fmt::print(stderr, "adiabat: {}\n", what);
+    fmt::print(stderr, "adiabat: {}\n", in_one_line(what));
     return code;
 }
 

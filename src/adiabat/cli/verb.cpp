@@ -96,8 +96,10 @@ void show(Frame& frame, const Json& document, void (*print)(const Json&)) {
     }
 }
 
-void print_table(const std::vector<Column>& columns,
-                 const std::vector<std::vector<std::string>>& rows) {
+void print_table(const std::vector<Column>& columns, std::vector<std::vector<std::string>> rows) {
+    for (auto& row : rows) {
+        for (std::string& cell : row) cell = in_one_line(cell);
+    }
     std::vector<size_t> width;
     for (size_t c = 0; c < columns.size(); ++c) {
         size_t widest = columns[c].title.size();

@@ -57,8 +57,7 @@ struct Column {
     bool right = true;
 };
 // Rows under titles, columns two spaces apart, to standard output.
-void print_table(const std::vector<Column>& columns,
-                 const std::vector<std::vector<std::string>>& rows);
+void print_table(const std::vector<Column>& columns, std::vector<std::vector<std::string>> rows);
 
 // "91.73 %", "0.00352", with a sensible number of digits.
 std::string percent(double value);

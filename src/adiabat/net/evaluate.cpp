@@ -22,15 +22,43 @@ const std::unordered_map<std::string, Evaluator>& evaluators() {
     return table;
 }
 
+// Dimensions are at most 2^40 each: sums of products are taken in double, where they may be large.
+double bytes_of(const Value& value) {
+    double bits = bits_of(value.type);
+    for (int64_t dimension : *value.shape) bits *= static_cast<double>(dimension);
+    return bits / 8;
+}
+
 bool has_known_size(const Value& value) {
     if (!value.shape || bits_of(value.type) == 0) return false;
-    if (std::find(value.shape->begin(), value.shape->end(), kUnknown) != value.shape->end()) {
+    if (std::any_of(value.shape->begin(), value.shape->end(), [](int64_t d) { return d < 0; })) {
         return false;
     }
-    return elements(*value.shape) <= kMaxEvaluatedBytes / bits_of(value.type) * 8;
+    return bytes_of(value) <= static_cast<double>(kMaxEvaluatedBytes);
 }
 
 }  // namespace
+
+std::optional<EvaluationCost> evaluation_cost(const Graph& graph, const Node& node) {
+    double results = 0, work = 0;
+    for (ValueId id : node.outputs) {
+        if (id == kNoValue || !has_known_size(graph.value(id))) return std::nullopt;
+        results += bytes_of(graph.value(id));
+    }
+    for (ValueId id : node.inputs) {
+        if (const Tensor* constant = graph.constant(id)) {
+            work += static_cast<double>(constant->bytes.size());
+        }
+    }
+    work += results;
+    if (node.op == "MatMul") {
+        const Tensor* left = graph.constant(node.input(0));
+        if (left && !left->shape.empty()) work += results * static_cast<double>(left->shape.back());
+    }
+    constexpr double kMost = 0x1p62;
+    return EvaluationCost{static_cast<int64_t>(std::min(results, kMost)),
+                          static_cast<int64_t>(std::min(work, kMost))};
+}
 
 std::optional<std::vector<Tensor>> evaluate(const Graph& graph, const Node& node) {
     const auto found = evaluators().find(node.op);

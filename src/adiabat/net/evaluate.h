@@ -19,8 +19,15 @@
 
 namespace adiabat::net {
 
-// Results larger than this are left to the runtime: a small file must not fill the memory.
+// Results larger than this are left to the runtime, whoever asks.
 inline constexpr int64_t kMaxEvaluatedBytes = int64_t{1} << 30;
+
+// What evaluating a node would take, from the shapes that were inferred: bytes of its results, and
+// bytes that are read, written or added up on the way. Nothing where a result has no known size.
+struct EvaluationCost {
+    int64_t result_bytes = 0, work_bytes = 0;
+};
+std::optional<EvaluationCost> evaluation_cost(const Graph& graph, const Node& node);
 
 // One tensor an output, in order. The outputs' types and shapes must have been inferred. Nothing
 // where the operator is not among those evaluated here, an input is no constant, an output's shape

@@ -21,12 +21,14 @@ Piece extract(const Graph& graph, std::span<const ValueId> from, std::span<const
         for (ValueId id : node.inputs) {
             if (id != kNoValue) needed[static_cast<size_t>(id)] = true;
         }
+        for (ValueId id : node.captured) needed[static_cast<size_t>(id)] = true;
     }
 
     Piece piece;
     piece.graph.name = graph.name;
     piece.graph.opset = graph.opset;
     piece.graph.ir_version = graph.ir_version;
+    piece.graph.notes.domains = graph.notes.domains;
     piece.id_of.assign(graph.values.size(), kNoValue);
     const auto take = [&](ValueId id) {
         if (id == kNoValue) return kNoValue;
@@ -42,6 +44,7 @@ Piece extract(const Graph& graph, std::span<const ValueId> from, std::span<const
         if (!keep[n]) continue;
         Node node = graph.nodes[n];
         for (ValueId& id : node.inputs) id = take(id);
+        for (ValueId& id : node.captured) id = take(id);
         for (ValueId& id : node.outputs) id = take(id);
         piece.graph.nodes.push_back(std::move(node));
     }

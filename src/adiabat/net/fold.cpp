@@ -13,12 +13,13 @@ namespace {
 
 class Folder {
   public:
-    explicit Folder(Graph& graph)
-        : graph_(graph), shapes_(graph), readers_(graph.values.size(), 0) {
+    Folder(Graph& graph, FoldBudget& budget)
+        : graph_(graph), budget_(budget), shapes_(graph), readers_(graph.values.size(), 0) {
         for (const Node& node : graph.nodes) {
             for (ValueId id : node.inputs) {
                 if (id != kNoValue) ++readers_[static_cast<size_t>(id)];
             }
+            for (ValueId id : node.captured) ++readers_[static_cast<size_t>(id)];
         }
         for (ValueId id : graph.outputs) ++readers_[static_cast<size_t>(id)];
     }
@@ -42,14 +43,32 @@ class Folder {
     }
 
   private:
+    bool is_affordable(const Node& node) {
+        const auto cost = evaluation_cost(graph_, node);
+        if (!cost || cost->result_bytes > budget_.largest || cost->work_bytes > budget_.work_left) {
+            return false;
+        }
+        budget_.work_left -= cost->work_bytes;
+        return true;
+    }
+    bool depends_on_constants_alone(const Node& node) const {
+        return std::all_of(node.inputs.begin(), node.inputs.end(),
+                           [&](ValueId id) { return id == kNoValue || graph_.constant(id); });
+    }
+
     bool fold(const Node& node) {
+        if (!depends_on_constants_alone(node) || !is_affordable(node)) return fold_shape(node);
         if (auto results = evaluate(graph_, node)) {
             for (size_t k = 0; k < results->size(); ++k) {
                 make_constant(node.outputs[k], std::move((*results)[k]));
             }
             return true;
         }
-        // Integers that shapes alone decide, Shape itself among them.
+        return fold_shape(node);
+    }
+
+    // Integers that shapes alone decide, Shape itself among them.
+    bool fold_shape(const Node& node) {
         if (node.outputs.size() != 1 || node.outputs[0] == kNoValue) return false;
         const Value& value = graph_.value(node.outputs[0]);
         const PartialInts* known = shapes_.partial().find(node.outputs[0]);
@@ -109,6 +128,7 @@ class Folder {
     }
 
     Graph& graph_;
+    FoldBudget& budget_;
     ShapeInference shapes_;
     std::vector<int> readers_;  // inputs and graph outputs that a value serves, by id
     std::set<std::string> names_;
@@ -116,10 +136,27 @@ class Folder {
 
 }  // namespace
 
-int fold_constants(Graph& graph) {
-    const int folded = Folder(graph).run();
+FoldBudget::FoldBudget(const Graph& graph) {
+    // Weights that decode themselves grow from a bit to a float.
+    constexpr int64_t kSmallResult = int64_t{16} << 20, kLargestExpansion = 32;
+    constexpr int64_t kSmallWork = int64_t{256} << 20, kMostWork = 1024;
+    int64_t stored = 0;
+    for (const Value& value : graph.values) {
+        if (value.constant) stored += static_cast<int64_t>(value.constant->bytes.size());
+    }
+    largest = kSmallResult + kLargestExpansion * stored;
+    work_left = kSmallWork + kMostWork * stored;
+}
+
+int fold_constants(Graph& graph, FoldBudget& budget) {
+    const int folded = Folder(graph, budget).run();
     remove_dead(graph);
     return folded;
+}
+
+int fold_constants(Graph& graph) {
+    FoldBudget budget(graph);
+    return fold_constants(graph, budget);
 }
 
 }  // namespace adiabat::net

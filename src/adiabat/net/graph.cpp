@@ -45,7 +45,10 @@ bool Node::has(std::string_view attribute) const {
 }
 
 ValueId Graph::add_value(std::string value_name, DType type, std::optional<Shape> shape) {
-    values.push_back({std::move(value_name), type, std::move(shape), {}, 0, nullptr});
+    Value& added = values.emplace_back();
+    added.name = std::move(value_name);
+    added.type = type;
+    added.shape = std::move(shape);
     return static_cast<ValueId>(values.size() - 1);
 }
 
@@ -70,10 +73,39 @@ Uses::Uses(const Graph& graph) : producer_(graph.values.size(), -1), readers_(gr
         for (ValueId id : graph.nodes[n].inputs) {
             if (id != kNoValue) readers_[static_cast<size_t>(id)].push_back(static_cast<int>(n));
         }
+        for (ValueId id : graph.nodes[n].captured) {
+            readers_[static_cast<size_t>(id)].push_back(static_cast<int>(n));
+        }
         for (ValueId id : graph.nodes[n].outputs) {
             if (id != kNoValue) producer_[static_cast<size_t>(id)] = static_cast<int>(n);
         }
     }
+}
+
+std::vector<bool> captured_values(const Graph& graph) {
+    std::vector<bool> captured(graph.values.size(), false);
+    for (const Node& node : graph.nodes) {
+        for (ValueId id : node.captured) captured[static_cast<size_t>(id)] = true;
+    }
+    return captured;
+}
+
+std::map<std::string, int64_t> needed_domains(const Graph& graph) {
+    std::map<std::string, int64_t> needed;
+    for (const Node& node : graph.nodes) {
+        if (!node.domain.empty()) needed.emplace(node.domain, 1);
+        for (const auto& [name, value] : node.attributes) {
+            if (std::holds_alternative<RawAttribute>(value)) {
+                needed.insert(graph.notes.domains.begin(), graph.notes.domains.end());
+                break;
+            }
+        }
+    }
+    for (auto& [domain, version] : needed) {
+        const auto said = graph.notes.domains.find(domain);
+        if (said != graph.notes.domains.end()) version = said->second;
+    }
+    return needed;
 }
 
 void remove_dead(Graph& graph) {
@@ -89,6 +121,7 @@ void remove_dead(Graph& graph) {
         for (ValueId id : node.inputs) {
             if (id != kNoValue) needed[static_cast<size_t>(id)] = true;
         }
+        for (ValueId id : node.captured) needed[static_cast<size_t>(id)] = true;
     }
     for (ValueId id : graph.inputs) needed[static_cast<size_t>(id)] = true;
 
@@ -121,6 +154,7 @@ void remove_dead(Graph& graph) {
     for (Node& node : graph.nodes) {
         renumber(node.inputs);
         renumber(node.outputs);
+        renumber(node.captured);
     }
     renumber(graph.inputs);
     renumber(graph.outputs);
@@ -142,6 +176,10 @@ void check_graph(const Graph& graph) {
             ADIABAT_CHECK(in_range(id), "{} {} reads value {}", node.op, node.name, id);
             ADIABAT_CHECK(there[static_cast<size_t>(id)], "{} {} reads {} before it is there",
                           node.op, node.name, graph.value(id).name);
+        }
+        for (ValueId id : node.captured) {
+            ADIABAT_CHECK(in_range(id) && there[static_cast<size_t>(id)],
+                          "{} {} captures value {} before it is there", node.op, node.name, id);
         }
         for (ValueId id : node.outputs) {
             if (id == kNoValue) continue;

@@ -24,8 +24,15 @@ namespace adiabat::net {
 using ValueId = int32_t;
 inline constexpr ValueId kNoValue = -1;  // an optional input that is left out
 
+// An attribute that nobody here interprets (a graph of its own, a sparse tensor, a type): the bytes
+// of its AttributeProto, which the written file has as they are.
+struct RawAttribute {
+    std::string bytes;
+    bool operator==(const RawAttribute&) const = default;
+};
+
 using Attribute = std::variant<int64_t, float, std::string, std::vector<int64_t>,
-                               std::vector<float>, std::vector<std::string>, Tensor>;
+                               std::vector<float>, std::vector<std::string>, Tensor, RawAttribute>;
 
 struct Node {
     std::string op;                // "Conv"
@@ -34,6 +41,10 @@ struct Node {
     std::vector<ValueId> inputs;   // kNoValue where an optional input is left out
     std::vector<ValueId> outputs;  // kNoValue where an optional output is not wanted
     std::map<std::string, Attribute> attributes;
+    // Values that graphs inside the attributes (the branches of an If) read by name: uses like any
+    // other, but these values must keep their names and what they hold.
+    std::vector<ValueId> captured = {};
+    std::string notes = {};  // the other fields of its NodeProto, as bytes: documentation, overload
 
     // Attributes with the default of the operator's specification. Throw InputError if the
     // attribute is there with another type.
@@ -55,13 +66,31 @@ struct Value {
     // Known rank and dimensions; kUnknown for a dimension that is not known (the batch). Absent
     // where not even the rank is known.
     std::optional<Shape> shape;
-    // Name of the symbolic leading dimension ("N"), for graph inputs and outputs; may be empty.
-    std::string batch_name;
+    // Of inputs and outputs, the names of symbolic dimensions ("N"), by axis; "" where a dimension
+    // has none. Names say something of unknown dimensions alone.
+    std::vector<std::string> axis_names;
     // Of inputs and outputs whose leading dimension a file fixes, that dimension: networks run on
     // any number of images, `shape` leaves it unknown, the written file has it again. 0 where it is
     // free.
     int64_t fixed_batch = 0;
     std::shared_ptr<const Tensor> constant;  // parameters and folded values
+    // The bytes of its TypeProto where it is no tensor (a sequence, an optional, a map); `type` is
+    // kUndefined then.
+    std::string other_type;
+    std::string notes;  // of inputs and outputs, the other fields of their ValueInfoProto, as bytes
+
+    std::string axis_name(size_t axis) const {
+        return axis < axis_names.size() ? axis_names[axis] : std::string();
+    }
+};
+
+// What a file says besides and nobody here interprets.
+struct FileNotes {
+    std::map<std::string, int64_t> domains;  // operator sets other than ai.onnx, with versions
+    // The other fields of ModelProto (producer version, model version, documentation) and of
+    // GraphProto, as bytes.
+    std::string model, graph;
+    int64_t external_bytes = 0;  // weights that came from other files than the model's own
 };
 
 struct Graph {
@@ -70,6 +99,7 @@ struct Graph {
     int ir_version = 0;  // as in the file
     std::string producer;
     std::map<std::string, std::string> metadata;
+    FileNotes notes;
     std::vector<Node> nodes;  // in topological order
     std::vector<Value> values;
     std::vector<ValueId> inputs;  // without initializers
@@ -98,13 +128,21 @@ class Uses {
     explicit Uses(const Graph& graph);
     // Index of the node that produces the value, -1 for inputs and constants.
     int producer(ValueId id) const { return producer_[static_cast<size_t>(id)]; }
-    // Indices of the nodes that read the value, ascending, one entry a reading input.
+    // Indices of the nodes that read the value, ascending, one entry a reading input; those that
+    // capture it too.
     const std::vector<int>& readers(ValueId id) const { return readers_[static_cast<size_t>(id)]; }
 
   private:
     std::vector<int> producer_;
     std::vector<std::vector<int>> readers_;
 };
+
+// Whether a graph inside the attributes of some node reads the value by name, by value.
+std::vector<bool> captured_values(const Graph& graph);
+
+// Operator sets other than ai.onnx that its nodes need, with versions (1 where the file did not
+// say); all of the file's where a node holds a graph of its own.
+std::map<std::string, int64_t> needed_domains(const Graph& graph);
 
 // Removes the nodes whose outputs nobody needs and the values nobody mentions; renumbers the
 // values.

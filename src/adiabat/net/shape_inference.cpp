@@ -46,6 +46,8 @@ void RuleScope::set(size_t output, DType type, std::optional<Shape> shape) const
     for (int64_t dimension : *shape) {
         if (dimension > kMaxDimension)
             fail("an output of shape {} is too large", to_string(*shape));
+        if (dimension < 0 && dimension != kUnknown)
+            fail("an output of shape {} is less than nothing", to_string(*shape));
     }
     if (value.shape && value.shape->size() == shape->size()) {
         for (size_t k = 0; k < shape->size(); ++k) {
@@ -99,6 +101,8 @@ void infer_shapes(Graph& graph) {
     ShapeInference inference(graph);
     for (const Node& node : graph.nodes) inference.visit(node);
 }
+
+bool has_shape_rule(const Node& node) { return rule_of(node) != nullptr; }
 
 std::vector<std::string> unknown_operators(const Graph& graph) {
     std::set<std::string> unknown;

@@ -23,6 +23,9 @@ namespace adiabat::net {
 // an operator that nobody knows keep what the file said of them.
 void infer_shapes(Graph& graph);
 
+// Whether there is a rule for the operator of a node.
+bool has_shape_rule(const Node& node);
+
 // Operators of the graph that have no rule here, sorted, each once; "com.microsoft.Gelu" where the
 // domain is not ai.onnx.
 std::vector<std::string> unknown_operators(const Graph& graph);

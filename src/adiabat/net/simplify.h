@@ -8,12 +8,14 @@
 
 namespace adiabat::net {
 
-// Removes Identity, and Dropout in inference form. The producer takes over the name of what they
-// produced; where that would rename an input or an output of the graph the node stays. Returns how
-// many went.
+// Removes what passes its input on: Identity, Dropout in inference form, Cast to the type that is
+// there, Concat of one, and Reshape, Transpose, Slice, Pad and kin that change nothing, as far as
+// types and shapes are known. The producer takes over the name of an output of the graph, or of
+// what a graph inside an attribute reads; where that would rename another such value, or an input,
+// the node stays. Returns how many went. O(nodes).
 int bypass_identities(Graph& graph);
 
-// fold_constants, bypass_identities, fuse_batch_norm, until nothing changes; then remove_dead and
+// bypass_identities, fold_constants, fuse_batch_norm, until nothing changes; then remove_dead and
 // infer_shapes. Renumbers the values. Throws InputError as these do.
 void simplify(Graph& graph);
 

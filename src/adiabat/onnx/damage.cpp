@@ -6,25 +6,14 @@
 #include <algorithm>
 #include <optional>
 
+#include "adiabat/onnx/wire_fields.h"
+
 namespace adiabat::onnx {
 
 namespace {
 
 constexpr int kVarint = 0, kLengthPrefixed = 2;
 constexpr uint64_t kGraphField = 7;
-
-// Takes a base-128 number off the front; nothing where it does not end.
-std::optional<uint64_t> take_varint(std::span<const uint8_t>& bytes) {
-    uint64_t number = 0;
-    for (size_t k = 0; k < std::min<size_t>(10, bytes.size()); ++k) {
-        number |= uint64_t{bytes[k] & 0x7Fu} << (7 * k);
-        if (bytes[k] < 0x80) {
-            bytes = bytes.subspan(k + 1);
-            return number;
-        }
-    }
-    return std::nullopt;
-}
 
 // Whether ModelProto has a field of that number and kind.
 bool is_model_field(uint64_t tag) {
@@ -45,7 +34,63 @@ std::string beginning_of(std::span<const uint8_t> bytes) {
     return text;
 }
 
+// Messages whose fields are counted, as far as they hold one another.
+enum class Kind { kModel, kFunction, kGraph, kNode, kAttribute, kOther };
+
+Kind kind_inside(Kind outer, uint64_t field) {
+    switch (outer) {
+        case Kind::kModel:
+            return field == kGraphField ? Kind::kGraph
+                   : field == 25        ? Kind::kFunction
+                                        : Kind::kOther;
+        case Kind::kFunction:
+            return field == 7 ? Kind::kNode : Kind::kOther;
+        case Kind::kGraph:
+            return field == 1 ? Kind::kNode : Kind::kOther;
+        case Kind::kNode:
+            return field == 5 ? Kind::kAttribute : Kind::kOther;
+        case Kind::kAttribute:
+            return field == 6 || field == 11 ? Kind::kGraph : Kind::kOther;
+        default:
+            return Kind::kOther;
+    }
+}
+
+struct Counts {
+    int64_t nodes = 0, fields = 0;
+};
+
+// protobuf itself stops at a hundred messages inside one another.
+constexpr int kDeepest = 100;
+
+// False where the bytes end or make no sense.
+bool count(std::span<const uint8_t> bytes, Kind kind, int depth, Counts& counts) {
+    if (depth > kDeepest) return false;
+    while (!bytes.empty()) {
+        const auto field = take_field(bytes);
+        if (!field) return false;
+        const Kind inner = kind_inside(kind, field->number);
+        ++counts.fields;
+        counts.nodes += inner == Kind::kNode;
+        if (counts.nodes > kMostNodes || counts.fields > kMostFields) return false;
+        if (inner != Kind::kOther && !count(field->body, inner, depth + 1, counts)) return false;
+    }
+    return true;
+}
+
 }  // namespace
+
+std::string excess_of(std::span<const uint8_t> bytes) {
+    Counts counts;
+    count(bytes, Kind::kModel, 0, counts);
+    if (counts.nodes > kMostNodes) {
+        return fmt::format("has more than {} nodes, which no network has", kMostNodes);
+    }
+    if (counts.fields > kMostFields) {
+        return fmt::format("has more than {} fields, which no network has", kMostFields);
+    }
+    return "";
+}
 
 std::string damage_of(std::span<const uint8_t> bytes) {
     auto rest = bytes;

@@ -14,7 +14,10 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/net/shape_arithmetic.h"
 #include "adiabat/onnx/damage.h"
+#include "adiabat/onnx/inline.h"
+#include "adiabat/onnx/read_attribute.h"
 #include "adiabat/onnx/read_tensor.h"
+#include "adiabat/onnx/subgraphs.h"
 
 namespace adiabat::onnx {
 
@@ -38,6 +41,10 @@ std::string describe(const NodeProto& node) {
     return node.op_type() + " (writes " + output + ")";
 }
 
+// Larger versions, or more outputs, are no network's.
+constexpr int64_t kMostOpset = 1000;
+constexpr int kMostOutputs = 4096;
+
 // "" and "ai.onnx" are two names of one domain.
 std::string domain_of(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
@@ -54,24 +61,38 @@ std::optional<Shape> shape_of(const TypeProto& type) {
     return shape;
 }
 
-// One conversion: a model on its way into a graph.
+// Names of the symbolic dimensions, up to the last that has one.
+std::vector<std::string> axis_names_of(const TypeProto& type) {
+    std::vector<std::string> names;
+    const auto& shape = type.tensor_type().shape();
+    for (int k = 0; k < shape.dim_size(); ++k) {
+        if (!shape.dim(k).has_dim_param() || shape.dim(k).dim_param().empty()) continue;
+        names.resize(static_cast<size_t>(k) + 1);
+        names.back() = shape.dim(k).dim_param();
+    }
+    return names;
+}
+
+// One conversion: a model on its way into a graph. The model is used up.
 class Reader {
   public:
-    Reader(const ModelProto& model, const std::string& where)
-        : model_(model), proto_(model.graph()), where_(where) {}
+    Reader(ModelProto& model, const std::string& where, ExternalFiles& files)
+        : model_(model), proto_(*model.mutable_graph()), where_(where), files_(files) {}
 
     Graph read() {
         read_header();
         read_initializer_names();
-        for (const auto& input : proto_.input()) read_input(input);
-        for (const auto& initializer : proto_.initializer()) {
-            const std::string what =
-                fmt::format("{}: initializer '{}'", where_, initializer.name());
-            define_constant(initializer.name(), to_tensor(initializer, what));
+        for (auto& input : *proto_.mutable_input()) read_input(input);
+        for (auto& initializer : *proto_.mutable_initializer()) read_initializer(initializer);
+        for (auto& sparse : *proto_.mutable_sparse_initializer()) {
+            const std::string name = sparse.values().name();
+            const std::string what = fmt::format("{}: initializer '{}'", where_, name);
+            define_constant(name, to_dense(sparse, what, files_));
         }
-        for (int index : topological_order()) read_node(proto_.node(index));
+        for (int index : topological_order()) read_node(index);
         for (const auto& info : proto_.value_info()) annotate(info);
-        for (const auto& output : proto_.output()) read_output(output);
+        for (auto& output : *proto_.mutable_output()) read_output(output);
+        read_notes();
         return std::move(graph_);
     }
 
@@ -81,7 +102,13 @@ class Reader {
         graph_.producer = model_.producer_name();
         graph_.ir_version = static_cast<int>(model_.ir_version());
         for (const auto& import : model_.opset_import()) {
-            if (domain_of(import.domain()).empty()) {
+            const std::string domain = domain_of(import.domain());
+            if (!domain.empty()) {
+                graph_.notes.domains[domain] = import.version();
+            } else if (import.version() < 1 || import.version() > kMostOpset) {
+                throw InputError("{}: imports version {} of ai.onnx, which there is not", where_,
+                                 import.version());
+            } else {
                 graph_.opset = static_cast<int>(import.version());
             }
         }
@@ -89,17 +116,38 @@ class Reader {
             throw InputError("{}: no opset import of ai.onnx, so its operators have no meaning",
                              where_);
         }
+        if (model_.ir_version() < 1 || model_.ir_version() > kMostOpset) {
+            throw InputError("{}: IR version {}, which there is not", where_, model_.ir_version());
+        }
+        if (proto_.input_size() - proto_.initializer_size() > kMostOutputs ||
+            proto_.output_size() > kMostOutputs) {
+            throw InputError("{}: {} inputs and {} outputs; a network has at most {}", where_,
+                             proto_.input_size(), proto_.output_size(), kMostOutputs);
+        }
         for (const auto& entry : model_.metadata_props()) {
             graph_.metadata[entry.key()] = entry.value();
         }
-        if (model_.functions_size() > 0) {
-            throw InputError("{}: defines functions of its own ('{}'): inline them (onnx.inliner)",
-                             where_, model_.functions(0).name());
-        }
-        if (proto_.sparse_initializer_size() > 0) {
-            throw InputError("{}: initializer '{}' is sparse: make it dense", where_,
-                             proto_.sparse_initializer(0).values().name());
-        }
+    }
+
+    // Whatever is not read anywhere else, as bytes; what belongs to training names values that need
+    // not be there any more, and goes.
+    void read_notes() {
+        proto_.clear_node();
+        proto_.clear_name();
+        proto_.clear_initializer();
+        proto_.clear_sparse_initializer();
+        proto_.clear_input();
+        proto_.clear_output();
+        proto_.clear_value_info();
+        graph_.notes.graph = proto_.SerializeAsString();
+        model_.clear_ir_version();
+        model_.clear_producer_name();
+        model_.clear_graph();
+        model_.clear_opset_import();
+        model_.clear_metadata_props();
+        model_.clear_training_info();
+        graph_.notes.model = model_.SerializeAsString();
+        graph_.notes.external_bytes = files_.bytes_read();
     }
 
     ValueId define(const std::string& name) {
@@ -119,55 +167,84 @@ class Reader {
     }
 
     void read_initializer_names() {
-        for (const auto& initializer : proto_.initializer()) {
-            if (initializer.name().empty()) {
-                throw InputError("{}: an initializer has no name", where_);
-            }
-            initializers_.insert(initializer.name());
+        const auto note = [&](const std::string& name) {
+            if (name.empty()) throw InputError("{}: an initializer has no name", where_);
+            initializers_.insert(name);
+        };
+        for (const auto& initializer : proto_.initializer()) note(initializer.name());
+        for (const auto& sparse : proto_.sparse_initializer()) note(sparse.values().name());
+    }
+
+    // What holds no numbers (strings) stays as it is, in a Constant node.
+    void read_initializer(::onnx::TensorProto& proto) {
+        const std::string what = fmt::format("{}: initializer '{}'", where_, proto.name());
+        if (holds_numbers(proto)) {
+            const std::string name = proto.name();
+            return define_constant(name, to_tensor(proto, what, files_));
         }
+        if (is_external(proto)) {
+            throw InputError("{} is of ONNX type {} and in another file: it cannot be kept", what,
+                             proto.data_type());
+        }
+        net::Value& value = graph_.value(define(proto.name()));
+        value.type = static_cast<net::DType>(proto.data_type());
+        value.shape = Shape(proto.dims().begin(), proto.dims().end());
+        AttributeProto attribute;
+        attribute.set_name("value");
+        attribute.set_type(AttributeProto::TENSOR);
+        attribute.mutable_t()->Swap(&proto);
+        attribute.mutable_t()->clear_name();
+        Node node;
+        node.op = "Constant";
+        node.outputs = {static_cast<ValueId>(graph_.values.size()) - 1};
+        node.attributes["value"] = net::RawAttribute{attribute.SerializeAsString()};
+        graph_.nodes.push_back(std::move(node));
     }
 
     // Before IR version 4 every initializer was an input as well.
-    void read_input(const ValueInfoProto& info) {
+    void read_input(ValueInfoProto& info) {
         if (initializers_.contains(info.name())) return;
-        if (!info.type().has_tensor_type()) {
-            throw InputError("{}: input '{}' is no tensor; only tensors can be fed", where_,
-                             info.name());
-        }
         graph_.inputs.push_back(define(info.name()));
         annotate(info);
-        name_batch(info);
+        read_names(info);
     }
 
-    void read_output(const ValueInfoProto& info) {
+    void read_output(ValueInfoProto& info) {
         const auto found = ids_.find(info.name());
         if (found == ids_.end()) {
             throw InputError("{}: output '{}' is produced by no node", where_, info.name());
         }
         graph_.outputs.push_back(found->second);
         annotate(info);
-        name_batch(info);
+        read_names(info);
     }
 
     // What the file says of a value; constants know better.
     void annotate(const ValueInfoProto& info) {
         const auto found = ids_.find(info.name());
-        if (found == ids_.end() || !info.type().has_tensor_type()) return;
+        if (found == ids_.end()) return;
         net::Value& value = graph_.value(found->second);
-        if (value.constant) return;
+        if (value.constant || !info.has_type()) return;
+        if (!info.type().has_tensor_type()) {
+            value.other_type = info.type().SerializeAsString();
+            return;
+        }
         value.type = static_cast<net::DType>(info.type().tensor_type().elem_type());
         value.shape = shape_of(info.type());
     }
 
-    void name_batch(const ValueInfoProto& info) {
-        const auto& shape = info.type().tensor_type().shape();
-        if (shape.dim_size() == 0 || !shape.dim(0).has_dim_param()) return;
-        graph_.value(ids_.at(info.name())).batch_name = shape.dim(0).dim_param();
+    // Of an input or output: names of dimensions, documentation. Uses the info up.
+    void read_names(ValueInfoProto& info) {
+        net::Value& value = graph_.value(ids_.at(info.name()));
+        value.axis_names = axis_names_of(info.type());
+        info.clear_name();
+        info.clear_type();
+        value.notes = info.SerializeAsString();
     }
 
     // Kahn's algorithm; of the nodes that are ready the first in the file goes first, so that a
     // file in topological order keeps its own.
-    std::vector<int> topological_order() const {
+    std::vector<int> topological_order() {
         std::unordered_map<std::string, int> producer;
         for (int n = 0; n < proto_.node_size(); ++n) {
             for (const auto& output : proto_.node(n).output()) producer.emplace(output, n);
@@ -176,7 +253,13 @@ class Reader {
         std::vector<int> waits_for(readers.size(), 0);
         std::priority_queue<int, std::vector<int>, std::greater<>> ready;
         for (int n = 0; n < proto_.node_size(); ++n) {
-            for (const auto& input : proto_.node(n).input()) {
+            std::vector<std::string> read(proto_.node(n).input().begin(),
+                                          proto_.node(n).input().end());
+            if (auto captured = captured_names(proto_.node(n)); !captured.empty()) {
+                read.insert(read.end(), captured.begin(), captured.end());
+                captured_.emplace(n, std::move(captured));
+            }
+            for (const auto& input : read) {
                 if (input.empty() || ids_.contains(input)) continue;
                 const auto found = producer.find(input);
                 if (found == producer.end()) {
@@ -205,9 +288,11 @@ class Reader {
         return order;
     }
 
-    void read_node(const NodeProto& proto) {
+    void read_node(int index) {
+        NodeProto& proto = *proto_.mutable_node(index);
+        const std::string described = fmt::format("{}: {}", where_, describe(proto));
         if (domain_of(proto.domain()).empty() && proto.op_type() == "Constant" &&
-            proto.output_size() == 1 && read_constant_node(proto)) {
+            proto.output_size() == 1 && read_constant_node(proto, described)) {
             return;
         }
         Node node;
@@ -217,27 +302,41 @@ class Reader {
         for (const auto& input : proto.input()) {
             node.inputs.push_back(input.empty() ? kNoValue : ids_.at(input));
         }
+        if (const auto captured = captured_.find(index); captured != captured_.end()) {
+            for (const auto& name : captured->second) node.captured.push_back(ids_.at(name));
+        }
         for (const auto& output : proto.output()) {
             node.outputs.push_back(output.empty() ? kNoValue : define(output));
         }
-        for (const auto& attribute : proto.attribute()) {
-            node.attributes[attribute.name()] = attribute_of(attribute, proto);
+        for (auto& attribute : *proto.mutable_attribute()) {
+            const std::string name = attribute.name();
+            node.attributes[name] =
+                to_attribute(attribute, !node.domain.empty(), described, files_);
         }
+        proto.clear_op_type();
+        proto.clear_domain();
+        proto.clear_name();
+        proto.clear_input();
+        proto.clear_output();
+        proto.clear_attribute();
+        node.notes = proto.SerializeAsString();
         graph_.nodes.push_back(std::move(node));
     }
 
     // False for a constant that is no array of numbers (strings): it stays a node.
-    bool read_constant_node(const NodeProto& proto) {
+    bool read_constant_node(NodeProto& proto, const std::string& described) {
         if (proto.attribute_size() != 1) {
-            throw InputError("{}: {} has {} attributes, a constant has one", where_,
-                             describe(proto), proto.attribute_size());
+            throw InputError("{} has {} attributes, a constant has one", described,
+                             proto.attribute_size());
         }
-        const auto& attribute = proto.attribute(0);
+        auto& attribute = *proto.mutable_attribute(0);
         const std::string& form = attribute.name();
+        const std::string what = fmt::format("{}: constant '{}'", where_, proto.output(0));
         net::Tensor tensor;
-        if (form == "value") {
-            tensor =
-                to_tensor(attribute.t(), fmt::format("{}: constant '{}'", where_, proto.output(0)));
+        if (form == "value" && holds_numbers(attribute.t())) {
+            tensor = to_tensor(*attribute.mutable_t(), what, files_);
+        } else if (form == "sparse_value" && holds_numbers(attribute.sparse_tensor().values())) {
+            tensor = to_dense(*attribute.mutable_sparse_tensor(), what, files_);
         } else if (form == "value_float") {
             tensor = net::Tensor::scalar(attribute.f());
         } else if (form == "value_int") {
@@ -255,64 +354,30 @@ class Reader {
         return true;
     }
 
-    net::Attribute attribute_of(const AttributeProto& proto, const NodeProto& node) const {
-        switch (type_of(proto)) {
-            case AttributeProto::INT:
-                return int64_t{proto.i()};
-            case AttributeProto::FLOAT:
-                return proto.f();
-            case AttributeProto::STRING:
-                return proto.s();
-            case AttributeProto::INTS:
-                return std::vector<int64_t>(proto.ints().begin(), proto.ints().end());
-            case AttributeProto::FLOATS:
-                return std::vector<float>(proto.floats().begin(), proto.floats().end());
-            case AttributeProto::STRINGS:
-                return std::vector<std::string>(proto.strings().begin(), proto.strings().end());
-            case AttributeProto::TENSOR:
-                return to_tensor(proto.t(), fmt::format("{}: {}, attribute {}", where_,
-                                                        describe(node), proto.name()));
-            case AttributeProto::GRAPH:
-            case AttributeProto::GRAPHS:
-                throw InputError(
-                    "{}: {} holds a graph of its own (attribute {}): control flow is not "
-                    "supported, "
-                    "export the network without it",
-                    where_, describe(node), proto.name());
-            default:
-                break;
-        }
-        throw InputError("{}: {}, attribute {} is of a kind that is not supported (number {})",
-                         where_, describe(node), proto.name(), static_cast<int>(type_of(proto)));
-    }
-
-    // Files before IR version 2 leave the type to the field that is filled.
-    static AttributeProto::AttributeType type_of(const AttributeProto& proto) {
-        if (proto.type() != AttributeProto::UNDEFINED) return proto.type();
-        if (proto.has_i()) return AttributeProto::INT;
-        if (proto.has_f()) return AttributeProto::FLOAT;
-        if (proto.has_s()) return AttributeProto::STRING;
-        if (proto.has_t()) return AttributeProto::TENSOR;
-        if (proto.has_g()) return AttributeProto::GRAPH;
-        if (proto.floats_size() > 0) return AttributeProto::FLOATS;
-        if (proto.strings_size() > 0) return AttributeProto::STRINGS;
-        return AttributeProto::INTS;
-    }
-
-    const ModelProto& model_;
-    const ::onnx::GraphProto& proto_;
+    ModelProto& model_;
+    ::onnx::GraphProto& proto_;
     const std::string& where_;
+    ExternalFiles& files_;
     Graph graph_;
     std::unordered_map<std::string, ValueId> ids_;
     std::unordered_set<std::string> initializers_;
+    // By index of the node in the file: what graphs inside it read from outside.
+    std::unordered_map<int, std::vector<std::string>> captured_;
 };
 
 }  // namespace
 
-Graph parse_model(std::span<const uint8_t> bytes, const std::string& where) {
+Graph parse_model(std::span<const uint8_t> bytes, const std::string& where,
+                  const std::optional<std::filesystem::path>& folder) {
     if (bytes.empty()) throw InputError("{}: the file is empty, not an ONNX model", where);
     if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
-        throw InputError("{}: {} bytes; an ONNX file holds at most 2 GiB", where, bytes.size());
+        throw InputError(
+            "{}: {} bytes; an ONNX file holds at most 2 GiB: larger models keep their weights in "
+            "other files",
+            where, bytes.size());
+    }
+    if (const std::string excess = excess_of(bytes); !excess.empty()) {
+        throw InputError("{}: {}", where, excess);
     }
     const google::protobuf::LogSilencer quiet;  // the library does not print
     ModelProto model;
@@ -320,11 +385,17 @@ Graph parse_model(std::span<const uint8_t> bytes, const std::string& where) {
     if (!parsed || !model.has_graph()) {
         throw InputError("{}: {}", where, damage_of(bytes));
     }
-    return Reader(model, where).read();
+    inline_functions(model, where);
+    ExternalFiles files(folder);
+    return Reader(model, where, files).read();
 }
 
 Graph read_model(const std::filesystem::path& path) {
-    return parse_model(read_file(path), path.string());
+    return parse_model(read_file(path), path.string(), folder_of(path));
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+    return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 }  // namespace adiabat::onnx

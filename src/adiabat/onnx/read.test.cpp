@@ -106,7 +106,7 @@ TEST(ReadModel, FillsTheGraph) {
     const net::Value& x = graph.value(graph.inputs[0]);
     EXPECT_EQ(x.name, "x");
     EXPECT_EQ(x.shape, (net::Shape{net::kUnknown, 4}));
-    EXPECT_EQ(x.batch_name, "N");
+    EXPECT_EQ(x.axis_names, std::vector<std::string>{"N"});
     EXPECT_EQ(x.type, net::DType::kFloat);
     EXPECT_EQ(*graph.constant(graph.find("w")), net::Tensor::of<float>({4}, {1, 2, 3, 4}));
     EXPECT_EQ(graph.nodes.size(), 2u);
@@ -315,17 +315,13 @@ TEST(ReadModel, NamesTheWeightThatIsWrong) {
                }),
                "'w2' has shape [-2]: a dimension must be 0 to 2^40");
     expect_has(message_after([](ModelProto& model) {
-                   add_initializer(model, "names", TensorProto::STRING, {1}).add_string_data("a");
-               }),
-               "'names' has element type 8");
-    expect_has(message_after([](ModelProto& model) {
                    auto& tensor = add_initializer(model, "big", TensorProto::FLOAT, {4});
                    tensor.set_data_location(TensorProto::EXTERNAL);
                    auto& entry = *tensor.add_external_data();
                    entry.set_key("location");
                    entry.set_value("weights.bin");
                }),
-               "'big' keeps its data in another file ('weights.bin'), which is not supported yet");
+               "'big' keeps its data in another file ('weights.bin'): a model that is not read");
 }
 
 TEST(ReadModel, RefusesWhatIsNoGraph) {
@@ -346,13 +342,6 @@ TEST(ReadModel, RefusesWhatIsNoGraph) {
                    add_node(model, "Relu", {"a"}, "b");
                }),
                "Relu the_a is part of a cycle");
-    expect_has(message_after([](ModelProto& model) {
-                   auto& attribute = *add_node(model, "If", {"x"}, "z").add_attribute();
-                   attribute.set_name("then_branch");
-                   attribute.set_type(AttributeProto::GRAPH);
-                   attribute.mutable_g()->set_name("inner");
-               }),
-               "If the_z holds a graph of its own (attribute then_branch)");
 }
 
 TEST(ReadModel, SaysWhichFileIsMissing) {

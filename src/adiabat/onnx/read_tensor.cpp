@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 #include <optional>
 
 #include "adiabat/base/errors.h"
@@ -122,24 +123,15 @@ void check_finite(const Tensor& tensor, const std::string& what) {
     }
 }
 
-void refuse_external_data(const ::onnx::TensorProto& proto, const std::string& what) {
-    const bool external = proto.data_location() == ::onnx::TensorProto::EXTERNAL;
-    if (!external && proto.external_data_size() == 0) return;
-    std::string location = "?";
-    for (const auto& entry : proto.external_data()) {
-        if (entry.key() == "location") location = entry.value();
-    }
-    throw InputError(
-        "{} keeps its data in another file ('{}'), which is not supported yet: save the model with "
-        "its weights inside",
-        what, location);
-}
+// The shape and type, checked; `bytes` is how many the elements take.
+struct Facts {
+    Tensor empty;
+    int64_t bytes = 0;
+};
 
-}  // namespace
-
-Tensor to_tensor(const ::onnx::TensorProto& proto, const std::string& what) {
-    refuse_external_data(proto, what);
-    Tensor tensor;
+Facts facts_of(const ::onnx::TensorProto& proto, const std::string& what) {
+    Facts facts;
+    Tensor& tensor = facts.empty;
     tensor.type = static_cast<DType>(proto.data_type());
     tensor.shape.assign(proto.dims().begin(), proto.dims().end());
     if (net::bits_of(tensor.type) == 0) {
@@ -153,23 +145,107 @@ Tensor to_tensor(const ::onnx::TensorProto& proto, const std::string& what) {
                              net::to_string(tensor.shape));
         }
     }
-    const auto needed = bytes_of(tensor.type, tensor.shape);
+    const auto bytes = bytes_of(tensor.type, tensor.shape);
+    if (!bytes) {
+        throw InputError("{} has shape {}, which takes more than any file has", what,
+                         net::to_string(tensor.shape));
+    }
+    facts.bytes = *bytes;
+    return facts;
+}
+
+// Positions of the elements of a sparse tensor, [n] or [n, rank], in the dense one.
+std::vector<int64_t> positions(const Tensor& indices, const Shape& dense, int64_t count,
+                               const std::string& what) {
+    const auto rank = static_cast<int64_t>(dense.size());
+    const bool flat = indices.shape == Shape{count};
+    if (indices.type != DType::kInt64 || (!flat && indices.shape != Shape{count, rank})) {
+        throw InputError("{} has {} indices {} for {} elements: int64 [{}] or [{}, {}]", what,
+                         net::name_of(indices.type), net::to_string(indices.shape), count, count,
+                         count, rank);
+    }
+    const auto index = indices.as<int64_t>();
+    const Shape axes = flat ? Shape{net::elements(dense)} : dense;
+    std::vector<int64_t> found(static_cast<size_t>(count), 0);
+    for (size_t k = 0; k < index.size(); ++k) {
+        const int64_t dimension = axes[k % axes.size()];
+        if (index[k] < 0 || index[k] >= dimension) {
+            throw InputError("{} has index {} along a dimension of {}", what, index[k], dimension);
+        }
+        int64_t& position = found[k / axes.size()];
+        position = position * dimension + index[k];
+    }
+    return found;
+}
+
+constexpr int64_t kLargestSparse = int64_t{16} << 20;
+constexpr int64_t kLargestExpansion = 1000;
+
+}  // namespace
+
+bool holds_numbers(const ::onnx::TensorProto& proto) {
+    return net::bits_of(static_cast<DType>(proto.data_type())) > 0;
+}
+
+Tensor to_tensor(::onnx::TensorProto& proto, const std::string& what, ExternalFiles& files) {
+    auto [tensor, needed] = facts_of(proto, what);
+    if (is_external(proto)) {
+        tensor.bytes = files.read(proto, needed, what);
+        check_finite(tensor, what);
+        return std::move(tensor);
+    }
     const bool raw = proto.has_raw_data();
     const int64_t there = raw ? static_cast<int64_t>(proto.raw_data().size())
                               : entries(proto, tensor.type) * bytes_an_entry(tensor.type);
-    if (!needed || there != *needed) {
+    if (there != needed) {
         throw InputError("{} holds {} bytes where {} {} takes {}", what, there,
-                         net::name_of(tensor.type), net::to_string(tensor.shape),
-                         needed ? std::to_string(*needed) : "more than any file has");
+                         net::name_of(tensor.type), net::to_string(tensor.shape), needed);
     }
     if (raw) {
         tensor.bytes.assign(proto.raw_data().begin(), proto.raw_data().end());
+        const std::unique_ptr<std::string> released(proto.release_raw_data());
     } else {
         tensor.bytes.resize(static_cast<size_t>(there));
         fill_from_typed_field(proto, tensor);
+        ::onnx::TensorProto released;
+        proto.Swap(&released);
+        proto.set_name(released.name());
     }
     check_finite(tensor, what);
-    return tensor;
+    return std::move(tensor);
+}
+
+Tensor to_dense(::onnx::SparseTensorProto& proto, const std::string& what, ExternalFiles& files) {
+    const Tensor values = to_tensor(*proto.mutable_values(), what, files);
+    const Tensor indices = to_tensor(*proto.mutable_indices(), what + ", indices", files);
+    ::onnx::TensorProto shaped;
+    shaped.set_data_type(static_cast<int>(values.type));
+    *shaped.mutable_dims() = proto.dims();
+    Facts facts = facts_of(shaped, what);
+    const auto width = net::bits_of(values.type) / 8;
+    if (values.rank() != 1 || width == 0 || proto.dims_size() == 0) {
+        throw InputError("{} is sparse with values {} of {}: a vector of whole bytes", what,
+                         net::to_string(values.shape), net::name_of(values.type));
+    }
+    const auto stored = static_cast<int64_t>(values.bytes.size() + indices.bytes.size());
+    if (facts.bytes > kLargestSparse && facts.bytes / kLargestExpansion > stored) {
+        throw InputError("{} is sparse: {} bytes would become {}", what, stored, facts.bytes);
+    }
+    const auto at = positions(indices, facts.empty.shape, values.size(), what);
+    Tensor result(values.type, facts.empty.shape);
+    for (size_t k = 0; k < at.size(); ++k) {
+        std::copy_n(values.bytes.begin() + static_cast<std::ptrdiff_t>(k) * width, width,
+                    result.bytes.begin() + at[k] * width);
+    }
+    return result;
+}
+
+void embed(::onnx::TensorProto& proto, const std::string& what, ExternalFiles& files) {
+    if (!is_external(proto)) return;
+    const auto bytes = files.read(proto, facts_of(proto, what).bytes, what);
+    proto.clear_external_data();
+    proto.clear_data_location();
+    proto.set_raw_data(bytes.data(), bytes.size());
 }
 
 }  // namespace adiabat::onnx

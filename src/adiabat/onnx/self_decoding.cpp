@@ -164,8 +164,17 @@ std::string unused_prefix(const Graph& graph) {
     };
     std::string prefix;
     const auto is_used = [&](ValueId id) { return is_ours(graph.value(id).name, prefix); };
+    // Graphs inside attributes see our names beside their own: there no name begins like ours.
+    const auto is_inside = [&](const Node& node) {
+        if (std::any_of(node.captured.begin(), node.captured.end(), is_used)) return true;
+        return std::any_of(node.attributes.begin(), node.attributes.end(), [&](const auto& named) {
+            const auto* raw = std::get_if<net::RawAttribute>(&named.second);
+            return raw && raw->bytes.find(prefix) != std::string::npos;
+        });
+    };
     while (std::any_of(graph.inputs.begin(), graph.inputs.end(), is_used) ||
-           std::any_of(graph.outputs.begin(), graph.outputs.end(), is_used)) {
+           std::any_of(graph.outputs.begin(), graph.outputs.end(), is_used) ||
+           std::any_of(graph.nodes.begin(), graph.nodes.end(), is_inside)) {
         prefix += '_';
     }
     return prefix;

@@ -19,7 +19,7 @@ namespace model_field {
 enum { kIrVersion = 1, kProducerName = 2, kGraph = 7, kOpsetImport = 8, kMetadata = 14 };
 }
 namespace graph_field {
-enum { kNode = 1, kName = 2, kInitializer = 5, kInput = 11, kOutput = 12 };
+enum { kNode = 1, kName = 2, kInitializer = 5, kInput = 11, kOutput = 12, kValueInfo = 13 };
 }
 namespace node_field {
 enum { kInput = 1, kOutput = 2, kName = 3, kOpType = 4, kAttribute = 5, kDomain = 7 };
@@ -78,12 +78,14 @@ struct AttributeSize {
         for (const auto& value : values) bytes += string_field(attribute_field::kStrings, value);
         return bytes;
     }
+    uint64_t operator()(const net::RawAttribute&) const { return 0; }
     uint64_t operator()(const net::Tensor& value) const {
         return field_bytes(attribute_field::kT, tensor_proto_bytes(value.type, value.shape, ""));
     }
 };
 
 uint64_t attribute_bytes(const std::string& name, const net::Attribute& value) {
+    if (const auto* raw = std::get_if<net::RawAttribute>(&value)) return raw->bytes.size();
     constexpr uint64_t kTypeBytes = 1;  // the kinds that are written are below 128
     return string_field(attribute_field::kName, name) + std::visit(AttributeSize{}, value) +
            tag_bytes(attribute_field::kType) + kTypeBytes;
@@ -92,24 +94,22 @@ uint64_t attribute_bytes(const std::string& name, const net::Attribute& value) {
 // ValueInfoProto{name = 1, type = 2 {tensor_type = 1 {elem_type = 1, shape = 2 {dim = 1 {value = 1,
 // param = 2}}}}}.
 uint64_t value_info_bytes(const net::Value& value) {
+    const uint64_t rest = string_field(1, value.name) + value.notes.size();
+    if (!value.other_type.empty()) return rest + field_bytes(2, value.other_type.size());
     uint64_t type = 0;
     if (value.type != net::DType::kUndefined)
         type += int_field(1, static_cast<int64_t>(value.type));
     if (value.shape) {
         uint64_t shape = 0;
         for (size_t k = 0; k < value.shape->size(); ++k) {
-            int64_t dimension = (*value.shape)[k];
-            if (k == 0 && dimension == net::kUnknown && value.fixed_batch > 0) {
-                dimension = value.fixed_batch;
-            }
-            const uint64_t dim = dimension != net::kUnknown ? int_field(1, dimension)
-                                 : k == 0                   ? optional_string(2, value.batch_name)
-                                                            : 0;
-            shape += field_bytes(1, dim);
+            const int64_t dimension = written_dimension(value, k);
+            shape +=
+                field_bytes(1, dimension != net::kUnknown ? int_field(1, dimension)
+                                                          : optional_string(2, value.axis_name(k)));
         }
         type += field_bytes(2, shape);
     }
-    return string_field(1, value.name) + field_bytes(2, field_bytes(1, type));
+    return rest + field_bytes(2, field_bytes(1, type));
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ uint64_t tensor_proto_bytes(net::DType type, const net::Shape& shape, std::strin
 uint64_t node_proto_bytes(const Graph& graph, const Node& node) {
     uint64_t bytes = string_field(node_field::kOpType, node.op) +
                      optional_string(node_field::kName, node.name) +
-                     optional_string(node_field::kDomain, node.domain);
+                     optional_string(node_field::kDomain, node.domain) + node.notes.size();
     const auto name_length = [&](ValueId id) -> uint64_t {
         return id == kNoValue ? 0 : graph.value(id).name.size();
     };
@@ -162,7 +162,10 @@ uint64_t graph_bytes(const Graph& graph) {
     for (ValueId id : graph.outputs) {
         bytes += field_bytes(graph_field::kOutput, value_info_bytes(graph.value(id)));
     }
-    return bytes;
+    for (ValueId id : written_types(graph)) {
+        bytes += field_bytes(graph_field::kValueInfo, value_info_bytes(graph.value(id)));
+    }
+    return bytes + graph.notes.graph.size();
 }
 
 uint64_t model_bytes(const Graph& graph) {
@@ -171,13 +174,14 @@ uint64_t model_bytes(const Graph& graph) {
                      field_bytes(model_field::kGraph, graph_bytes(graph));
     // OperatorSetIdProto{domain = 1, version = 2}, StringStringEntryProto{key = 1, value = 2}.
     bytes += field_bytes(model_field::kOpsetImport, int_field(2, graph.opset));
-    for (const auto& domain : other_domains(graph)) {
-        bytes += field_bytes(model_field::kOpsetImport, string_field(1, domain) + int_field(2, 1));
+    for (const auto& [domain, version] : written_domains(graph)) {
+        bytes +=
+            field_bytes(model_field::kOpsetImport, string_field(1, domain) + int_field(2, version));
     }
     for (const auto& [key, value] : graph.metadata) {
         bytes += field_bytes(model_field::kMetadata, string_field(1, key) + string_field(2, value));
     }
-    return bytes;
+    return bytes + graph.notes.model.size();
 }
 
 }  // namespace adiabat::onnx

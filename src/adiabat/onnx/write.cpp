@@ -9,6 +9,7 @@
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/net/shape_inference.h"
 
 namespace adiabat::onnx {
 
@@ -28,7 +29,14 @@ void write_tensor(const net::Tensor& tensor, const std::string& name, ::onnx::Te
     if (!tensor.bytes.empty()) proto.set_raw_data(tensor.bytes.data(), tensor.bytes.size());
 }
 
-// One overload a kind of attribute.
+// Bytes that a reader has left as they were.
+template <typename Message>
+void merge(const std::string& bytes, Message& message) {
+    if (bytes.empty()) return;
+    ADIABAT_CHECK(message.MergeFromString(bytes), "{} bytes of a file make no sense", bytes.size());
+}
+
+// One overload a kind of attribute; the name is set already.
 struct AttributeWriter {
     AttributeProto& proto;
 
@@ -60,6 +68,7 @@ struct AttributeWriter {
         proto.set_type(AttributeProto::TENSOR);
         write_tensor(value, "", *proto.mutable_t());
     }
+    void operator()(const net::RawAttribute& value) const { merge(value.bytes, proto); }
 };
 
 void write_node(const Graph& graph, const Node& node, ::onnx::NodeProto& proto) {
@@ -74,23 +83,25 @@ void write_node(const Graph& graph, const Node& node, ::onnx::NodeProto& proto) 
         attribute.set_name(name);
         std::visit(AttributeWriter{attribute}, value);
     }
+    merge(node.notes, proto);
 }
 
-// The type and shape of an input or output of the graph.
+// The type and shape of a value, and for inputs and outputs what else their file said.
 void write_value_info(const net::Value& value, ::onnx::ValueInfoProto& proto) {
     proto.set_name(value.name);
+    merge(value.notes, proto);
+    if (!value.other_type.empty()) return merge(value.other_type, *proto.mutable_type());
     auto& type = *proto.mutable_type()->mutable_tensor_type();
     if (value.type != net::DType::kUndefined) type.set_elem_type(static_cast<int32_t>(value.type));
     if (!value.shape) return;
     auto& shape = *type.mutable_shape();
     for (size_t k = 0; k < value.shape->size(); ++k) {
         auto& dim = *shape.add_dim();
-        if ((*value.shape)[k] != net::kUnknown) {
-            dim.set_dim_value((*value.shape)[k]);
-        } else if (k == 0 && value.fixed_batch > 0) {
-            dim.set_dim_value(value.fixed_batch);
-        } else if (k == 0 && !value.batch_name.empty()) {
-            dim.set_dim_param(value.batch_name);
+        const int64_t dimension = written_dimension(value, k);
+        if (dimension != net::kUnknown) {
+            dim.set_dim_value(dimension);
+        } else if (!value.axis_name(k).empty()) {
+            dim.set_dim_param(value.axis_name(k));
         }
     }
 }
@@ -103,9 +114,13 @@ void write_graph(const Graph& graph, ::onnx::GraphProto& proto) {
     }
     for (ValueId id : graph.inputs) write_value_info(graph.value(id), *proto.add_input());
     for (ValueId id : graph.outputs) write_value_info(graph.value(id), *proto.add_output());
+    for (ValueId id : written_types(graph)) {
+        write_value_info(graph.value(id), *proto.add_value_info());
+    }
+    merge(graph.notes.graph, proto);
 }
 
-void import_opset(const std::string& domain, int version, ::onnx::ModelProto& proto) {
+void import_opset(const std::string& domain, int64_t version, ::onnx::ModelProto& proto) {
     auto& import = *proto.add_opset_import();
     if (!domain.empty()) import.set_domain(domain);
     import.set_version(version);
@@ -120,6 +135,7 @@ std::vector<ValueId> written_constants(const Graph& graph) {
     };
     for (const Node& node : graph.nodes) {
         for (ValueId id : node.inputs) mark(id);
+        for (ValueId id : node.captured) mark(id);
     }
     for (ValueId id : graph.outputs) mark(id);
     std::vector<ValueId> written;
@@ -129,12 +145,33 @@ std::vector<ValueId> written_constants(const Graph& graph) {
     return written;
 }
 
-std::vector<std::string> other_domains(const Graph& graph) {
-    std::set<std::string> domains;
+std::vector<ValueId> written_types(const Graph& graph) {
+    std::vector<ValueId> written;
+    const std::set<ValueId> outputs(graph.outputs.begin(), graph.outputs.end());
     for (const Node& node : graph.nodes) {
-        if (!node.domain.empty()) domains.insert(node.domain);
+        if (net::has_shape_rule(node)) continue;
+        for (ValueId id : node.outputs) {
+            if (id == kNoValue || outputs.contains(id)) continue;
+            const net::Value& value = graph.value(id);
+            if (value.type != net::DType::kUndefined || !value.other_type.empty()) {
+                written.push_back(id);
+            }
+        }
     }
-    return {domains.begin(), domains.end()};
+    return written;
+}
+
+int64_t written_dimension(const net::Value& value, size_t axis) {
+    const int64_t dimension = (*value.shape)[axis];
+    const bool fixed = dimension == net::kUnknown && axis == 0 && value.fixed_batch > 0;
+    return fixed ? value.fixed_batch : dimension;
+}
+
+std::map<std::string, int64_t> written_domains(const Graph& graph) {
+    std::map<std::string, int64_t> domains = graph.notes.domains;
+    for (const auto& [domain, version] : net::needed_domains(graph))
+        domains.emplace(domain, version);
+    return domains;
 }
 
 std::vector<uint8_t> serialize_model(const Graph& graph) {
@@ -145,12 +182,15 @@ std::vector<uint8_t> serialize_model(const Graph& graph) {
     if (!graph.producer.empty()) model.set_producer_name(graph.producer);
     write_graph(graph, *model.mutable_graph());
     import_opset("", graph.opset, model);
-    for (const auto& domain : other_domains(graph)) import_opset(domain, 1, model);
+    for (const auto& [domain, version] : written_domains(graph)) {
+        import_opset(domain, version, model);
+    }
     for (const auto& [key, value] : graph.metadata) {
         auto& entry = *model.add_metadata_props();
         entry.set_key(key);
         entry.set_value(value);
     }
+    merge(graph.notes.model, model);
     const size_t size = model.ByteSizeLong();
     if (size > static_cast<size_t>(std::numeric_limits<int>::max())) {
         throw InputError("the model would take {} bytes; an ONNX file holds at most 2 GiB", size);

@@ -34,8 +34,9 @@ void free_batch(net::Graph& graph) {
 
 }  // namespace
 
-net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where) {
-    net::Graph graph = onnx::parse_model(bytes, where);
+net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where,
+                            const std::optional<std::filesystem::path>& folder) {
+    net::Graph graph = onnx::parse_model(bytes, where, folder);
     free_batch(graph);
     net::simplify(graph);
     return graph;
@@ -47,7 +48,8 @@ Model load_model(const std::filesystem::path& path) {
     model.path = path.string();
     model.file_bytes = static_cast<int64_t>(bytes.size());
     model.sha256 = sha256(bytes);
-    model.graph = parse_simplified(bytes, model.path);
+    model.graph = parse_simplified(bytes, model.path, onnx::folder_of(path));
+    model.file_bytes += model.graph.notes.external_bytes;
     return model;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace adiabat::pipeline {
 
 struct Model {
     std::string path;
-    int64_t file_bytes = 0;
+    int64_t file_bytes = 0;  // with the weights it keeps in other files
     std::string sha256;
     net::Graph graph;  // simplified (net/simplify.h)
 };
@@ -24,8 +25,9 @@ struct Model {
 Model load_model(const std::filesystem::path& path);
 
 // The graph of a model in memory, simplified, its batch free (Value::fixed_batch keeps what it
-// was).
-net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where);
+// was); weights in other files lie in `folder`.
+net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where,
+                            const std::optional<std::filesystem::path>& folder = std::nullopt);
 
 // {"path": .., "bytes": .., "sha256": ..}
 Json to_json(const Model& model);
