@@ -237,8 +237,11 @@ class ImageFolder : public Source {
                            ? load(static_cast<int64_t>(k)).size
                            : options_.geometry.size_after(image_size(bytes_of(k), where), where);
                 shape_from_ = where;
-            } catch (const InputError&) {
-                if (!options_.skip_broken || k + 1 == files_.size()) throw;
+            } catch (const InputError& error) {
+                if (!options_.skip_broken) {
+                    throw InputError("{}: --skip-broken leaves such files out", error.what());
+                }
+                if (k + 1 == files_.size()) throw;
             }
         }
         shape_ = {options_.channels == 1 ? 1 : 3, size->height, size->width};

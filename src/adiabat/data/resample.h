@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Resizing as PIL does it, to the bit: what networks trained with torchvision have seen.
+// Resizing as PIL does it, to the bit: what networks trained with torchvision have seen. (Pillow 13
+// begins with the columns where that is cheaper, and may then differ by one level; the others begin
+// with the rows, as here.)
 //
 // Bilinear and bicubic are convolutions with the filter's support stretched by the ratio where the
 // image shrinks ("antialias"): out[x] = sum_k w[k] in[k], w[k] = f((k - (x + 1/2) s + 1/2) / t),
