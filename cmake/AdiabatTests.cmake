@@ -12,7 +12,7 @@ if(NOT ADIABAT_WITH_TORCH)
 endif()
 add_executable(adiabat_tests ${test_sources})
 target_link_libraries(adiabat_tests PRIVATE adiabat adiabat_warnings GTest::gtest GTest::gtest_main
-                      ZLIB::ZLIB ONNX::onnx_proto protobuf::libprotobuf)
+                      ZLIB::ZLIB JPEG::JPEG PNG::PNG ONNX::onnx_proto protobuf::libprotobuf)
 target_compile_definitions(adiabat_tests PRIVATE
     ADIABAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
     ADIABAT_TORCH_PLUGIN="$<$<BOOL:${ADIABAT_WITH_TORCH}>:${CMAKE_BINARY_DIR}/lib/libadiabat_torch.so>"

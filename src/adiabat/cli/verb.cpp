@@ -33,19 +33,45 @@ void add_seed_option(CLI::App& verb, uint64_t& seed) {
 void add_data_options(CLI::App& verb, DataArguments& a) {
     const std::string group = "Data";
     verb.add_option("--data", a.path,
-                    "Images: a folder of CIFAR binary batches or IDX files, or one .bin, IDX, .npy "
-                    "or .npz file")
+                    "Images: a folder of JPEG and PNG files, of class folders, of CIFAR binary "
+                    "batches or IDX files, or one .bin, IDX, .npy or .npz file")
         ->required()
         ->group(group);
     verb.add_option("--split", a.split, "Part of a divided set: auto, train or test")
         ->capture_default_str()
         ->group(group);
-    verb.add_option("--labels", a.labels, "Labels (IDX or .npy), where not found beside the images")
+    verb.add_option("--labels", a.labels,
+                    "Labels (IDX or .npy; for a folder of images also .txt with lines NAME LABEL), "
+                    "where not found beside the images")
         ->group(group);
-    verb.add_option("--preprocess", a.preprocess,
-                    "JSON, a file or the text itself: {\"mean\": [..], \"std\": [..], \"scale\": "
-                    ".., \"layout\": \"NCHW\"}; "
-                    "x = (pixel * scale - mean) / std")
+    verb.add_option("--classes", a.classes,
+                    "Names of class folders in the order of the classes, one a line, instead of "
+                    "their sorted names; none: folders are no labels")
+        ->group(group);
+    verb.add_flag("--skip-broken", a.skip_broken,
+                  "Leave out files of a folder that are broken or no images, and say which; others "
+                  "are taken in their place")
+        ->group(group);
+    verb.add_option(
+            "--preprocess", a.preprocess,
+            "JSON, a file or the text itself: {\"mean\": [..], \"std\": [..], \"scale\": "
+            ".., \"layout\": \"NCHW\", \"channels\": \"rgb\", \"resize\": 256, \"crop\": 224, "
+            "\"interpolation\": \"bilinear\"}; resized, cropped, then "
+            "x = (pixel * scale - mean) / std")
+        ->group(group);
+    verb.add_option("--resize", a.resize,
+                    "Resize images: 256 for their shorter side, or height x width as 224x224; as "
+                    "PIL and torchvision do")
+        ->group(group);
+    verb.add_option("--crop", a.crop,
+                    "Then take the middle: 224, or height x width; smaller images get black edges")
+        ->group(group);
+    verb.add_option("--interpolation", a.interpolation,
+                    "Of --resize: bilinear (default), bicubic or nearest")
+        ->group(group);
+    verb.add_option("--channels", a.channels,
+                    "Order of the network's channels: rgb (default) or bgr; --mean and --std are "
+                    "in it")
         ->group(group);
     verb.add_option("--mean", a.mean, "Mean of each channel, with commas, of scaled pixels")
         ->group(group);
@@ -55,35 +81,46 @@ void add_data_options(CLI::App& verb, DataArguments& a) {
     verb.add_option("--layout", a.layout, "Order of stored arrays: NCHW or NHWC")->group(group);
 }
 
+data::Preprocess DataArguments::read_preprocess() const {
+    if (!preprocess.empty()) {
+        if (!(resize + crop + interpolation + channels + mean + std + scale + layout).empty()) {
+            throw InputError(
+                "--preprocess holds resize, crop, interpolation, channels, mean, std, scale and "
+                "layout: give it or those, not both");
+        }
+        if (!preprocess.starts_with('{')) return data::read_preprocess(preprocess);
+        const Json json = Json::parse(preprocess, nullptr, /*allow_exceptions=*/false);
+        if (json.is_discarded()) throw InputError("--preprocess: `{}` is not JSON", preprocess);
+        return data::preprocess_from_json(json, "--preprocess");
+    }
+    data::Preprocess result;
+    if (!resize.empty()) result.geometry.resize = data::parse_size(resize, "--resize");
+    if (!crop.empty()) result.geometry.crop = data::parse_size(crop, "--crop");
+    if (!interpolation.empty()) {
+        result.geometry.interpolation = data::parse_interpolation(interpolation);
+    }
+    if (!channels.empty()) result.channels = channels;
+    if (!mean.empty()) result.mean = data::parse_values(mean, "--mean");
+    if (!std.empty()) result.std = data::parse_values(std, "--std");
+    if (!scale.empty()) {
+        const auto values = data::parse_values(scale, "--scale");
+        if (values.size() != 1)
+            throw InputError("--scale: takes one number, `{}` has {}", scale, values.size());
+        result.scale = values[0];
+    }
+    if (!layout.empty()) result.layout = layout;
+    data::check_preprocess(result, "preprocessing options");
+    return result;
+}
+
 pipeline::DataOptions DataArguments::options() const {
     pipeline::DataOptions result;
     result.path = path;
     result.split = data::parse_split(split);
     if (!labels.empty()) result.labels = labels;
-    if (!preprocess.empty()) {
-        if (!(mean + std + scale + layout).empty()) {
-            throw InputError(
-                "--preprocess holds mean, std, scale and layout: give it or those, not both");
-        }
-        if (preprocess.starts_with('{')) {
-            const Json json = Json::parse(preprocess, nullptr, /*allow_exceptions=*/false);
-            if (json.is_discarded()) throw InputError("--preprocess: `{}` is not JSON", preprocess);
-            result.preprocess = data::preprocess_from_json(json, "--preprocess");
-        } else {
-            result.preprocess = data::read_preprocess(preprocess);
-        }
-        return result;
-    }
-    if (!mean.empty()) result.preprocess.mean = data::parse_values(mean, "--mean");
-    if (!std.empty()) result.preprocess.std = data::parse_values(std, "--std");
-    if (!scale.empty()) {
-        const auto values = data::parse_values(scale, "--scale");
-        if (values.size() != 1)
-            throw InputError("--scale: takes one number, `{}` has {}", scale, values.size());
-        result.preprocess.scale = values[0];
-    }
-    if (!layout.empty()) result.preprocess.layout = layout;
-    data::check_preprocess(result.preprocess, "--mean, --std, --scale, --layout");
+    if (!classes.empty()) result.classes = classes;
+    result.skip_broken = skip_broken;
+    result.preprocess = read_preprocess();
     return result;
 }
 

@@ -34,12 +34,18 @@ void add_output_options(CLI::App& verb, Frame& frame);
 void add_threads_option(CLI::App& verb, int& threads);
 void add_seed_option(CLI::App& verb, uint64_t& seed);
 
-// --data, --split, --labels, --preprocess, --mean, --std, --scale, --layout.
+// --data, --split, --labels, --classes, --skip-broken, --preprocess and what that holds: --resize,
+// --crop, --interpolation, --channels, --mean, --std, --scale, --layout.
 struct DataArguments {
-    std::string path, split = "auto", labels, preprocess, mean, std, scale, layout;
+    std::string path, split = "auto", labels, classes, preprocess;
+    std::string resize, crop, interpolation, channels, mean, std, scale, layout;
+    bool skip_broken = false;
 
     // Throws InputError where they contradict each other or name what is not there.
     pipeline::DataOptions options() const;
+
+  private:
+    data::Preprocess read_preprocess() const;
 };
 void add_data_options(CLI::App& verb, DataArguments& arguments);
 

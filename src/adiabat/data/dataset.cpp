@@ -64,6 +64,8 @@ Dataset Source::read(std::span<const int64_t> rows) const {
     return data;
 }
 
+std::vector<Broken> Source::find_broken(std::span<const int64_t>) const { return {}; }
+
 Dataset Source::read_all() const {
     std::vector<int64_t> rows(static_cast<size_t>(size_));
     std::iota(rows.begin(), rows.end(), 0);

@@ -6,7 +6,8 @@
 //
 // A Source reads the rows it is asked for and, where the format lets it, touches only their bytes:
 // 2,048 of CIFAR-10's 50,000 images cost the parts they are in. Pixels stay as stored (uint8 stays
-// uint8), in NCHW order; `preprocess.h` makes them what a network takes.
+// uint8), in NCHW order, unless they are asked to be resized; `preprocess.h` makes them what a
+// network takes.
 
 #include <cstdint>
 #include <span>
@@ -40,6 +41,12 @@ struct Dataset {
     int64_t size() const { return images.shape.empty() ? 0 : images.shape[0]; }
 };
 
+// An image that cannot be read, and why: "FILE: reason".
+struct Broken {
+    int64_t row = 0;
+    std::string reason;
+};
+
 class Source {
   public:
     virtual ~Source() = default;
@@ -58,6 +65,16 @@ class Source {
     // All rows.
     Dataset read_all() const;
 
+    // Those of the rows whose files are broken; tries each. Only folders of images can have some:
+    // where one file holds all images, it is right or wrong as a whole.
+    virtual std::vector<Broken> find_broken(std::span<const int64_t> rows) const;
+    // Files that were left out when the folder was opened: "FILE: reason".
+    const std::vector<std::string>& left_out() const { return left_out_; }
+    // The file whose size the image shape is, where no option says the size.
+    const std::string& shape_from() const { return shape_from_; }
+    // How many class folders give the labels; 0 where labels come from elsewhere.
+    int64_t class_folders() const { return class_folders_; }
+
   protected:
     // Copies row rows[k] to pixels + k * (bytes of an image), NCHW, and its label to labels[k]
     // where there are labels. Rows are in range.
@@ -72,6 +89,9 @@ class Source {
     int64_t size_ = 0;
     bool has_labels_ = false;
     Split part_ = Split::kAuto;
+    std::vector<std::string> left_out_;
+    std::string shape_from_;
+    int64_t class_folders_ = 0;
 };
 
 // Throws InputError that begins with `where` unless every label is 0 .. classes - 1.

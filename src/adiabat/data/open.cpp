@@ -10,8 +10,10 @@
 #include "adiabat/data/cifar.h"
 #include "adiabat/data/files.h"
 #include "adiabat/data/idx.h"
+#include "adiabat/data/image_folder.h"
 #include "adiabat/data/npy.h"
 #include "adiabat/data/npz.h"
+#include "adiabat/data/resized_source.h"
 
 namespace adiabat::data {
 
@@ -20,7 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kKinds =
-    "CIFAR binary batches, IDX (MNIST) files, an .npy array or an .npz archive";
+    "CIFAR binary batches, IDX (MNIST) files, an .npy array, an .npz archive, or a folder of JPEG "
+    "or PNG images";
 
 void refuse_labels(const OpenOptions& options, const fs::path& path, const char* kind) {
     if (options.labels) {
@@ -83,7 +86,16 @@ std::unique_ptr<Source> open_source(const fs::path& path, const OpenOptions& opt
     if (path.empty() || !fs::exists(path, error)) {
         throw InputError("{}: no such file or directory: expected {}", path.string(), kKinds);
     }
-    return fs::is_directory(path) ? open_directory(path, options) : open_file(path, options);
+    const bool is_array = !fs::is_directory(path) || !find_cifar(path).empty() ||
+                          !find_idx(path).empty() || !may_be_image_folder(path);
+    if (!is_array) return open_image_folder(path, options);
+    if (options.classes) {
+        throw InputError("{}: has no class folders that {} could order", path.string(),
+                         options.classes->string());
+    }
+    auto source = fs::is_directory(path) ? open_directory(path, options) : open_file(path, options);
+    if (options.geometry.empty()) return source;
+    return resized(std::move(source), options.geometry, options.threads);
 }
 
 Dataset open_dataset(const fs::path& path, const OpenOptions& options) {

@@ -2,8 +2,8 @@
 #pragma once
 
 // Opens a data set of any kind that is known: a CIFAR directory or part file, an MNIST directory or
-// IDX file, an .npy array, an .npz archive. The kind is told by names in a directory, by the first
-// bytes of a file.
+// IDX file, an .npy array, an .npz archive, a folder of JPEG and PNG files. The kind is told by
+// names in a directory, by the first bytes of a file.
 
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adiabat/data/dataset.h"
+#include "adiabat/data/geometry.h"
 
 namespace adiabat::data {
 
@@ -22,9 +23,21 @@ struct OpenOptions {
     // The part to take of two where she did not: kTrain for compress and sense, kTest for eval.
     Split preferred = Split::kTrain;
     Layout layout = Layout::kNchw;  // of .npy, .npz and idx4 arrays
-    // A file of labels (.npy or IDX) instead of those found beside the images. Not for CIFAR and
-    // .npz.
+    // A file of labels (.npy or IDX; "NAME LABEL" lines in a .txt for a folder of images) instead
+    // of those found beside the images. Not for CIFAR, .npz and class folders.
     std::optional<std::filesystem::path> labels = {};
+    // The names of class folders in the order of the classes, one a line, where that is not the
+    // sorted order of all; or class folders are mere folders.
+    std::optional<std::filesystem::path> classes = {};
+    bool ignore_classes = false;
+    // Every image is resized and cropped so.
+    Geometry geometry = {};
+    // Of the images of a folder: 1 makes them gray, anything else RGB.
+    int64_t channels = 3;
+    // In a folder, files that are no images by name are left out; broken ones then come up in
+    // Source::find_broken.
+    bool skip_broken = false;
+    int threads = 0;  // that decode and resize
     // For open_dataset: the rows to read, in this order; otherwise the first `limit`; otherwise
     // all.
     std::optional<std::vector<int64_t>> rows = {};

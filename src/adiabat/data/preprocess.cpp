@@ -14,6 +14,8 @@ namespace adiabat::data {
 
 namespace {
 
+constexpr const char* kKeys = "mean, std, scale, layout, channels, resize, crop or interpolation";
+
 // The formula for one channel, one rounding a step.
 struct Affine {
     double scale = 1;
@@ -26,33 +28,43 @@ struct Affine {
     }
 };
 
+// One channel of the output: which stored one it is, and what is done to its values.
+struct Channel {
+    size_t stored = 0;
+    Affine affine;
+};
+
 template <typename T>
-void convert(const Dataset& data, std::span<const int64_t> rows, std::span<const Affine> channels,
+void convert(const Dataset& data, std::span<const int64_t> rows, std::span<const Channel> channels,
              float* to) {
     const auto pixels = data.images.as<T>();
     const auto plane = static_cast<size_t>(data.image_shape[1] * data.image_shape[2]);
     for (const int64_t row : rows) {
-        const T* from = pixels.data() + static_cast<size_t>(row) * channels.size() * plane;
-        for (const Affine& affine : channels) {
-            for (size_t k = 0; k < plane; ++k) *to++ = affine(static_cast<double>(*from++));
+        const T* const image = pixels.data() + static_cast<size_t>(row) * channels.size() * plane;
+        for (const Channel& channel : channels) {
+            const T* const from = image + channel.stored * plane;
+            for (size_t k = 0; k < plane; ++k) {
+                *to++ = channel.affine(static_cast<double>(from[k]));
+            }
         }
     }
 }
 
 void convert_bytes(const Dataset& data, std::span<const int64_t> rows,
-                   std::span<const Affine> channels, float* to) {
+                   std::span<const Channel> channels, float* to) {
     std::vector<std::array<float, 256>> tables(channels.size());
     for (size_t c = 0; c < channels.size(); ++c) {
         for (size_t value = 0; value < 256; ++value) {
-            tables[c][value] = channels[c](static_cast<double>(value));
+            tables[c][value] = channels[c].affine(static_cast<double>(value));
         }
     }
     const auto plane = static_cast<size_t>(data.image_shape[1] * data.image_shape[2]);
     for (const int64_t row : rows) {
-        const uint8_t* from =
+        const uint8_t* const image =
             data.images.bytes.data() + static_cast<size_t>(row) * channels.size() * plane;
-        for (const auto& table : tables) {
-            for (size_t k = 0; k < plane; ++k) *to++ = table[*from++];
+        for (size_t c = 0; c < channels.size(); ++c) {
+            const uint8_t* const from = image + channels[c].stored * plane;
+            for (size_t k = 0; k < plane; ++k) *to++ = tables[c][from[k]];
         }
     }
 }
@@ -97,6 +109,12 @@ std::vector<double> numbers(const Json& json, std::string_view where, const std:
     return values;
 }
 
+std::string word(const Json& json, std::string_view where, const std::string& key,
+                 std::string_view expected) {
+    if (json.is_string()) return json.get<std::string>();
+    throw InputError("{}: \"{}\" is {}: expected {}", where, key, json.dump(), expected);
+}
+
 }  // namespace
 
 std::vector<double> parse_values(std::string_view text, std::string_view where) {
@@ -116,7 +134,7 @@ std::vector<double> parse_values(std::string_view text, std::string_view where) 
 }
 
 void check_preprocess(const Preprocess& preprocess, std::string_view where) {
-    const auto& [mean, std, scale, layout] = preprocess;
+    const auto& [mean, std, scale, layout, channels, geometry] = preprocess;
     for (const double value : mean) {
         if (!std::isfinite(value))
             throw InputError("{}: mean is {}: expected a number", where, value);
@@ -134,11 +152,18 @@ void check_preprocess(const Preprocess& preprocess, std::string_view where) {
                          mean.size(), std.size());
     }
     parse_layout(layout);
+    if (channels != "rgb" && channels != "bgr") {
+        throw InputError("{}: channels are \"{}\": expected rgb or bgr", where, channels);
+    }
+    if (geometry.interpolation != Interpolation::kBilinear && !geometry.resize) {
+        throw InputError("{}: interpolation is {}, but nothing is resized: expected a resize too",
+                         where, name_of(geometry.interpolation));
+    }
 }
 
 Preprocess preprocess_from_json(const Json& json, std::string_view where) {
     if (!json.is_object()) {
-        throw InputError("{}: expected an object with mean, std, scale and layout", where);
+        throw InputError("{}: expected an object with {}", where, kKeys);
     }
     Preprocess preprocess;
     for (const auto& [key, value] : json.items()) {
@@ -152,14 +177,19 @@ Preprocess preprocess_from_json(const Json& json, std::string_view where) {
             }
             preprocess.scale = value.get<double>();
         } else if (key == "layout") {
-            if (!value.is_string()) {
-                throw InputError("{}: \"layout\" is {}: expected \"NCHW\" or \"NHWC\"", where,
-                                 value.dump());
-            }
-            preprocess.layout = name_of(parse_layout(value.get<std::string>()));
+            const std::string name = word(value, where, key, "\"NCHW\" or \"NHWC\"");
+            preprocess.layout = name_of(parse_layout(name));
+        } else if (key == "channels") {
+            preprocess.channels = word(value, where, key, "\"rgb\" or \"bgr\"");
+        } else if (key == "resize") {
+            preprocess.geometry.resize = size_from_json(value, fmt::format("{}: resize", where));
+        } else if (key == "crop") {
+            preprocess.geometry.crop = size_from_json(value, fmt::format("{}: crop", where));
+        } else if (key == "interpolation") {
+            preprocess.geometry.interpolation =
+                parse_interpolation(word(value, where, key, "\"bilinear\" and the like"));
         } else {
-            throw InputError("{}: unknown key \"{}\": expected mean, std, scale or layout", where,
-                             key);
+            throw InputError("{}: unknown key \"{}\": expected {}", where, key, kKeys);
         }
     }
     check_preprocess(preprocess, where);
@@ -174,10 +204,16 @@ Preprocess read_preprocess(const std::filesystem::path& path) {
 }
 
 Json to_json(const Preprocess& preprocess) {
-    return {{"mean", preprocess.mean},
-            {"std", preprocess.std},
-            {"scale", preprocess.scale},
-            {"layout", preprocess.layout}};
+    Json json = {{"mean", preprocess.mean},
+                 {"std", preprocess.std},
+                 {"scale", preprocess.scale},
+                 {"layout", preprocess.layout}};
+    const auto& [resize, crop, interpolation] = preprocess.geometry;
+    if (preprocess.channels != "rgb") json["channels"] = preprocess.channels;
+    if (resize) json["resize"] = to_json(*resize);
+    if (crop) json["crop"] = to_json(*crop);
+    if (interpolation != Interpolation::kBilinear) json["interpolation"] = name_of(interpolation);
+    return json;
 }
 
 net::Tensor apply(const Preprocess& preprocess, const Dataset& data,
@@ -192,10 +228,16 @@ net::Tensor apply(const Preprocess& preprocess, const Dataset& data,
     shape.insert(shape.end(), data.image_shape.begin(), data.image_shape.end());
     net::Tensor out(net::DType::kFloat, std::move(shape));
 
-    std::vector<Affine> channels(static_cast<size_t>(data.image_shape[0]));
+    std::vector<Channel> channels(static_cast<size_t>(data.image_shape[0]));
+    const bool turned = preprocess.channels == "bgr";
+    if (turned && channels.size() != 3) {
+        throw InputError("{}: images have {} channels: expected 3 where they are to be bgr",
+                         data.source, channels.size());
+    }
     for (size_t c = 0; c < channels.size(); ++c) {
-        channels[c] = {preprocess.scale, static_cast<float>(value_of(preprocess.mean, c, 0)),
-                       static_cast<float>(value_of(preprocess.std, c, 1))};
+        channels[c] = {turned ? 2 - c : c,
+                       {preprocess.scale, static_cast<float>(value_of(preprocess.mean, c, 0)),
+                        static_cast<float>(value_of(preprocess.std, c, 1))}};
     }
     float* const to = out.as<float>().data();
     switch (data.type) {

@@ -39,6 +39,16 @@ TEST(Preprocess, TakesRowsInOrderAndBroadcastsOneValue) {
     EXPECT_THROW(apply({}, data, std::vector<int64_t>{3}), InternalError);
 }
 
+TEST(Preprocess, TurnsTheChannelsRound) {
+    const auto data = bytes_of(2, 3, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+    Preprocess preprocess{{1, 2, 3}, {}, 1, "NCHW", "bgr"};
+    EXPECT_EQ(apply(preprocess, data),
+              net::Tensor::of<float>({2, 3, 1, 2}, std::vector<float>{4, 5, 1, 2, -2, -1,  //
+                                                                      10, 11, 7, 8, 4, 5}));
+    preprocess.mean = {};
+    EXPECT_REFUSED(apply(preprocess, bytes_of(1, 1, {1, 2})), "images have 1 channels: expected 3");
+}
+
 TEST(Preprocess, TakesFloatPixelsAsTheyAre) {
     const Dataset data{"data",
                        {1, 1, 2},
@@ -78,6 +88,13 @@ TEST(Preprocess, IsAJsonDocument) {
     EXPECT_EQ(preprocess_from_json(Json::parse(R"({"mean": 3})"), "f").mean,
               std::vector<double>{3});
 
+    const Preprocess sized{
+        {}, {}, 1, "NCHW", "bgr", {SizeWish{256, 0}, SizeWish{224, 192}, Interpolation::kBicubic}};
+    EXPECT_EQ(to_json(sized)["resize"], 256);
+    EXPECT_EQ(to_json(sized)["crop"], Json::parse("[224, 192]"));
+    EXPECT_EQ(preprocess_from_json(to_json(sized), "f"), sized);
+    EXPECT_EQ(to_json(preprocess).size(), 4u);
+
     const auto refuse = [](const char* json, const char* part) {
         EXPECT_REFUSED(preprocess_from_json(Json::parse(json), "f"), part) << json;
     };
@@ -91,6 +108,11 @@ TEST(Preprocess, IsAJsonDocument) {
     refuse(R"({"mean": [1, 2], "std": [1, 2, 3]})", "mean has 2 values and std 3");
     refuse(R"({"layout": "CHW"})", "expected NCHW or NHWC");
     refuse(R"({"layout": 3})", "expected \"NCHW\"");
+    refuse(R"({"channels": "BGR"})", "channels are \"BGR\": expected rgb or bgr");
+    refuse(R"({"resize": 0})", "f: resize: ");
+    refuse(R"({"crop": [224]})", "f: crop: ");
+    refuse(R"({"interpolation": "bicubic"})", "nothing is resized");
+    refuse(R"({"interpolation": 2})", "\"interpolation\" is 2");
     refuse(R"([1])", "expected an object");
     EXPECT_REFUSED(read_preprocess(folder.write("bad.json", ramp(9))), "is no JSON document");
 }

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
@@ -17,8 +19,8 @@ constexpr uint32_t kSplitStream = 0xDA7A;
 
 }  // namespace
 
-CalibrationSplit draw_split(int64_t available, int64_t wanted, double judging_share,
-                            uint64_t seed) {
+CalibrationSplit draw_split(int64_t available, int64_t wanted, double judging_share, uint64_t seed,
+                            const FindBroken& broken) {
     if (available < 2) {
         throw InputError("{} calibration images available: expected at least 2", available);
     }
@@ -37,13 +39,26 @@ CalibrationSplit draw_split(int64_t available, int64_t wanted, double judging_sh
         return found == moved.end() ? place : found->second;
     };
     std::vector<int64_t> drawn;
-    for (int64_t k = 0; k < count; ++k) {
-        const int64_t other = k + random.below(static_cast<uint32_t>(available - k));
-        drawn.push_back(at(other));
-        moved[other] = at(k);
+    int64_t k = 0;
+    const auto missing = [&] { return count - static_cast<int64_t>(drawn.size()); };
+    while (missing() > 0 && k < available) {
+        std::vector<int64_t> fresh;
+        for (int64_t left = missing(); left > 0 && k < available; --left, ++k) {
+            const int64_t other = k + random.below(static_cast<uint32_t>(available - k));
+            fresh.push_back(at(other));
+            moved[other] = at(k);
+        }
+        const std::vector<int64_t> bad = broken ? broken(fresh) : std::vector<int64_t>();
+        const std::unordered_set<int64_t> left_out(bad.begin(), bad.end());
+        std::ranges::copy_if(fresh, std::back_inserter(drawn),
+                             [&](int64_t row) { return !left_out.contains(row); });
     }
-    const auto share = std::llround(judging_share * static_cast<double>(count));
-    const auto judging = std::clamp<int64_t>(share, 1, count - 1);
+    const auto usable = static_cast<int64_t>(drawn.size());
+    if (usable < 2) {
+        throw InputError("{} calibration images can be read: expected at least 2", usable);
+    }
+    const auto share = std::llround(judging_share * static_cast<double>(usable));
+    const auto judging = std::clamp<int64_t>(share, 1, usable - 1);
     CalibrationSplit split;
     split.sensing.assign(drawn.begin(), drawn.end() - judging);
     split.judging.assign(drawn.end() - judging, drawn.end());

@@ -8,6 +8,8 @@
 // Source: R. Durstenfeld, "Algorithm 235: random permutation" (1964).
 
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <vector>
 
 namespace adiabat::data {
@@ -21,7 +23,14 @@ struct CalibrationSplit {
 
 // Draws `wanted` different rows of 0 .. available - 1 (all of them where more are wanted than there
 // are) and gives `judging_share` of them, rounded, at least one and not all, to judging. Throws
-// InputError where fewer than two are wanted or available, or the share is not between 0 and 1.
-CalibrationSplit draw_split(int64_t available, int64_t wanted, double judging_share, uint64_t seed);
+// InputError where fewer than two are wanted, available or usable, or the share is not between 0
+// and 1.
+//
+// `broken`, where given, is asked for those of the rows drawn that cannot be used; for them others
+// are drawn on, and asked for, until there are enough or no more. Where it finds none the draw is
+// as without it.
+using FindBroken = std::function<std::vector<int64_t>(std::span<const int64_t> rows)>;
+CalibrationSplit draw_split(int64_t available, int64_t wanted, double judging_share, uint64_t seed,
+                            const FindBroken& broken = nullptr);
 
 }  // namespace adiabat::data

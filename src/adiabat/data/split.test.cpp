@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/data/split.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <iterator>
 #include <set>
 
-#include "adiabat/base/errors.h"
+#include "adiabat/data/testing.test.h"
 
 namespace adiabat::data {
 namespace {
@@ -56,6 +55,40 @@ TEST(Split, RefusesWhatCannotBeDivided) {
     EXPECT_THROW(draw_split(10, 5, 0, 1), InputError);
     EXPECT_THROW(draw_split(10, 5, 1, 1), InputError);
     EXPECT_THROW(draw_split(int64_t{1} << 33, 5, 0.5, 1), InputError);
+}
+
+TEST(Split, ReplacesWhatIsBroken) {
+    const auto whole = draw_split(100, 20, 0.5, 3);
+    std::vector<int64_t> asked;
+    const auto none = [&](std::span<const int64_t> rows) {
+        asked.insert(asked.end(), rows.begin(), rows.end());
+        return std::vector<int64_t>();
+    };
+    EXPECT_EQ(draw_split(100, 20, 0.5, 3, none), whole);
+    EXPECT_EQ(asked.size(), 20u);
+
+    // Every third row is broken: those drawn that are not stay, and others come for the rest.
+    const auto thirds = [](std::span<const int64_t> rows) {
+        std::vector<int64_t> broken;
+        std::ranges::copy_if(rows, std::back_inserter(broken),
+                             [](auto row) { return row % 3 == 0; });
+        return broken;
+    };
+    const auto split = draw_split(100, 20, 0.5, 3, thirds);
+    EXPECT_EQ(split, draw_split(100, 20, 0.5, 3, thirds));
+    std::vector<int64_t> all = split.sensing;
+    all.insert(all.end(), split.judging.begin(), split.judging.end());
+    EXPECT_EQ(all.size(), 20u);
+    EXPECT_TRUE(thirds(all).empty());
+    std::ranges::sort(all);
+    EXPECT_EQ(std::ranges::unique(all).begin(), all.end());
+    for (const int64_t row : asked) {
+        EXPECT_EQ(std::ranges::binary_search(all, row), row % 3 != 0) << row;
+    }
+    // 66 of 100 are left, however many are wanted; one is not enough.
+    const auto most = draw_split(100, 100, 0.5, 3, thirds);
+    EXPECT_EQ(most.sensing.size() + most.judging.size(), 66u);
+    EXPECT_REFUSED(draw_split(2, 2, 0.5, 3, thirds), "1 calibration images can be read");
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ void check_paths(const CompressOptions& options) {
     };
     std::vector<std::filesystem::path> inputs = {options.model, options.data.path};
     if (options.data.labels) inputs.push_back(*options.data.labels);
+    if (options.data.classes) inputs.push_back(*options.data.classes);
     for (const auto& path : {output, run_file}) {
         for (const auto& input : inputs) {
             if (same(path, input)) {
@@ -123,11 +124,18 @@ class Run {
 
     void read_data() {
         clock_.begin("data");
-        const auto source = open_images(options_.data, data::Split::kTrain, model_);
-        const data::CalibrationSplit split = data::draw_split(
-            source->size(), options_.images, options_.judging_share, options_.seed);
-        sensing_ = read_images(*source, split.sensing, options_.data.preprocess, model_);
-        judging_ = read_images(*source, split.judging, options_.data.preprocess, model_);
+        const auto source =
+            open_images(options_.data, data::Split::kTrain, model_, options_.threads);
+        BrokenFiles broken(*source, options_.data, stop_, progress_);
+        const data::CalibrationSplit split =
+            data::draw_split(source->size(), options_.images, options_.judging_share, options_.seed,
+                             broken.finder());
+        broken.say();
+        const auto read = [&](std::span<const int64_t> rows) {
+            return read_images(*source, rows, options_.data.preprocess, model_, stop_);
+        };
+        sensing_ = read(split.sensing);
+        judging_ = read(split.judging);
         document_["data"] = {{"path", options_.data.path.string()},
                              {"part", data::name_of(source->part())},
                              {"calibration_images", sensing_.size()},
@@ -135,6 +143,7 @@ class Run {
                              {"judging_images", judging_.size()},
                              {"judging_sha256", judging_.sha256},
                              {"preprocess", data::to_json(options_.data.preprocess)}};
+        if (options_.data.skip_broken) document_["data"]["left_out"] = broken.left_out();
     }
 
     void decide() {

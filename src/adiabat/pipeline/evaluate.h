@@ -22,7 +22,8 @@ struct EvaluateOptions {
     int threads = 0;
 };
 
-// Reads the test part of a divided set. Schema: doc/run-json.md.
+// Reads the test part of a divided set, a few hundred images at a time: memory is for them and for
+// all outputs. Schema: doc/run-json.md.
 Json evaluate(const EvaluateOptions& options, StopToken stop = {},
               ProgressSink& progress = no_progress());
 
