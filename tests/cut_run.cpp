@@ -8,13 +8,14 @@
 // Every subset cuts a random share of the groups (S, or any), one of each family at least staying,
 // and, with --branches, every residual branch with an even chance. Prints one JSON line a subset:
 // groups, how many are cut, the largest difference relative to the largest output, parameters
-// before, after as the cost model says, and as counted. --write leaves FOLDER/K-cut.onnx and
+// before, after as the cost model predicts (without dropped branches), and after as counted. --write leaves FOLDER/K-cut.onnx and
 // FOLDER/K-masked.onnx for other runtimes.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/json.h"
 #include "adiabat/base/random.h"
-#include "adiabat/net/cost.h"
+#include "adiabat/net/cost_model.h"
 #include "adiabat/onnx/write.h"
 #include "adiabat/pipeline/engine_plugin.h"
 #include "adiabat/pipeline/model.h"
@@ -71,6 +72,29 @@ std::vector<uint8_t> random_cut(const net::Coupling& coupling, double share, Ran
     return cut;
 }
 
+std::vector<int64_t> counts_of(const net::Coupling& coupling, const std::vector<uint8_t>& cut) {
+    std::vector<int64_t> counts(coupling.families.size(), 0);
+    for (size_t g = 0; g < cut.size(); ++g) {
+        counts[static_cast<size_t>(coupling.groups[g].family)] += cut[g];
+    }
+    return counts;
+}
+
+// Elements of all float constants that nodes read, each once.
+int64_t parameters_of(const net::Graph& graph) {
+    std::set<net::ValueId> seen;
+    int64_t count = 0;
+    for (const net::Node& node : graph.nodes) {
+        for (net::ValueId id : node.inputs) {
+            const net::Tensor* tensor = graph.constant(id);
+            if (tensor && tensor->type == net::DType::kFloat && seen.insert(id).second) {
+                count += tensor->size();
+            }
+        }
+    }
+    return count;
+}
+
 std::vector<net::Tensor> random_inputs(const net::Graph& graph, Random& random) {
     std::vector<net::Tensor> tensors;
     for (net::ValueId id : graph.inputs) {
@@ -110,6 +134,9 @@ void run(const Options& options) {
     const net::Graph graph = pipeline::load_model(options.model).graph;
     const net::Coupling coupling = net::find_coupling(graph);
     const auto branches = net::find_branches(graph);
+    const auto layers = net::find_layers(graph);
+    const net::CostModel costs(graph, coupling, layers);
+    const std::vector<int> bits(layers.size(), 32);
     const auto engine = pipeline::load_engine();
     Random random(options.seed);
     for (int k = 0; k < options.subsets; ++k) {
@@ -126,6 +153,9 @@ void run(const Options& options) {
         line["groups"] = cut.size();
         line["cut"] = std::count(cut.begin(), cut.end(), 1);
         line["dropped"] = dropped.size();
+        line["before"] = costs.whole().parameters;
+        line["predicted"] = costs.cost(counts_of(coupling, cut), bits).parameters;
+        if (dropped.empty()) line["after"] = parameters_of(small);
         line["difference"] =
             difference(outputs_of(*engine, masked, inputs), outputs_of(*engine, small, inputs));
         if (!options.folder.empty()) {

@@ -15,17 +15,70 @@ const std::vector<net::AxisLabels::Share>& shares_on(const Network& network, siz
     return labels ? labels->shares : none;
 }
 
+// Filters of a layer that any family has.
+int64_t shares_total(const Network& network, const std::vector<net::AxisLabels::Share>& shares) {
+    int64_t total = 0;
+    for (const auto& share : shares) {
+        total += share.count * network.groups(static_cast<size_t>(share.family));
+    }
+    return total;
+}
+
 }  // namespace
 
 Network::Network(const net::Graph& graph, const net::CouplingOptions& options, int64_t alignment)
     : layers(net::find_layers(graph)),
       coupling(net::find_coupling(graph, options)),
       costs(graph, coupling, layers),
-      align(alignment) {}
+      align(alignment),
+      steps(families(), 1) {
+    if (align > 1) align_families();
+}
 
-int64_t Network::group_step(size_t family) const {
-    const int64_t channels = std::max<int64_t>(coupling.families[family].channels, 1);
-    return align / std::gcd(align, channels);
+// The filters of a layer are a sum over families: each of them keeps a multiple, if it is cut, and
+// is one as a whole, if another is cut instead.
+void Network::align_families() {
+    for (size_t k = 0; k < layers.size(); ++k) {
+        for (const auto& share : filter_shares(k)) {
+            int64_t& step = steps[static_cast<size_t>(share.family)];
+            step = std::lcm(step, align / std::gcd(align, share.count));
+        }
+    }
+    // Layers make families neighbors; one family that is no multiple holds all that it reaches.
+    std::vector<uint8_t> held(families());
+    for (size_t k = 0; k < layers.size(); ++k) {
+        const auto& shares = filter_shares(k);
+        const bool odd = std::any_of(shares.begin(), shares.end(), [&](const auto& share) {
+            const auto f = static_cast<size_t>(share.family);
+            return groups(f) % steps[f] != 0;
+        });
+        const bool is_sum = shares.size() > 1 || std::ssize(filter_groups(k)) !=
+                                                     shares_total(*this, shares);
+        if (!odd || !is_sum) continue;
+        for (const auto& share : shares) held[static_cast<size_t>(share.family)] = 1;
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (size_t k = 0; k < layers.size(); ++k) {
+            const auto& shares = filter_shares(k);
+            const auto is_held = [&](const auto& share) {
+                return held[static_cast<size_t>(share.family)] != 0;
+            };
+            // A held family stays whole: harmless beside others where it is a multiple.
+            const bool odd = std::any_of(shares.begin(), shares.end(), [&](const auto& share) {
+                const auto f = static_cast<size_t>(share.family);
+                return is_held(share) && groups(f) * share.count % align != 0;
+            });
+            if (!odd) continue;
+            for (const auto& share : shares) {
+                more = more || !is_held(share);
+                held[static_cast<size_t>(share.family)] = 1;
+            }
+        }
+    }
+    for (size_t f = 0; f < held.size(); ++f) {
+        if (held[f]) steps[f] = groups(f);
+    }
 }
 
 const std::vector<net::AxisLabels::Share>& Network::filter_shares(size_t layer) const {

@@ -35,19 +35,25 @@ struct Network {
     std::vector<net::Layer> layers;
     net::Coupling coupling;
     net::CostModel costs;
-    // Channels that layers keep are multiples of this, but for families that are not cut at all.
+    // A layer that is cut keeps a multiple of so many filters.
     int64_t align = 1;
 
     size_t families() const { return coupling.families.size(); }
     int64_t groups(size_t family) const { return std::ssize(coupling.families[family].groups); }
-    // So many groups of a family stay or go at once under `align`.
-    int64_t group_step(size_t family) const;
+    // A family that is cut keeps a multiple of so many groups. All of them where `align` lets none go:
+    // where it shares a layer with a family whose filters are no multiple.
+    int64_t group_step(size_t family) const { return steps[family]; }
     // Families on a layer's filter axis and on its input axis, with indices a group; empty where
     // nothing is cut there.
     const std::vector<net::AxisLabels::Share>& filter_shares(size_t layer) const;
     const std::vector<net::AxisLabels::Share>& input_shares(size_t layer) const;
     // The group of each filter of a layer, kStays where it is never cut; empty for no cuts.
     const std::vector<net::GroupId>& filter_groups(size_t layer) const;
+
+  private:
+    void align_families();
+
+    std::vector<int64_t> steps;
 };
 
 // Nothing cut, `bits` everywhere.
