@@ -107,12 +107,6 @@ std::vector<Tensor> read_numbered(const fs::path& folder, const std::string& ste
     }
 }
 
-bool is_floating(DType type) {
-    using namespace adiabat::net;
-    const std::string_view name = name_of(type);
-    return name.starts_with("float") || name.starts_with("bfloat") || type == DType::kDouble;
-}
-
 // Empty where they agree.
 std::string difference(const Tensor& found, const Tensor& expected) {
     using namespace adiabat::net;

@@ -48,6 +48,8 @@ class RuleScope {
         throw InputError("{}: {}", describe(graph_, node),
                          fmt::format(text, std::forward<Args>(args)...));
     }
+    // Applies the rule of another operator, whose inputs are those of this node at `inputs`.
+    void as(const char* op, const std::vector<size_t>& inputs) const;
     // An axis of an array of that rank, counted from the front; fails where there is none.
     int64_t axis(int64_t axis, size_t rank) const;
 
@@ -59,7 +61,7 @@ class RuleScope {
 using ShapeRule = void (*)(const RuleScope&);
 
 struct NamedRule {
-    const char* op;
+    const char* op;  // "com.microsoft.QLinearAdd" where the domain is not ai.onnx
     ShapeRule rule;
     size_t inputs = 1;  // how many must be there; the rest is optional
 };
@@ -70,5 +72,6 @@ std::vector<NamedRule> convolution_rules();
 std::vector<NamedRule> layout_rules();
 std::vector<NamedRule> slicing_rules();
 std::vector<NamedRule> reduction_rules();
+std::vector<NamedRule> quantized_rules();
 
 }  // namespace adiabat::net

@@ -382,6 +382,9 @@ class TorchSession final : public net::Session {
                 store(step, out, slots);
             } else {
                 auto out = functions_[static_cast<size_t>(step.node)](call);
+                for (size_t k = 0; k < out.size() && k < out_types.size(); ++k) {
+                    out[k] = as_carried(std::move(out[k]), out_types[k]);
+                }
                 store(step, out, slots);
             }
         } catch (const c10::Error& error) {
@@ -471,7 +474,7 @@ std::string library_name() { return "LibTorch " TORCH_VERSION; }
 
 std::vector<std::string> operator_names() {
     std::vector<std::string> names;
-    for (const auto& table : {plain_operators(), layer_operators(), quantizing_operators()}) {
+    for (const auto& table : all_operators()) {
         for (const Operator& entry : table) names.emplace_back(entry.name);
     }
     std::sort(names.begin(), names.end());
