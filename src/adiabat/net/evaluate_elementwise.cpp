@@ -140,20 +140,26 @@ Results modulo(const EvaluateScope& scope) {
     });
 }
 
+// To the right the sign fills in; a shift by a negative number or by all bits leaves that alone.
+template <typename T>
+T shifted(T a, T b, bool left) {
+    constexpr unsigned kBits = sizeof(T) * 8;
+    const bool within = b >= T{0} && static_cast<uint64_t>(b) < kBits;
+    if (!within) return !left && a < T{0} ? static_cast<T>(-1) : T{0};
+    const auto pattern = static_cast<Wrapping<T>>(a);
+    return left ? static_cast<T>(pattern << static_cast<unsigned>(b))
+                : static_cast<T>(a >> static_cast<unsigned>(b));
+}
+
 Results bit_shift(const EvaluateScope& scope) {
     const std::string direction = scope.node.string_or("direction", "");
     if (direction != "LEFT" && direction != "RIGHT") {
         scope.fail("direction '{}': LEFT or RIGHT", direction);
     }
+    const bool left = direction == "LEFT";
     return with_types(scope, [&]<typename T>(T) -> Results {
-        if constexpr (std::is_unsigned_v<T>) {
-            constexpr unsigned kBits = sizeof(T) * 8;
-            if (direction == "LEFT") {
-                return binary<T>(
-                    scope, [](T a, T b) { return b < kBits ? static_cast<T>(a << b) : T{0}; });
-            }
-            return binary<T>(scope,
-                             [](T a, T b) { return b < kBits ? static_cast<T>(a >> b) : T{0}; });
+        if constexpr (std::is_integral_v<T>) {
+            return binary<T>(scope, [left](T a, T b) { return shifted(a, b, left); });
         } else {
             return std::nullopt;
         }

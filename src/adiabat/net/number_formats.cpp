@@ -58,7 +58,7 @@ uint32_t nan_of(const Format& f, uint32_t sign) {
         case Specials::kNone:
             break;
     }
-    return sign_bit(f) - 1;  // the largest number stands for what float4 cannot say
+    return sign_bit(f);  // float4 cannot say it: the negative zero stands for it
 }
 
 // A magnitude that the format holds exactly.

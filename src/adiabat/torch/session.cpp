@@ -221,10 +221,6 @@ class TorchSession final : public net::Session {
             const net::Shape& shape = f.tensor->shape;
             if (value.constant) continue;
             if (shape.empty() || shape[0] <= 0) {
-                if (shape.size() > 1 && leads(value)) {
-                    throw InputError("'{}' is fed with {}: there is no batch in front", value.name,
-                                     net::to_string(shape));
-                }
                 shared = false;
                 continue;
             }

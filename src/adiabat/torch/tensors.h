@@ -112,7 +112,7 @@ inline void write_elements(const at::Tensor& tensor, net::DType type, uint8_t* o
     const at::Tensor dense = tensor.to(wide ? at::kLong : at::kFloat).contiguous();
     net::Tensor plain(wide ? net::DType::kInt64 : net::DType::kFloat, {dense.numel()});
     std::memcpy(plain.bytes.data(), dense.data_ptr(), plain.bytes.size());
-    const net::Tensor cast = net::cast_tensor(plain, type);
+    const net::Tensor cast = net::cast_tensor(plain, type, {.saturate = false});
     std::memcpy(out, cast.bytes.data(), cast.bytes.size());
 }
 
