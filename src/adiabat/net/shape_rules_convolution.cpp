@@ -70,6 +70,24 @@ int64_t in_groups(const RuleScope& scope, int64_t each) {
     return all;
 }
 
+// The output of a convolution whose inputs stand at those positions, nothing where their shapes are
+// not known.
+std::optional<Shape> convolution_shape(const RuleScope& scope, size_t input, size_t weight,
+                                       size_t bias) {
+    const Shape *x = scope.shape(input), *w = weight_shape(scope, weight);
+    if (!w) return std::nullopt;
+    if (!known(*w)) return Shape(w->size(), kUnknown);
+    check_channels(scope, x, *w, scope.shape(bias), (*w)[0], in_groups(scope, (*w)[1]));
+    const Fail fail = fail_of(scope);
+    const SlidingWindow window = read_window(scope.node, kernel_of(scope, *w), fail);
+    if (!x) return std::nullopt;
+    Shape out = {(*x)[0], (*w)[0]};
+    for (size_t k = 0; k < window.rank(); ++k) {
+        out.push_back(positions(window, k, (*x)[k + 2], fail));
+    }
+    return out;
+}
+
 void convolution(const RuleScope& scope) {
     scope.set(0, scope.type(0), convolution_shape(scope, 0, 1, 2));
 }
@@ -201,22 +219,6 @@ void batch_normalization(const RuleScope& scope) {
 }
 
 }  // namespace
-
-std::optional<Shape> convolution_shape(const RuleScope& scope, size_t input, size_t weight,
-                                       size_t bias) {
-    const Shape *x = scope.shape(input), *w = weight_shape(scope, weight);
-    if (!w) return std::nullopt;
-    if (!known(*w)) return Shape(w->size(), kUnknown);
-    check_channels(scope, x, *w, scope.shape(bias), (*w)[0], in_groups(scope, (*w)[1]));
-    const Fail fail = fail_of(scope);
-    const SlidingWindow window = read_window(scope.node, kernel_of(scope, *w), fail);
-    if (!x) return std::nullopt;
-    Shape out = {(*x)[0], (*w)[0]};
-    for (size_t k = 0; k < window.rank(); ++k) {
-        out.push_back(positions(window, k, (*x)[k + 2], fail));
-    }
-    return out;
-}
 
 std::vector<NamedRule> convolution_rules() {
     return {
