@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The plug-in that runs networks through LibTorch. It is a module, loaded with dlopen on first use, so that
-# the tool itself starts without LibTorch's hundreds of libraries. At most four translation units include
+# the tool itself starts without LibTorch's hundreds of libraries. A few translation units include
 # LibTorch (25 s each); they share one precompiled header.
 
 find_package(Torch REQUIRED)

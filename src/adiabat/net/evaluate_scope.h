@@ -55,6 +55,7 @@ struct NamedEvaluator {
 std::vector<NamedEvaluator> elementwise_evaluators();
 std::vector<NamedEvaluator> layout_evaluators();
 std::vector<NamedEvaluator> sum_evaluators();
+std::vector<NamedEvaluator> indexing_evaluators();
 Results evaluate_cast(const EvaluateScope& scope);
 
 // Elements of 2 and 4 bits, packed, one a byte, and back; other types as they are. Bytes hold the

@@ -37,6 +37,9 @@ std::vector<int64_t> Node::ints_or(std::string_view attribute,
                                    std::vector<int64_t> otherwise) const {
     return attribute_or(*this, attribute, std::move(otherwise));
 }
+std::vector<float> Node::floats_or(std::string_view attribute, std::vector<float> otherwise) const {
+    return attribute_or(*this, attribute, std::move(otherwise));
+}
 bool Node::has(std::string_view attribute) const {
     return attributes.contains(std::string(attribute));
 }

@@ -41,6 +41,7 @@ struct Node {
     float float_or(std::string_view attribute, float otherwise) const;
     std::string string_or(std::string_view attribute, std::string_view otherwise) const;
     std::vector<int64_t> ints_or(std::string_view attribute, std::vector<int64_t> otherwise) const;
+    std::vector<float> floats_or(std::string_view attribute, std::vector<float> otherwise) const;
     bool has(std::string_view attribute) const;
     // The input at `position`, kNoValue where there is none.
     ValueId input(size_t position) const {

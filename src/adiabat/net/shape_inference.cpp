@@ -15,8 +15,9 @@ namespace {
 const std::unordered_map<std::string, NamedRule>& rules() {
     static const auto table = [] {
         std::unordered_map<std::string, NamedRule> all;
-        for (const auto& family : {elementwise_rules(), convolution_rules(), layout_rules(),
-                                   slicing_rules(), reduction_rules(), quantized_rules()}) {
+        for (const auto& family :
+             {elementwise_rules(), convolution_rules(), layout_rules(), slicing_rules(),
+              reduction_rules(), indexing_rules(), sampling_rules(), quantized_rules()}) {
             for (const NamedRule& entry : family) all.emplace(entry.op, entry);
         }
         return all;

@@ -35,6 +35,7 @@ class RuleScope {
         if (!has(input) || !graph_.value(node.input(input)).shape) return nullptr;
         return &*graph_.value(node.input(input)).shape;
     }
+    const Tensor* constant(size_t input) const { return graph_.constant(node.input(input)); }
     const PartialInts* partial(size_t input) const { return partial_.find(node.input(input)); }
     // Integers that were an attribute in earlier opsets and are an input now; nothing where they
     // are an input whose values are not known. An input that is left out gives an empty list.
@@ -72,6 +73,8 @@ std::vector<NamedRule> convolution_rules();
 std::vector<NamedRule> layout_rules();
 std::vector<NamedRule> slicing_rules();
 std::vector<NamedRule> reduction_rules();
+std::vector<NamedRule> indexing_rules();
+std::vector<NamedRule> sampling_rules();
 std::vector<NamedRule> quantized_rules();
 
 }  // namespace adiabat::net

@@ -30,6 +30,10 @@ constexpr std::array kBroadcast = {
     "Min", "Mod", "Mul", "Or", "Pow", "QLinearAdd", "QLinearMul", "Sub", "Sum", "Where", "Xor"};
 // clang-format on
 
+// What slides over space or regroups it.
+constexpr std::array kSpaceByImage = {"ConvTranspose", "LpPool",       "GlobalLpPool",
+                                      "DepthToSpace",  "SpaceToDepth", "Col2Im"};
+
 template <size_t n>
 bool among(const std::array<const char*, n>& names, const std::string& op) {
     return std::any_of(names.begin(), names.end(), [&](const char* name) { return op == name; });
@@ -48,8 +52,28 @@ class Rules {
             return parts_carry() && off_batch(node_.int_or("axis", 0), rank(2));
         }
         if (op == "MatMul") return matmul();
+        if (op == "GridSample") return all_carry();
+        if (op == "GatherElements" || op == "ScatterElements") {
+            return all_carry() && off_batch(node_.int_or("axis", 0), rank(0));
+        }
+        if (op == "DeformConv") {
+            return carries(0) && carries(2) && !carries(1) && !carries(3) &&
+                   (node_.input(4) == kNoValue || carries(4));
+        }
         if (!carries(0) || others_carry()) return false;
-        if (among(kImageByImage, op)) return true;
+        // Indices count through the whole batch.
+        if (op == "MaxPool" && node_.outputs.size() > 1 && node_.outputs[1] != kNoValue)
+            return false;
+        if (among(kImageByImage, op) || among(kSpaceByImage, op)) return true;
+        if (op == "Resize" || op == "Upsample") return resize();
+        if (op == "Tile") return begins_with_one();
+        if (op == "Expand") return expand();
+        if (op == "Trilu") return rank(0) >= 3;
+        if (op == "TopK") return off_batch(node_.int_or("axis", -1), rank(0));
+        if (op == "OneHot") {
+            return rank(0) != net::kUnknown && off_batch(node_.int_or("axis", -1), rank(0) + 1);
+        }
+        if (op == "Compress" || op == "CenterCropPad") return names_axes_off_batch();
         if (op == "QuantizeLinear" || op == "DequantizeLinear") {
             return size(1) == 1 || off_batch(node_.int_or("axis", 1), rank(0));
         }
@@ -196,6 +220,41 @@ class Rules {
         int64_t r = rank(0);
         if (node_.op == "Unsqueeze" && r != net::kUnknown) r += static_cast<int64_t>(axes.size());
         return std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return off_batch(a, r); });
+    }
+
+    // Axes by attribute, all but the first.
+    bool names_axes_off_batch() const {
+        auto axes = node_.ints_or("axes", {});
+        if (node_.op == "Compress" && node_.has("axis")) axes = {node_.int_or("axis", 0)};
+        return !axes.empty() && std::all_of(axes.begin(), axes.end(),
+                                            [&](int64_t a) { return off_batch(a, rank(0)); });
+    }
+
+    bool resize() const {
+        if (node_.has("axes")) return names_axes_off_batch();
+        if (node_.string_or("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
+            return false;
+        }
+        if (node_.has("scales")) {
+            const auto scales = node_.floats_or("scales", {});
+            return !scales.empty() && scales[0] == 1;
+        }
+        // Sizes name the batch, scales need not touch it.
+        const bool old = node_.op == "Upsample" || graph_.opset < 11;
+        const net::Tensor* scales = graph_.constant(node_.input(old ? 1 : 2));
+        if (!scales || (!old && node_.input(3) != kNoValue) || scales->size() == 0) return false;
+        return scales->to_doubles()[0] == 1;
+    }
+
+    bool begins_with_one() const {
+        const net::Tensor* repeats = graph_.constant(node_.input(1));
+        return repeats && repeats->size() > 0 && repeats->to_ints()[0] == 1;
+    }
+
+    bool expand() const {
+        const net::Tensor* target = graph_.constant(node_.input(1));
+        if (!target || rank(0) == net::kUnknown) return false;
+        return target->size() < rank(0) || (target->size() == rank(0) && begins_with_one());
     }
 
     bool slice() const {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Convolution, Gemm, MatMul, batch normalization and pooling.
+// What slides a window: convolution and pooling; and Gemm, MatMul and batch normalization.
 
 #include <algorithm>
 #include <limits>
 #include <numeric>
 
+#include "adiabat/net/sliding_window.h"
 #include "adiabat/torch/operators.h"
 
 namespace adiabat::torch {
@@ -15,56 +16,50 @@ using Tensors = std::vector<Tensor>;
 
 namespace {
 
-// A window that slides over the spatial dimensions: what Conv and the pools have in common.
-struct Window {
-    std::vector<int64_t> kernel, strides, dilations, begins, ends;
+using Window = net::SlidingWindow;
 
-    bool symmetric() const { return begins == ends; }
+net::Fail refusal(const Call& call) {
+    return [&call](const std::string& what) { call.refuse(what); };
+}
 
-    // {last begin, last end, ...}, as LibTorch pads.
-    std::vector<int64_t> pads() const {
-        std::vector<int64_t> out;
-        for (size_t k = begins.size(); k-- > 0;) {
-            out.push_back(begins[k]);
-            out.push_back(ends[k]);
-        }
-        return out;
-    }
-};
+std::vector<int64_t> kernel_of(const Tensor& weight) {
+    if (weight.dim() < 3) return {};
+    return {weight.sizes().begin() + 2, weight.sizes().end()};
+}
 
+void check_rank(const Call& call, const Tensor& x, size_t n) {
+    if (n >= 1 && n <= 3 && x.dim() == static_cast<int64_t>(n) + 2) return;
+    call.refuse(fmt::format("a kernel of {} dimensions over a tensor of {}", n, x.dim()));
+}
+
+// The window of a node over x.
 Window window_of(const Call& call, const Tensor& x, std::vector<int64_t> kernel) {
-    const size_t n = kernel.size();
-    if (x.dim() != static_cast<int64_t>(n) + 2 || n < 1 || n > 3) {
-        call.refuse(fmt::format("a kernel of {} dimensions over a tensor of {}", n, x.dim()));
-    }
-    Window w{std::move(kernel),
-             call.node.ints_or("strides", {}),
-             call.node.ints_or("dilations", {}),
-             {},
-             {}};
-    if (w.strides.empty()) w.strides.assign(n, 1);
-    if (w.dilations.empty()) w.dilations.assign(n, 1);
-    auto pads = call.node.ints_or("pads", {});
-    if (pads.empty()) pads.assign(2 * n, 0);
-    if (w.strides.size() != n || w.dilations.size() != n || pads.size() != 2 * n) {
-        call.refuse("strides, dilations, pads and kernel_shape differ in rank");
-    }
-    const auto half = pads.begin() + static_cast<std::ptrdiff_t>(n);
-    w.begins.assign(pads.begin(), half);
-    w.ends.assign(half, pads.end());
-    const std::string automatic = call.node.string_or("auto_pad", "NOTSET");
-    if (automatic == "NOTSET") return w;
-    for (size_t k = 0; k < n; ++k) {
-        const int64_t size = x.size(static_cast<int64_t>(k) + 2);
-        const int64_t out = (size + w.strides[k] - 1) / w.strides[k];
-        const int64_t extent = (w.kernel[k] - 1) * w.dilations[k] + 1;
-        const int64_t total = automatic == "VALID"
-                                  ? 0
-                                  : std::max<int64_t>(0, (out - 1) * w.strides[k] + extent - size);
-        w.begins[k] = automatic == "SAME_LOWER" ? total - total / 2 : total / 2;
-        w.ends[k] = total - w.begins[k];
-    }
+    check_rank(call, x, kernel.size());
+    const net::Fail fail = refusal(call);
+    Window w = net::read_window(call.node, std::move(kernel), fail);
+    const auto sizes = x.sizes().slice(2);
+    for (size_t k = 0; k < w.rank(); ++k) net::positions(w, k, sizes[k], fail);
+    if (w.auto_pad != "NOTSET") net::settle_pads(w, sizes.vec(), fail);
     return w;
+}
+
+// {last begin, last end, ...}, as LibTorch pads.
+std::vector<int64_t> torch_pads(const std::vector<int64_t>& begins,
+                                const std::vector<int64_t>& ends) {
+    std::vector<int64_t> out;
+    for (size_t k = begins.size(); k-- > 0;) {
+        out.push_back(begins[k]);
+        out.push_back(ends[k]);
+    }
+    return out;
+}
+
+// x with the pads of the window, which then needs none.
+Tensor padded(const Tensor& x, Window& w, double value) {
+    const auto pads = torch_pads(w.begins, w.ends);
+    std::fill(w.begins.begin(), w.begins.end(), 0);
+    std::fill(w.ends.begin(), w.ends.end(), 0);
+    return at::constant_pad_nd(x, pads, value);
 }
 
 Tensor channels_last(const Tensor& x) {
@@ -88,6 +83,40 @@ Tensor convolve_padded(const Tensor& x, const Tensor& w, const Tensor& bias, con
 
 Tensors conv(const Call& call) {
     return {convolve(call, call.in[0], call.in[1], call.given(2) ? call.in[2] : Tensor())};
+}
+
+// The full result of a transposed convolution, cut and padded as the window says. The bias comes
+// last: padding has it too.
+Tensors conv_transpose(const Call& call) {
+    const Tensor &x = call.in[0], &w = call.in[1];
+    check_rank(call, x, kernel_of(w).size());
+    const net::Fail fail = refusal(call);
+    const auto transposed = net::read_transposed_window(call.node, kernel_of(w), fail);
+    const Window& window = transposed.window;
+    std::vector<int64_t> before, behind;
+    bool cuts_alike = true;
+    for (size_t k = 0; k < window.rank(); ++k) {
+        const auto extent = transposed.extent(k, x.size(static_cast<int64_t>(k) + 2), fail);
+        if (extent.size > INT32_MAX) call.refuse(fmt::format("an output of {}", extent.size));
+        before.push_back(-extent.cut_before);
+        behind.push_back(-extent.cut_behind);
+        cuts_alike = cuts_alike && before.back() == behind.back() && before.back() <= 0;
+    }
+    const int64_t groups = call.node.int_or("group", 1);
+    const Tensor bias = call.given(2) ? call.in[2] : Tensor();
+    std::vector<int64_t> none(window.rank(), 0), padding = none;
+    if (cuts_alike) {
+        for (size_t k = 0; k < padding.size(); ++k) padding[k] = -before[k];
+        return {at::convolution(x, w, bias, window.strides, padding, window.dilations,
+                                /*transposed=*/true, none, groups)};
+    }
+    Tensor y = at::convolution(x, w, {}, window.strides, padding, window.dilations,
+                               /*transposed=*/true, none, groups);
+    y = at::constant_pad_nd(y, torch_pads(before, behind), 0);
+    if (!bias.defined()) return {y};
+    std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
+    shape[1] = bias.numel();
+    return {y + bias.reshape(shape)};
 }
 
 Tensors gemm(const Call& call) {
@@ -124,60 +153,210 @@ bool any_not_one(const std::vector<int64_t>& v) {
     return std::any_of(v.begin(), v.end(), [](int64_t d) { return d != 1; });
 }
 
+// ---- pooling
+
 // LibTorch pads pools symmetrically and by half a kernel at most.
 bool pads_natively(const Window& w) {
-    for (size_t k = 0; k < w.kernel.size(); ++k) {
+    for (size_t k = 0; k < w.rank(); ++k) {
         if (w.begins[k] != w.ends[k] || 2 * w.begins[k] > w.kernel[k]) return false;
     }
     return true;
 }
 
-Tensors max_pool(const Call& call) {
-    if (call.node.outputs.size() > 1 && call.node.outputs[1] != net::kNoValue) {
-        call.refuse("the output Indices is not known");
-    }
-    Tensor x = call.in[0];
-    Window w = window_of(call, x, call.node.ints_or("kernel_shape", {}));
-    if (!pads_natively(w)) {
-        x = at::constant_pad_nd(x, w.pads(), -std::numeric_limits<double>::infinity());
-        std::fill(w.begins.begin(), w.begins.end(), 0);
-    }
-    const bool ceil = call.node.int_or("ceil_mode", 0) != 0;
-    if (x.dim() == 3) return {at::max_pool1d(x, w.kernel, w.strides, w.begins, w.dilations, ceil)};
-    if (x.dim() == 4) return {at::max_pool2d(x, w.kernel, w.strides, w.begins, w.dilations, ceil)};
-    return {at::max_pool3d(x, w.kernel, w.strides, w.begins, w.dilations, ceil)};
+// What is smaller than every element of that type.
+double lowest(net::DType type) {
+    if (type == net::DType::kUint8 || type == net::DType::kInt8) return code_range(type).first;
+    return -std::numeric_limits<double>::infinity();
 }
 
-Tensor average(const Tensor& x, const Window& w, bool ceil, bool count_pads) {
-    if (x.dim() == 3) return at::avg_pool1d(x, w.kernel, w.strides, w.begins, ceil, count_pads);
-    if (x.dim() == 4) return at::avg_pool2d(x, w.kernel, w.strides, w.begins, ceil, count_pads);
-    return at::avg_pool3d(x, w.kernel, w.strides, w.begins, ceil, count_pads);
+Tensor maxima(const Tensor& x, const Window& w) {
+    if (x.dim() == 3) {
+        return at::max_pool1d(x, w.kernel, w.strides, w.begins, w.dilations, w.ceil);
+    }
+    if (x.dim() == 4) {
+        return at::max_pool2d(x, w.kernel, w.strides, w.begins, w.dilations, w.ceil);
+    }
+    return at::max_pool3d(x, w.kernel, w.strides, w.begins, w.dilations, w.ceil);
+}
+
+// The maxima, and where they are: numbered through the image, pads included where x has them.
+std::tuple<Tensor, Tensor> maxima_with_places(const Tensor& x, const Window& w) {
+    if (x.dim() == 3) {
+        return at::max_pool1d_with_indices(x, w.kernel, w.strides, w.begins, w.dilations, w.ceil);
+    }
+    if (x.dim() == 4) {
+        return at::max_pool2d_with_indices(x, w.kernel, w.strides, w.begins, w.dilations, w.ceil);
+    }
+    return at::max_pool3d_with_indices(x, w.kernel, w.strides, w.begins, w.dilations, w.ceil);
+}
+
+// Places in images of sizes `from`, `begins` of them pads, as ONNX numbers them: through all of the
+// tensor x, and column by column where storage_order says so.
+Tensor renumbered(Tensor place, const Tensor& x, at::IntArrayRef from,
+                  const std::vector<int64_t>& begins, bool by_columns) {
+    const auto sizes = x.sizes().slice(2);
+    std::vector<Tensor> at(sizes.size());
+    for (size_t k = sizes.size(); k-- > 0;) {
+        at[k] = at::remainder(place, from[k]) - begins[k];
+        place = at::floor_divide(place, from[k]);
+    }
+    int64_t plane = 1;
+    Tensor y = at::zeros_like(place);
+    for (size_t n = 0; n < sizes.size(); ++n) {
+        const size_t k = by_columns ? n : sizes.size() - 1 - n;
+        y = y + at[k] * plane;
+        plane *= sizes[k];
+    }
+    const Tensor first = at::arange(x.size(0) * x.size(1), at::kLong) * plane;
+    std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
+    shape[0] = x.size(0);
+    shape[1] = x.size(1);
+    return y + first.reshape(shape);
+}
+
+Tensors max_pool(const Call& call) {
+    Tensor x = call.in[0];
+    Window w = window_of(call, x, call.node.ints_or("kernel_shape", {}));
+    std::vector<int64_t> begins(w.rank(), 0);
+    if (!pads_natively(w)) {
+        net::settle_pads(w, x.sizes().slice(2).vec(), refusal(call));
+        begins = w.begins;
+        x = padded(x, w, lowest(call.out_type));
+    }
+    if (call.node.outputs.size() < 2 || call.node.outputs[1] == net::kNoValue) {
+        return {maxima(x, w)};
+    }
+    const auto [y, places] = maxima_with_places(x.contiguous(), w);
+    return {y, renumbered(places, call.in[0], x.sizes().slice(2), begins,
+                          call.node.int_or("storage_order", 0) != 0)};
+}
+
+// Values back to where a MaxPool found them, zeros elsewhere.
+Tensors max_unpool(const Call& call) {
+    const Tensor& x = call.in[0];
+    const auto kernel = call.node.ints_or("kernel_shape", {});
+    check_rank(call, x, kernel.size());
+    const Window w = net::read_window(call.node, kernel, refusal(call));
+    std::vector<int64_t> shape = {x.size(0), x.size(1)};
+    for (size_t k = 0; k < kernel.size(); ++k) {
+        const int64_t size = x.size(static_cast<int64_t>(k) + 2);
+        shape.push_back((size - 1) * w.strides[k] + kernel[k] - w.begins[k] - w.ends[k]);
+    }
+    const int64_t count = net::elements(shape);
+    const Tensor places = call.in[1].to(at::kLong).reshape({-1});
+    if (places.numel() > 0 &&
+        (places.min().item<int64_t>() < 0 || places.max().item<int64_t>() >= count)) {
+        call.refuse(
+            fmt::format("indices beyond the {} elements of {}", count, net::to_string(shape)));
+    }
+    const Tensor flat = at::zeros({count}, x.options()).scatter(0, places, x.reshape({-1}));
+    const Tensor y = flat.reshape(shape);
+    const auto wanted = call.ints(2, "");
+    if (wanted.empty()) return {y};
+    if (wanted.size() != shape.size()) call.refuse("output_shape of another rank");
+    std::vector<int64_t> ends;
+    for (size_t k = 0; k < shape.size(); ++k) ends.push_back(wanted[k] - shape[k]);
+    return {at::constant_pad_nd(y, torch_pads(std::vector<int64_t>(shape.size(), 0), ends), 0)};
+}
+
+Tensor average(const Tensor& x, const Window& w, bool count_pads) {
+    if (x.dim() == 3) return at::avg_pool1d(x, w.kernel, w.strides, w.begins, w.ceil, count_pads);
+    if (x.dim() == 4) return at::avg_pool2d(x, w.kernel, w.strides, w.begins, w.ceil, count_pads);
+    return at::avg_pool3d(x, w.kernel, w.strides, w.begins, w.ceil, count_pads);
+}
+
+// The sum over the window, which has no pads and reaches the end: tap by tap, for what LibTorch has
+// no pool of.
+Tensor sum_of_taps(const Tensor& x, const Window& w) {
+    Tensor sum;
+    std::vector<int64_t> tap(w.rank(), 0);
+    while (true) {
+        Tensor part = x;
+        for (size_t k = 0; k < w.rank(); ++k) {
+            const int64_t first = tap[k] * w.dilations[k];
+            const int64_t count = (x.size(static_cast<int64_t>(k) + 2) - w.reach(k)) / w.strides[k];
+            part = part.slice(static_cast<int64_t>(k) + 2, first, first + count * w.strides[k] + 1,
+                              w.strides[k]);
+        }
+        sum = sum.defined() ? sum + part : part;
+        size_t k = w.rank();
+        while (k > 0 && ++tap[k - 1] == w.kernel[k - 1]) tap[--k] = 0;
+        if (k == 0) return sum;
+    }
 }
 
 Tensors average_pool(const Call& call) {
     const Tensor& x = call.in[0];
     Window w = window_of(call, x, call.node.ints_or("kernel_shape", {}));
-    if (any_not_one(w.dilations)) call.refuse("dilations other than 1");
-    const bool ceil = call.node.int_or("ceil_mode", 0) != 0;
+    const bool dilated = any_not_one(w.dilations);
     const bool count_pads = call.node.int_or("count_include_pad", 0) != 0;
-    if (pads_natively(w)) return {average(x, w, ceil, count_pads)};
-    const auto pads = w.pads();
-    std::fill(w.begins.begin(), w.begins.end(), 0);
-    const Tensor padded = average(at::constant_pad_nd(x, pads, 0), w, ceil, false);
-    if (count_pads) return {padded};
-    // The share of each window that lies on the image, by which the average over zeros is too
-    // small.
-    const Tensor ones = at::ones_like(x.narrow(0, 0, 1).narrow(1, 0, 1));
-    return {padded / average(at::constant_pad_nd(ones, pads, 0), w, ceil, false)};
+    if (pads_natively(w) && !dilated) return {average(x, w, count_pads)};
+    // The share of each window that counts, by which the average over zeros is too small. Beyond
+    // the pads, where ceil_mode leads, nothing counts.
+    Tensor ones = at::ones_like(x.narrow(0, 0, 1).narrow(1, 0, 1));
+    Window rest = w;
+    net::settle_pads(w, x.sizes().slice(2).vec(), refusal(call));
+    if (count_pads) {
+        for (size_t k = 0; k < w.rank(); ++k) {
+            rest.begins[k] = 0;
+            rest.ends[k] = std::max<int64_t>(0, w.ends[k] - rest.ends[k]);
+        }
+        Window counted = w;
+        for (size_t k = 0; k < w.rank(); ++k) counted.ends[k] -= rest.ends[k];
+        ones = padded(ones, counted, 1);
+    } else {
+        rest = w;
+    }
+    ones = padded(ones, rest, 0);
+    const Tensor sheet = padded(x, w, 0);
+    if (dilated) return {sum_of_taps(sheet, w) / sum_of_taps(ones, w)};
+    return {average(sheet, w, false) / average(ones, w, false)};
+}
+
+Tensors lp_pool(const Call& call) {
+    const Tensor& x = call.in[0];
+    const auto p = static_cast<double>(call.node.int_or("p", 2));
+    if (p < 1) call.refuse(fmt::format("p {}; at least 1", p));
+    Window w = window_of(call, x, call.node.ints_or("kernel_shape", {}));
+    net::settle_pads(w, x.sizes().slice(2).vec(), refusal(call));
+    return {sum_of_taps(padded(x.abs().pow(p), w, 0), w).pow(1 / p)};
+}
+
+std::vector<int64_t> spatial_axes(const Call& call) {
+    const int64_t rank = call.in[0].dim();
+    if (rank < 3) call.refuse(fmt::format("an input of {} dimensions has no space", rank));
+    std::vector<int64_t> axes(static_cast<size_t>(rank) - 2);
+    std::iota(axes.begin(), axes.end(), 2);
+    return axes;
+}
+
+Tensors global_average(const Call& call) {
+    return {call.in[0].mean(spatial_axes(call), /*keepdim=*/true)};
+}
+
+Tensors global_max(const Call& call) {
+    return {call.in[0].amax(spatial_axes(call), /*keepdim=*/true)};
+}
+
+Tensors global_lp(const Call& call) {
+    const auto p = static_cast<double>(call.node.int_or("p", 2));
+    if (p < 1) call.refuse(fmt::format("p {}; at least 1", p));
+    return {call.in[0].abs().pow(p).sum(spatial_axes(call), /*keepdim=*/true).pow(1 / p)};
 }
 
 constexpr Operator kOperators[] = {
     {"AveragePool", average_pool},
     {"BatchNormalization", batch_norm},
     {"Conv", conv},
+    {"ConvTranspose", conv_transpose},
     {"Gemm", gemm},
+    {"GlobalAveragePool", global_average},
+    {"GlobalLpPool", global_lp},
+    {"GlobalMaxPool", global_max},
+    {"LpPool", lp_pool},
     {"MatMul", matmul},
     {"MaxPool", max_pool},
+    {"MaxUnpool", max_unpool},
 };
 
 }  // namespace
@@ -185,11 +364,8 @@ constexpr Operator kOperators[] = {
 std::span<const Operator> layer_operators() { return kOperators; }
 
 Tensor convolve(const Call& call, Tensor x, const Tensor& w, const Tensor& bias) {
-    Window window = window_of(call, x, {w.sizes().begin() + 2, w.sizes().end()});
-    if (!window.symmetric()) {
-        x = at::constant_pad_nd(x, window.pads(), 0);
-        std::fill(window.begins.begin(), window.begins.end(), 0);
-    }
+    Window window = window_of(call, x, kernel_of(w));
+    if (!window.symmetric()) x = padded(x, window, 0);
     const int64_t groups = call.node.int_or("group", 1);
     if (x.dim() != 3) return convolve_padded(x, w, bias, window, window.begins, groups);
     window.kernel.insert(window.kernel.begin(), 1);  // one dimension is two, the first of size 1

@@ -49,7 +49,9 @@ struct Operator {
 };
 
 // The operators of each file; together they are what the engine can run.
-std::span<const Operator> plain_operators();        // operators.cpp: data movement
+std::span<const Operator> layout_operators();       // layout.cpp: data movement
+std::span<const Operator> indexing_operators();     // indexing.cpp: Gather, Scatter and kin
+std::span<const Operator> sampling_operators();     // sampling.cpp: Resize and kin
 std::span<const Operator> elementwise_operators();  // elementwise.cpp
 std::span<const Operator> reducing_operators();     // reductions.cpp: normalization, softmax too
 std::span<const Operator> integer_operators();      // qlinear.cpp: on codes
@@ -61,6 +63,10 @@ std::vector<std::span<const Operator>> all_operators();
 // The function of an operator, null where there is none; "com.microsoft.QLinearAdd" where its
 // domain is not ai.onnx.
 Function find_operator(std::string_view name);
+
+// No result that is asked for by number (a Tile, a Resize) is larger, in elements: 64 GiB of
+// floats.
+inline constexpr int64_t kMostElements = int64_t{1} << 34;
 
 // a + rank for negative a.
 inline int64_t positive_axis(int64_t a, int64_t rank) { return a < 0 ? a + rank : a; }
