@@ -39,7 +39,7 @@ CONFINED = [
     (re.compile(r"<(torch|ATen|c10|caffe2)/"), "torch", "LibTorch"),
     (re.compile(r"<(google/protobuf/|onnx/.*pb\.h)|\"[^\"]*\.pb\.h\""), "onnx", "protobuf"),
 ]
-MOST_TORCH_UNITS = 4
+MOST_TORCH_UNITS = 6
 MOST_LINES = 500
 
 INCLUDE = re.compile(r"^\s*#\s*include\s*([<\"][^>\"]*[>\"])")
@@ -163,6 +163,8 @@ def check(root):
     for folder in ("cmake", "dev", "tests", "python"):
         scripts += sorted((root / folder).rglob("*"))
     for path in scripts:
+        if "node_tests" in path.parts:  # lists of names
+            continue
         if path.is_file() and path.suffix in ("", ".py", ".sh", ".cmake", ".txt", ".supp"):
             report(path, check_form(path, path.read_text(errors="replace")))
     return found

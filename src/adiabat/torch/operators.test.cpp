@@ -33,7 +33,7 @@ Tensor run(const char* op, const std::vector<Tensor>& inputs,
     return pipeline::load_engine()->open(b.graph, {})->run(feeds, {&y, 1})[0];
 }
 
-TEST(Elementwise, IntegersThatLibTorchLacksWrapAsTheyShould) {
+TEST(Operators, IntegersThatLibTorchLacksWrapAsTheyShould) {
     const auto big = Tensor::of<uint32_t>({2}, {4294967295u, 7}), two = Tensor::scalar<uint32_t>(2);
     EXPECT_EQ(run("Add", {big, two}), Tensor::of<uint32_t>({2}, {1, 9}));
     const auto bytes = Tensor::of<uint8_t>({2}, {200, 3}),
@@ -49,7 +49,7 @@ TEST(Elementwise, IntegersThatLibTorchLacksWrapAsTheyShould) {
               Tensor::of<int8_t>({2}, {2, 1}));
 }
 
-TEST(Elementwise, CastsThereAndBack) {
+TEST(Operators, CastsThereAndBack) {
     const auto x = Tensor::of<float>({5}, {1, -0.5f, 3, -8, 7});
     for (DType type : {DType::kInt4, DType::kFloat8E4M3FN, DType::kFloat8E5M2, DType::kFloat16,
                        DType::kBfloat16, DType::kDouble}) {
@@ -62,7 +62,7 @@ TEST(Elementwise, CastsThereAndBack) {
     }
 }
 
-TEST(Elementwise, InputsNeedNoCommonBatchWhereTheGraphFixesThem) {
+TEST(Operators, InputsNeedNoCommonBatchWhereTheGraphFixesThem) {
     const auto a = net::random_tensor({2, 1}, 1), b = net::random_tensor({3}, 2);
     const Tensor sum = run("Add", {a, b});
     EXPECT_EQ(sum.shape, (net::Shape{2, 3}));
@@ -71,7 +71,7 @@ TEST(Elementwise, InputsNeedNoCommonBatchWhereTheGraphFixesThem) {
     EXPECT_EQ(run("Abs", {Tensor(DType::kFloat, {0, 3})}).shape, (net::Shape{0, 3}));
 }
 
-TEST(Elementwise, DividingIntegersByZeroIsTheUsersFault) {
+TEST(Operators, DividingIntegersByZeroIsTheUsersFault) {
     for (const auto& [a, b] : {std::pair{Tensor::scalar<int32_t>(1), Tensor::scalar<int32_t>(0)},
                                {Tensor::scalar<uint8_t>(1), Tensor::scalar<uint8_t>(0)}}) {
         EXPECT_THROW(run("Div", {a, b}), InputError);
@@ -79,7 +79,7 @@ TEST(Elementwise, DividingIntegersByZeroIsTheUsersFault) {
     }
 }
 
-TEST(Elementwise, BoundsOfClipKeepTheType) {
+TEST(Operators, BoundsOfClipKeepTheType) {
     const auto x = Tensor::of<int64_t>({3}, {-5, 0, int64_t{1} << 60});
     EXPECT_EQ(run("Clip", {x, Tensor::scalar<int64_t>(-1)}),
               Tensor::of<int64_t>({3}, {-1, 0, int64_t{1} << 60}));
