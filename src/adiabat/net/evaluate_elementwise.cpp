@@ -200,7 +200,9 @@ Results extreme(const EvaluateScope& scope) {
     if (scope.node.inputs.size() != 2) return std::nullopt;
     return with_types(scope, [&]<typename T>(T) {
         return binary<T>(scope, [](T a, T b) {
-            if (b != b) return b;  // NaN wins
+            if constexpr (std::is_floating_point_v<T>) {
+                if (std::isnan(b)) return b;  // NaN wins
+            }
             return (largest ? a < b : b < a) ? b : a;
         });
     });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/net/shape_inference.h"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -115,6 +116,13 @@ std::vector<std::string> unknown_operators(const Graph& graph) {
         unknown.insert(node.domain.empty() ? node.op : node.domain + "." + node.op);
     }
     return {unknown.begin(), unknown.end()};
+}
+
+std::vector<std::string> operators_inferred() {
+    std::vector<std::string> names;
+    for (const auto& [name, rule] : rules()) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 }  // namespace adiabat::net

@@ -26,6 +26,8 @@ void infer_shapes(Graph& graph);
 // Operators of the graph that have no rule here, sorted, each once; "com.microsoft.Gelu" where the
 // domain is not ai.onnx.
 std::vector<std::string> unknown_operators(const Graph& graph);
+// Those that have one, sorted.
+std::vector<std::string> operators_inferred();
 
 // The same node by node, for whoever changes nodes on the way (fold.h). The graph must outlive it,
 // and its values must not be renumbered meanwhile.

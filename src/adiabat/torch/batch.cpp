@@ -15,22 +15,20 @@ using net::kNoValue;
 
 namespace {
 
-constexpr std::array kImageByImage = {"Abs",           "BatchNormalization",
-                                      "Cast",          "Ceil",
-                                      "Clip",          "Conv",
-                                      "Dropout",       "Elu",
-                                      "Erf",           "Exp",
-                                      "Floor",         "AveragePool",
-                                      "MaxPool",       "GlobalAveragePool",
-                                      "GlobalMaxPool", "HardSigmoid",
-                                      "HardSwish",     "Identity",
-                                      "LeakyRelu",     "Log",
-                                      "Neg",           "Relu",
-                                      "Round",         "Sigmoid",
-                                      "Softplus",      "Sqrt",
-                                      "Tanh",          "Gelu",
-                                      "PRelu"};
-constexpr std::array kBroadcast = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "Mean"};
+// clang-format off
+constexpr std::array kImageByImage = {
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "BatchNormalization",
+    "BitwiseNot", "Cast", "CastLike", "Ceil", "Celu", "Clip", "Conv", "ConvInteger", "Cos", "Cosh",
+    "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu", "GlobalAveragePool", "GlobalMaxPool",
+    "GroupNormalization", "HardSigmoid", "HardSwish", "Identity", "InstanceNormalization", "IsInf",
+    "IsNaN", "LRN", "LeakyRelu", "Log", "MaxPool", "Mish", "Neg", "Not", "PRelu",
+    "QLinearAveragePool", "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu",
+    "QLinearSigmoid", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin",
+    "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"};
+constexpr std::array kBroadcast = {
+    "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean",
+    "Min", "Mod", "Mul", "Or", "Pow", "QLinearAdd", "QLinearMul", "Sub", "Sum", "Where", "Xor"};
+// clang-format on
 
 // What slides over space or regroups it.
 constexpr std::array kSpaceByImage = {"ConvTranspose", "LpPool",       "GlobalLpPool",
@@ -50,6 +48,9 @@ class Rules {
         const std::string& op = node_.op;
         if (among(kBroadcast, op)) return broadcast();
         if (op == "Concat") return all_carry() && off_batch(node_.int_or("axis", 1), rank(0));
+        if (op == "QLinearConcat") {
+            return parts_carry() && off_batch(node_.int_or("axis", 0), rank(2));
+        }
         if (op == "MatMul") return matmul();
         if (op == "GridSample") return all_carry();
         if (op == "GatherElements" || op == "ScatterElements") {
@@ -76,9 +77,18 @@ class Rules {
         if (op == "QuantizeLinear" || op == "DequantizeLinear") {
             return size(1) == 1 || off_batch(node_.int_or("axis", 1), rank(0));
         }
-        if (op == "Softmax" || op == "LogSoftmax") {
+        if (op == "Softmax" || op == "LogSoftmax" || op == "Hardmax") {
             return off_batch(node_.int_or("axis", graph_.opset < 13 ? 1 : -1), rank(0));
         }
+        if (op == "LayerNormalization" || op == "RMSNormalization" || op == "LpNormalization" ||
+            op == "QLinearSoftmax") {
+            return off_batch(node_.int_or("axis", -1), rank(0));
+        }
+        if (op == "ArgMax" || op == "ArgMin") {
+            return off_batch(node_.int_or("axis", 0), rank(0));
+        }
+        if (op == "QLinearMatMul") return rank(0) >= 2 && rank(3) == 2;
+        if (op == "QGemm") return node_.int_or("transA", 0) == 0 && adds_to_rows(6, 2);
         if (op == "Gemm") return node_.int_or("transA", 0) == 0 && adds_to_rows(2, 2);
         if (op == "Flatten") return axis(node_.int_or("axis", 1), rank(0)) == 1;
         if (op == "Reshape") return reshape();
@@ -102,6 +112,13 @@ class Rules {
     }
     bool all_carry() const {
         for (size_t k = 0; k < node_.inputs.size(); ++k) {
+            if (!carries(k)) return false;
+        }
+        return true;
+    }
+    // Of inputs 2, 5, 8, ...
+    bool parts_carry() const {
+        for (size_t k = 2; k < node_.inputs.size(); k += 3) {
             if (!carries(k)) return false;
         }
         return true;

@@ -52,7 +52,7 @@ struct Operator {
 std::span<const Operator> layout_operators();       // layout.cpp: data movement
 std::span<const Operator> indexing_operators();     // indexing.cpp: Gather, Scatter and kin
 std::span<const Operator> sampling_operators();     // sampling.cpp: Resize and kin
-std::span<const Operator> elementwise_operators();  // elementwise.cpp
+std::span<const Operator> elementwise_operators();  // operators.cpp
 std::span<const Operator> reducing_operators();     // reductions.cpp: normalization, softmax too
 std::span<const Operator> integer_operators();      // qlinear.cpp: on codes
 std::span<const Operator> layer_operators();        // layers.cpp: sums of products and pooling

@@ -108,10 +108,9 @@ Tensors qlinear_matmul(const Call& call) {
 // A, its scale and zero point, B, its, the int32 bias, the result's scale and zero point; without
 // the last two the result is real.
 Tensors qgemm(const Call& call) {
-    const Tensor a = centered(call, 0, 2, 1), b = centered(call, 3, 5, 1);
     const bool ta = call.node.int_or("transA", 0) != 0, tb = call.node.int_or("transB", 0) != 0;
-    const Tensor right =
-        tb ? (call.in[3] - along(call.in[5], 0, 2)).t() : b;  // parameters run over the filters
+    const Tensor a = centered(call, 0, 2, 1);
+    const Tensor right = tb ? centered(call, 3, 5, 0).t() : centered(call, 3, 5, 1);
     Tensor sum = multiply_codes(ta ? a.t() : a, right);
     if (call.given(6)) sum = sum + call.in[6];
     const Tensor scale_b = call.in[4].numel() == 1 ? call.in[4].reshape({}) : call.in[4];
