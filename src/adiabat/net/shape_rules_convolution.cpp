@@ -23,7 +23,7 @@ bool known(const Shape& shape) {
 
 // The spatial dimensions of the weight, which kernel_shape may only repeat.
 std::vector<int64_t> kernel_of(const RuleScope& scope, const Shape& w) {
-    const std::vector<int64_t> kernel(w.begin() + 2, w.end());
+    std::vector<int64_t> kernel(w.begin() + 2, w.end());
     if (scope.node.ints_or("kernel_shape", kernel) != kernel) {
         scope.fail("kernel_shape {}, but weight of shape {}",
                    to_string(scope.node.ints_or("kernel_shape", {})), to_string(w));
