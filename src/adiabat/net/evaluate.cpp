@@ -12,9 +12,10 @@ namespace {
 
 const std::unordered_map<std::string, Evaluator>& evaluators() {
     static const auto table = [] {
-        std::unordered_map<std::string, Evaluator> all = {{"Cast", evaluate_cast}};
-        for (const auto& family :
-             {elementwise_evaluators(), layout_evaluators(), sum_evaluators()}) {
+        std::unordered_map<std::string, Evaluator> all = {{"Cast", evaluate_cast},
+                                                          {"CastLike", evaluate_cast}};
+        for (const auto& family : {elementwise_evaluators(), layout_evaluators(), sum_evaluators(),
+                                   indexing_evaluators()}) {
             for (const NamedEvaluator& entry : family) all.emplace(entry.op, entry.evaluate);
         }
         return all;

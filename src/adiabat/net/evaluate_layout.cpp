@@ -217,24 +217,6 @@ Results split(const EvaluateScope& scope) {
 
 }  // namespace
 
-Tensor widened(const Tensor& tensor) {
-    if (bits_of(tensor.type) >= 8) return tensor;
-    Tensor wide(DType::kUint8, tensor.shape);
-    for (size_t k = 0; k < wide.bytes.size(); ++k) {
-        wide.bytes[k] = static_cast<uint8_t>((tensor.bytes[k / 2] >> (k % 2 * 4)) & 15);
-    }
-    return wide;
-}
-
-Tensor packed(const Tensor& wide, DType type) {
-    Tensor tensor(type, wide.shape);
-    for (size_t k = 0; k < wide.bytes.size(); ++k) {
-        tensor.bytes[k / 2] =
-            static_cast<uint8_t>(tensor.bytes[k / 2] | (wide.bytes[k] & 15) << (k % 2 * 4));
-    }
-    return tensor;
-}
-
 std::vector<NamedEvaluator> layout_evaluators() {
     return {
         {"Identity", renamed},    {"Reshape", renamed},

@@ -55,10 +55,11 @@ struct NamedEvaluator {
 std::vector<NamedEvaluator> elementwise_evaluators();
 std::vector<NamedEvaluator> layout_evaluators();
 std::vector<NamedEvaluator> sum_evaluators();
+std::vector<NamedEvaluator> indexing_evaluators();
 Results evaluate_cast(const EvaluateScope& scope);
 
-// 4-bit elements, packed two a byte, one a byte, and back; other types as they are. Bytes hold the
-// low four bits, the sign not extended.
+// Elements of 2 and 4 bits, packed, one a byte, and back; other types as they are. Bytes hold the
+// low bits, the sign not extended.
 Tensor widened(const Tensor& tensor);
 Tensor packed(const Tensor& wide, DType type);
 

@@ -2,6 +2,7 @@
 #include "adiabat/net/fold.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "adiabat/net/evaluate.h"
@@ -34,7 +35,7 @@ class Folder {
                 ++folded;
                 release(node);
             } else {
-                folded += settle_target(node);
+                folded += settle_target(node) || settle_sizes(node);
                 kept.push_back(std::move(node));
             }
         }
@@ -114,6 +115,37 @@ class Folder {
         node.inputs[1] =
             graph_.add_constant(unused_name(graph_.value(node.outputs[0]).name + "_shape"),
                                 Tensor::of<int64_t>({count}, entries));
+        readers_.push_back(1);
+        return true;
+    }
+
+    // Resize to sizes {N, 24, 16, 16}, N the batch: the same by scales, which leave the batch free.
+    bool settle_sizes(Node& node) {
+        if (node.op != "Resize" || !node.domain.empty() || node.input(3) == kNoValue ||
+            node.has("axes") || node.has("keep_aspect_ratio_policy") ||
+            node.string_or("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
+            return false;
+        }
+        const Value& x = graph_.value(node.input(0));
+        const PartialInts* sizes = shapes_.partial().find(node.input(3));
+        if (!sizes || !sizes->plain || sizes->unknown() != 1 || sizes->entries[0] || !x.shape ||
+            x.shape->size() != sizes->entries.size()) {
+            return false;
+        }
+        std::vector<float> scales = {1};
+        for (size_t k = 1; k < x.shape->size(); ++k) {
+            const auto in = static_cast<float>((*x.shape)[k]);
+            const auto out = static_cast<float>(*sizes->entries[k]);
+            if (in <= 0 || out <= 0) return false;
+            scales.push_back(out / in);
+            if (std::floor(scales.back() * in) != out) return false;
+        }
+        --readers_[static_cast<size_t>(node.inputs[3])];
+        if (node.inputs[2] != kNoValue) --readers_[static_cast<size_t>(node.inputs[2])];
+        node.inputs.resize(3);
+        node.inputs[2] =
+            graph_.add_constant(unused_name(graph_.value(node.outputs[0]).name + "_scales"),
+                                Tensor::of<float>({static_cast<int64_t>(scales.size())}, scales));
         readers_.push_back(1);
         return true;
     }

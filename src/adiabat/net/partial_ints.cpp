@@ -34,7 +34,7 @@ Result shape_entries(const Graph& graph, const Node& node) {
 
 Result gather(const PartialInts& data, const PartialInts& indices) {
     if (data.scalar || !indices.all_known()) return std::nullopt;
-    PartialInts result{.scalar = indices.scalar, .entries = {}};
+    PartialInts result{.scalar = indices.scalar, .entries = {}, .plain = data.plain};
     const auto count = static_cast<int64_t>(data.entries.size());
     for (int64_t index : indices.values()) {
         if (index < 0) index += count;
@@ -59,6 +59,7 @@ Result slice(const Node& node, const Inputs& in) {
     const SliceRange range =
         slice_range(*start, *end, *step, static_cast<int64_t>(in[0]->entries.size()));
     PartialInts result;
+    result.plain = in[0]->plain;
     for (int64_t k = 0; k < range.count; ++k) {
         result.entries.push_back(in[0]->entries[static_cast<size_t>(range.start + k * range.step)]);
     }
@@ -70,6 +71,7 @@ Result concat(const Inputs& in) {
     for (const PartialInts* part : in) {
         if (!part || part->scalar) return std::nullopt;
         result.entries.insert(result.entries.end(), part->entries.begin(), part->entries.end());
+        result.plain = result.plain && part->plain;
     }
     if (result.entries.size() > kMaxPartialInts) return std::nullopt;
     return result;
@@ -96,7 +98,7 @@ Result arithmetic(const std::string& op, const PartialInts& a, const PartialInts
         (b.entries.size() != count && b.entries.size() != 1)) {
         return std::nullopt;
     }
-    PartialInts result{.scalar = a.scalar && b.scalar, .entries = {}};
+    PartialInts result{.scalar = a.scalar && b.scalar, .entries = {}, .plain = false};
     for (size_t k = 0; k < count; ++k) {
         result.entries.push_back(apply(op, a.entries[a.entries.size() == 1 ? 0 : k],
                                        b.entries[b.entries.size() == 1 ? 0 : k]));
@@ -120,11 +122,12 @@ Result evaluate(const Graph& graph, const Node& node, const Inputs& in) {
     // rank.
     const size_t axes = in.size() > 1 && in[1] ? in[1]->entries.size() : 1;
     if (op == "Unsqueeze" && in[0]->scalar && axes == 1 && node.ints_or("axes", {}).size() <= 1) {
-        return PartialInts{false, in[0]->entries};
+        return PartialInts{false, in[0]->entries, in[0]->plain};
     }
-    if (op == "Squeeze" && in[0]->entries.size() == 1) return PartialInts{true, in[0]->entries};
+    if (op == "Squeeze" && in[0]->entries.size() == 1)
+        return PartialInts{true, in[0]->entries, in[0]->plain};
     if (op == "Reshape" && in.size() > 1 && in[1] && in[1]->entries.size() == 1) {
-        return PartialInts{false, in[0]->entries};
+        return PartialInts{false, in[0]->entries, in[0]->plain};
     }
     if ((op == "Add" || op == "Sub" || op == "Mul" || op == "Div") && in.size() == 2 && in[1]) {
         return arithmetic(op, *in[0], *in[1]);
@@ -157,7 +160,7 @@ void PartialTable::learn(ValueId id) {
     const Tensor* tensor = graph_.constant(id);
     if (!tensor || !is_integer(tensor->type) || tensor->rank() > 1) return;
     if (tensor->size() > static_cast<int64_t>(kMaxPartialInts)) return;
-    PartialInts known{.scalar = tensor->rank() == 0, .entries = {}};
+    PartialInts known{.scalar = tensor->rank() == 0, .entries = {}, .plain = true};
     for (int64_t value : tensor->to_ints()) known.entries.emplace_back(value);
     known_[static_cast<size_t>(id)] = std::move(known);
 }

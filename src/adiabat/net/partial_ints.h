@@ -22,6 +22,8 @@ inline constexpr size_t kMaxPartialInts = 64;
 struct PartialInts {
     bool scalar = false;
     std::vector<std::optional<int64_t>> entries;
+    // Whether every entry that is not known is a dimension as it stands, not computed from one.
+    bool plain = true;
 
     bool all_known() const;
     // Entries that are not known.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/net/shape_inference.h"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 
@@ -16,7 +17,7 @@ const std::unordered_map<std::string, NamedRule>& rules() {
         std::unordered_map<std::string, NamedRule> all;
         for (const auto& family :
              {elementwise_rules(), convolution_rules(), layout_rules(), slicing_rules(),
-              reduction_rules(), indexing_rules(), sampling_rules()}) {
+              reduction_rules(), indexing_rules(), sampling_rules(), quantized_rules()}) {
             for (const NamedRule& entry : family) all.emplace(entry.op, entry);
         }
         return all;
@@ -25,8 +26,7 @@ const std::unordered_map<std::string, NamedRule>& rules() {
 }
 
 const NamedRule* rule_of(const Node& node) {
-    if (!node.domain.empty()) return nullptr;
-    const auto found = rules().find(node.op);
+    const auto found = rules().find(node.domain.empty() ? node.op : node.domain + "." + node.op);
     return found == rules().end() ? nullptr : &found->second;
 }
 
@@ -55,6 +55,15 @@ void RuleScope::set(size_t output, DType type, std::optional<Shape> shape) const
         }
     }
     value.shape = std::move(shape);
+}
+
+void RuleScope::as(const char* op, const std::vector<size_t>& inputs) const {
+    Node other = node;
+    other.op = op;
+    other.domain.clear();
+    other.inputs.clear();
+    for (size_t k : inputs) other.inputs.push_back(node.input(k));
+    rules().at(op).rule(RuleScope(graph_, other, partial_));
 }
 
 int64_t RuleScope::axis(int64_t axis, size_t rank) const {
@@ -111,6 +120,13 @@ std::vector<std::string> unknown_operators(const Graph& graph) {
         unknown.insert(node.domain.empty() ? node.op : node.domain + "." + node.op);
     }
     return {unknown.begin(), unknown.end()};
+}
+
+std::vector<std::string> operators_inferred() {
+    std::vector<std::string> names;
+    for (const auto& [name, rule] : rules()) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 }  // namespace adiabat::net

@@ -29,6 +29,8 @@ bool has_shape_rule(const Node& node);
 // Operators of the graph that have no rule here, sorted, each once; "com.microsoft.Gelu" where the
 // domain is not ai.onnx.
 std::vector<std::string> unknown_operators(const Graph& graph);
+// Those that have one, sorted.
+std::vector<std::string> operators_inferred();
 
 // The same node by node, for whoever changes nodes on the way (fold.h). The graph must outlive it,
 // and its values must not be renumbered meanwhile.

@@ -49,6 +49,8 @@ class RuleScope {
         throw InputError("{}: {}", describe(graph_, node),
                          fmt::format(text, std::forward<Args>(args)...));
     }
+    // Applies the rule of another operator, whose inputs are those of this node at `inputs`.
+    void as(const char* op, const std::vector<size_t>& inputs) const;
     // An axis of an array of that rank, counted from the front; fails where there is none.
     int64_t axis(int64_t axis, size_t rank) const;
 
@@ -60,16 +62,10 @@ class RuleScope {
 using ShapeRule = void (*)(const RuleScope&);
 
 struct NamedRule {
-    const char* op;
+    const char* op;  // "com.microsoft.QLinearAdd" where the domain is not ai.onnx
     ShapeRule rule;
     size_t inputs = 1;  // how many must be there; the rest is optional
 };
-
-// The shape of a convolution's output, all there is to check being checked: of the inputs at those
-// positions and the node's attributes. Nothing where an input's shape is not known. For Conv and
-// its quantized kin.
-std::optional<Shape> convolution_shape(const RuleScope& scope, size_t input, size_t weight,
-                                       size_t bias);
 
 // The tables of the families, each sorted as its file likes.
 std::vector<NamedRule> elementwise_rules();
@@ -79,5 +75,6 @@ std::vector<NamedRule> slicing_rules();
 std::vector<NamedRule> reduction_rules();
 std::vector<NamedRule> indexing_rules();
 std::vector<NamedRule> sampling_rules();
+std::vector<NamedRule> quantized_rules();
 
 }  // namespace adiabat::net

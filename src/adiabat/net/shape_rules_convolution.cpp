@@ -23,7 +23,7 @@ bool known(const Shape& shape) {
 
 // The spatial dimensions of the weight, which kernel_shape may only repeat.
 std::vector<int64_t> kernel_of(const RuleScope& scope, const Shape& w) {
-    const std::vector<int64_t> kernel(w.begin() + 2, w.end());
+    std::vector<int64_t> kernel(w.begin() + 2, w.end());
     if (scope.node.ints_or("kernel_shape", kernel) != kernel) {
         scope.fail("kernel_shape {}, but weight of shape {}",
                    to_string(scope.node.ints_or("kernel_shape", {})), to_string(w));
@@ -68,6 +68,24 @@ int64_t in_groups(const RuleScope& scope, int64_t each) {
         scope.fail("{} groups of {} channels", group, each);
     }
     return all;
+}
+
+// The output of a convolution whose inputs stand at those positions, nothing where their shapes are
+// not known.
+std::optional<Shape> convolution_shape(const RuleScope& scope, size_t input, size_t weight,
+                                       size_t bias) {
+    const Shape *x = scope.shape(input), *w = weight_shape(scope, weight);
+    if (!w) return std::nullopt;
+    if (!known(*w)) return Shape(w->size(), kUnknown);
+    check_channels(scope, x, *w, scope.shape(bias), (*w)[0], in_groups(scope, (*w)[1]));
+    const Fail fail = fail_of(scope);
+    const SlidingWindow window = read_window(scope.node, kernel_of(scope, *w), fail);
+    if (!x) return std::nullopt;
+    Shape out = {(*x)[0], (*w)[0]};
+    for (size_t k = 0; k < window.rank(); ++k) {
+        out.push_back(positions(window, k, (*x)[k + 2], fail));
+    }
+    return out;
 }
 
 void convolution(const RuleScope& scope) {
@@ -201,22 +219,6 @@ void batch_normalization(const RuleScope& scope) {
 }
 
 }  // namespace
-
-std::optional<Shape> convolution_shape(const RuleScope& scope, size_t input, size_t weight,
-                                       size_t bias) {
-    const Shape *x = scope.shape(input), *w = weight_shape(scope, weight);
-    if (!w) return std::nullopt;
-    if (!known(*w)) return Shape(w->size(), kUnknown);
-    check_channels(scope, x, *w, scope.shape(bias), (*w)[0], in_groups(scope, (*w)[1]));
-    const Fail fail = fail_of(scope);
-    const SlidingWindow window = read_window(scope.node, kernel_of(scope, *w), fail);
-    if (!x) return std::nullopt;
-    Shape out = {(*x)[0], (*w)[0]};
-    for (size_t k = 0; k < window.rank(); ++k) {
-        out.push_back(positions(window, k, (*x)[k + 2], fail));
-    }
-    return out;
-}
 
 std::vector<NamedRule> convolution_rules() {
     return {

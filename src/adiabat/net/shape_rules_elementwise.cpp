@@ -47,6 +47,18 @@ void cast(const RuleScope& scope) {
     scope.set(0, static_cast<DType>(scope.node.int_or("to", 0)), copy_of(scope.shape(0)));
 }
 
+void cast_like(const RuleScope& scope) { scope.set(0, scope.type(1), copy_of(scope.shape(0))); }
+void test(const RuleScope& scope) { scope.set(0, DType::kBool, copy_of(scope.shape(0))); }
+
+// Reinterprets the bits of each element.
+void bit_cast(const RuleScope& scope) {
+    const auto type = static_cast<DType>(scope.node.int_or("to", 0));
+    if (bits_of(type) != bits_of(scope.type(0)) || bits_of(type) == 0) {
+        scope.fail("from {} to {}: both have as many bits", name_of(scope.type(0)), name_of(type));
+    }
+    scope.set(0, type, copy_of(scope.shape(0)));
+}
+
 // One scale for all, one a channel along `axis`, or (opset 21) one a block.
 void check_scale(const RuleScope& scope) {
     const Shape *input = scope.shape(0), *scale = scope.shape(1);
@@ -68,33 +80,44 @@ void quantize(const RuleScope& scope) {
 
 void dequantize(const RuleScope& scope) {
     check_scale(scope);
-    scope.set(0, scope.type(1), copy_of(scope.shape(0)));
+    const auto wanted = static_cast<DType>(scope.node.int_or("output_dtype", 0));
+    scope.set(0, wanted == DType::kUndefined ? scope.type(1) : wanted, copy_of(scope.shape(0)));
 }
 
 }  // namespace
 
 std::vector<NamedRule> elementwise_rules() {
     std::vector<NamedRule> rules = {
-        {"Dropout", dropout},
+        {"BitCast", bit_cast},
         {"Cast", cast},
-        {"QuantizeLinear", quantize, 2},
+        {"CastLike", cast_like, 2},
+        {"CumProd", same, 2},
+        {"CumSum", same, 2},
         {"DequantizeLinear", dequantize, 2},
+        {"Dropout", dropout},
+        {"IsInf", test},
+        {"IsNaN", test},
+        {"Not", test},
+        {"QuantizeLinear", quantize, 2},
         {"Where", where, 3},
+        {"com.microsoft.Gelu", same},
     };
     // clang-format off
-    for (const char* op : {"Abs", "Ceil", "Clip", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid",
-                           "HardSwish", "Identity", "InstanceNormalization", "LRN", "LeakyRelu", "Log",
-                           "LogSoftmax", "Mish", "Neg", "Not", "Reciprocal", "Relu", "Round", "Selu",
-                           "Sigmoid", "Sign", "Softmax", "Softplus", "Softsign", "Sqrt", "Tanh",
+    for (const char* op : {"Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitwiseNot", "Ceil",
+                           "Celu", "Clip", "Cos", "Cosh", "Elu", "Erf", "Exp", "Floor", "Gelu",
+                           "HardSigmoid", "HardSwish", "Hardmax", "Identity", "LRN", "LeakyRelu", "Log",
+                           "LogSoftmax", "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg",
+                           "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin", "Sinh",
+                           "Softmax", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh",
                            "ThresholdedRelu"}) {
         rules.push_back({op, same});
     }
-    for (const char* op : {"Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div",
-                           "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Xor"}) {
+    for (const char* op : {"Add", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Mod", "Mul",
+                           "PRelu", "Pow", "Sub"}) {
         rules.push_back({op, arithmetic, 2});
     }
-    for (const char* op : {"Max", "Min", "Sum"}) rules.push_back({op, arithmetic});
-    for (const char* op : {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"}) {
+    for (const char* op : {"Max", "Mean", "Min", "Sum"}) rules.push_back({op, arithmetic});
+    for (const char* op : {"And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or", "Xor"}) {
         rules.push_back({op, comparison, 2});
     }
     // clang-format on

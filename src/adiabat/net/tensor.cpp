@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/net/tensor.h"
 
-#include <bit>
 #include <limits>
+
+#include "adiabat/net/number_formats.h"
 
 namespace adiabat::net {
 
@@ -15,27 +16,31 @@ struct TypeFacts {
 };
 
 constexpr TypeFacts kTypes[] = {
-    {DType::kFloat, "float", 32},   {DType::kUint8, "uint8", 8},
-    {DType::kInt8, "int8", 8},      {DType::kUint16, "uint16", 16},
-    {DType::kInt16, "int16", 16},   {DType::kInt32, "int32", 32},
-    {DType::kInt64, "int64", 64},   {DType::kString, "string", 0},
-    {DType::kBool, "bool", 8},      {DType::kFloat16, "float16", 16},
-    {DType::kDouble, "double", 64}, {DType::kUint32, "uint32", 32},
-    {DType::kUint64, "uint64", 64}, {DType::kBfloat16, "bfloat16", 16},
-    {DType::kUint4, "uint4", 4},    {DType::kInt4, "int4", 4},
+    {DType::kFloat, "float", 32},
+    {DType::kUint8, "uint8", 8},
+    {DType::kInt8, "int8", 8},
+    {DType::kUint16, "uint16", 16},
+    {DType::kInt16, "int16", 16},
+    {DType::kInt32, "int32", 32},
+    {DType::kInt64, "int64", 64},
+    {DType::kString, "string", 0},
+    {DType::kBool, "bool", 8},
+    {DType::kFloat16, "float16", 16},
+    {DType::kDouble, "double", 64},
+    {DType::kUint32, "uint32", 32},
+    {DType::kUint64, "uint64", 64},
+    {DType::kBfloat16, "bfloat16", 16},
+    {DType::kUint4, "uint4", 4},
+    {DType::kInt4, "int4", 4},
+    {DType::kUint2, "uint2", 2},
+    {DType::kInt2, "int2", 2},
+    {DType::kFloat8E4M3FN, "float8e4m3fn", 8},
+    {DType::kFloat8E4M3FNUZ, "float8e4m3fnuz", 8},
+    {DType::kFloat8E5M2, "float8e5m2", 8},
+    {DType::kFloat8E5M2FNUZ, "float8e5m2fnuz", 8},
+    {DType::kFloat8E8M0, "float8e8m0", 8},
+    {DType::kFloat4E2M1, "float4e2m1", 4},
 };
-
-// IEEE 754 half to float; subnormals, infinities and NaN included.
-float half_to_float(uint16_t half) {
-    const uint32_t sign = uint32_t{half} >> 15 << 31;
-    const uint32_t exponent = (uint32_t{half} >> 10) & 31, fraction = uint32_t{half} & 1023;
-    if (exponent == 0) {
-        const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-        return sign ? -magnitude : magnitude;
-    }
-    const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-    return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
-}
 
 template <typename T, typename Out>
 std::vector<Out> converted(const Tensor& tensor) {
@@ -48,13 +53,26 @@ std::vector<Out> converted(const Tensor& tensor) {
     return out;
 }
 
+// The low bits of element k, whatever its width up to 16 bits.
+uint32_t pattern_at(const Tensor& tensor, int bits, size_t k) {
+    if (bits == 16) {
+        uint16_t word;
+        std::memcpy(&word, tensor.bytes.data() + 2 * k, 2);
+        return word;
+    }
+    const auto each = static_cast<size_t>(8 / bits);
+    return static_cast<uint32_t>(tensor.bytes[k / each] >> (k % each * static_cast<size_t>(bits))) &
+           ((1u << bits) - 1);
+}
+
 template <typename Out>
-std::vector<Out> unpacked_nibbles(const Tensor& tensor) {
+std::vector<Out> unpacked(const Tensor& tensor) {
+    const int bits = bits_of(tensor.type), sign = 1 << (bits - 1);
+    const bool is_signed = tensor.type == DType::kInt4 || tensor.type == DType::kInt2;
     std::vector<Out> out(static_cast<size_t>(tensor.size()));
     for (size_t k = 0; k < out.size(); ++k) {
-        const int nibble = (tensor.bytes[k / 2] >> (k % 2 * 4)) & 15;
-        out[k] =
-            static_cast<Out>(tensor.type == DType::kInt4 && nibble >= 8 ? nibble - 16 : nibble);
+        const int code = static_cast<int>(pattern_at(tensor, bits, k));
+        out[k] = static_cast<Out>(is_signed ? (code ^ sign) - sign : code);
     }
     return out;
 }
@@ -83,7 +101,9 @@ std::vector<Out> convert_integers(const Tensor& tensor, bool& handled) {
             return converted<uint64_t, Out>(tensor);
         case DType::kUint4:
         case DType::kInt4:
-            return unpacked_nibbles<Out>(tensor);
+        case DType::kUint2:
+        case DType::kInt2:
+            return unpacked<Out>(tensor);
         default:
             handled = false;
             return {};
@@ -104,6 +124,10 @@ int bits_of(DType type) {
         if (facts.type == type) return facts.bits;
     }
     return 0;
+}
+
+bool is_floating(DType type) {
+    return type == DType::kFloat || type == DType::kDouble || is_small_float(type);
 }
 
 int64_t elements(const Shape& shape) {
@@ -146,18 +170,16 @@ std::vector<double> Tensor::to_doubles() const {
             return converted<float, double>(*this);
         case DType::kDouble:
             return converted<double, double>(*this);
-        case DType::kFloat16: {
-            const auto halves = converted<uint16_t, uint16_t>(*this);
-            for (uint16_t half : halves) out.push_back(half_to_float(half));
-            return out;
-        }
-        case DType::kBfloat16: {
-            const auto halves = converted<uint16_t, uint16_t>(*this);
-            for (uint16_t half : halves) out.push_back(std::bit_cast<float>(uint32_t{half} << 16));
-            return out;
-        }
         default:
             break;
+    }
+    if (is_small_float(type)) {
+        const int bits = bits_of(type);
+        out.resize(static_cast<size_t>(size()));
+        for (size_t k = 0; k < out.size(); ++k) {
+            out[k] = decode_small_float(type, pattern_at(*this, bits, k));
+        }
+        return out;
     }
     throw InputError("a tensor of {} has no numbers", name_of(type));
 }

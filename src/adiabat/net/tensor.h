@@ -31,14 +31,24 @@ enum class DType : int {
     kUint32 = 12,
     kUint64 = 13,
     kBfloat16 = 16,
+    kFloat8E4M3FN = 17,
+    kFloat8E4M3FNUZ = 18,
+    kFloat8E5M2 = 19,
+    kFloat8E5M2FNUZ = 20,
     kUint4 = 21,
     kInt4 = 22,
+    kFloat4E2M1 = 23,
+    kFloat8E8M0 = 24,
+    kUint2 = 25,
+    kInt2 = 26,
 };
 
 // "float", "int8", as in ONNX.
 std::string_view name_of(DType type);
-// Bits of one element; 4 for the packed 4-bit types, 0 for strings and unknown types.
+// Bits of one element; 2 and 4 for the packed types, 0 for strings and unknown types.
 int bits_of(DType type);
+// Any of the floating types, from float4 to double.
+bool is_floating(DType type);
 
 using Shape = std::vector<int64_t>;
 inline constexpr int64_t kUnknown = -1;
@@ -97,8 +107,8 @@ struct DTypeOf<bool> {
     static constexpr DType value = DType::kBool;
 };
 
-// A tensor owns its elements, row-major. 4-bit types are packed two a byte, the low half first, as
-// in ONNX.
+// A tensor owns its elements, row-major. 4-bit types are packed two a byte and 2-bit types four,
+// the low bits first, as in ONNX.
 struct Tensor {
     DType type = DType::kUndefined;
     Shape shape;
@@ -141,7 +151,7 @@ struct Tensor {
         return {reinterpret_cast<T*>(bytes.data()), bytes.size() / sizeof(T)};
     }
 
-    // The elements converted: every numeric type to double (4-bit ones too), integer types to
+    // The elements converted: every numeric type to double (packed ones too), integer types to
     // int64_t.
     std::vector<double> to_doubles() const;
     std::vector<int64_t> to_ints() const;

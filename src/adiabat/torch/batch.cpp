@@ -15,22 +15,24 @@ using net::kNoValue;
 
 namespace {
 
-constexpr std::array kImageByImage = {"Abs",           "BatchNormalization",
-                                      "Cast",          "Ceil",
-                                      "Clip",          "Conv",
-                                      "Dropout",       "Elu",
-                                      "Erf",           "Exp",
-                                      "Floor",         "AveragePool",
-                                      "MaxPool",       "GlobalAveragePool",
-                                      "GlobalMaxPool", "HardSigmoid",
-                                      "HardSwish",     "Identity",
-                                      "LeakyRelu",     "Log",
-                                      "Neg",           "Relu",
-                                      "Round",         "Sigmoid",
-                                      "Softplus",      "Sqrt",
-                                      "Tanh",          "Gelu",
-                                      "PRelu"};
-constexpr std::array kBroadcast = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sum", "Mean"};
+// clang-format off
+constexpr std::array kImageByImage = {
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "BatchNormalization",
+    "BitwiseNot", "Cast", "CastLike", "Ceil", "Celu", "Clip", "Conv", "ConvInteger", "Cos", "Cosh",
+    "Dropout", "Elu", "Erf", "Exp", "Floor", "Gelu", "GlobalAveragePool", "GlobalMaxPool",
+    "GroupNormalization", "HardSigmoid", "HardSwish", "Identity", "InstanceNormalization", "IsInf",
+    "IsNaN", "LRN", "LeakyRelu", "Log", "MaxPool", "Mish", "Neg", "Not", "PRelu",
+    "QLinearAveragePool", "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu",
+    "QLinearSigmoid", "Reciprocal", "Relu", "Round", "Selu", "Shrink", "Sigmoid", "Sign", "Sin",
+    "Sinh", "Softplus", "Softsign", "Sqrt", "Swish", "Tan", "Tanh", "ThresholdedRelu"};
+constexpr std::array kBroadcast = {
+    "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean",
+    "Min", "Mod", "Mul", "Or", "Pow", "QLinearAdd", "QLinearMul", "Sub", "Sum", "Where", "Xor"};
+// clang-format on
+
+// What slides over space or regroups it.
+constexpr std::array kSpaceByImage = {"ConvTranspose", "LpPool",       "GlobalLpPool",
+                                      "DepthToSpace",  "SpaceToDepth", "Col2Im"};
 
 template <size_t n>
 bool among(const std::array<const char*, n>& names, const std::string& op) {
@@ -46,15 +48,47 @@ class Rules {
         const std::string& op = node_.op;
         if (among(kBroadcast, op)) return broadcast();
         if (op == "Concat") return all_carry() && off_batch(node_.int_or("axis", 1), rank(0));
+        if (op == "QLinearConcat") {
+            return parts_carry() && off_batch(node_.int_or("axis", 0), rank(2));
+        }
         if (op == "MatMul") return matmul();
+        if (op == "GridSample") return all_carry();
+        if (op == "GatherElements" || op == "ScatterElements") {
+            return all_carry() && off_batch(node_.int_or("axis", 0), rank(0));
+        }
+        if (op == "DeformConv") {
+            return carries(0) && carries(2) && !carries(1) && !carries(3) &&
+                   (node_.input(4) == kNoValue || carries(4));
+        }
         if (!carries(0) || others_carry()) return false;
-        if (among(kImageByImage, op)) return true;
+        // Indices count through the whole batch.
+        if (op == "MaxPool" && node_.outputs.size() > 1 && node_.outputs[1] != kNoValue)
+            return false;
+        if (among(kImageByImage, op) || among(kSpaceByImage, op)) return true;
+        if (op == "Resize" || op == "Upsample") return resize();
+        if (op == "Tile") return begins_with_one();
+        if (op == "Expand") return expand();
+        if (op == "Trilu") return rank(0) >= 3;
+        if (op == "TopK") return off_batch(node_.int_or("axis", -1), rank(0));
+        if (op == "OneHot") {
+            return rank(0) != net::kUnknown && off_batch(node_.int_or("axis", -1), rank(0) + 1);
+        }
+        if (op == "Compress" || op == "CenterCropPad") return names_axes_off_batch();
         if (op == "QuantizeLinear" || op == "DequantizeLinear") {
             return size(1) == 1 || off_batch(node_.int_or("axis", 1), rank(0));
         }
-        if (op == "Softmax" || op == "LogSoftmax") {
+        if (op == "Softmax" || op == "LogSoftmax" || op == "Hardmax") {
             return off_batch(node_.int_or("axis", graph_.opset < 13 ? 1 : -1), rank(0));
         }
+        if (op == "LayerNormalization" || op == "RMSNormalization" || op == "LpNormalization" ||
+            op == "QLinearSoftmax") {
+            return off_batch(node_.int_or("axis", -1), rank(0));
+        }
+        if (op == "ArgMax" || op == "ArgMin") {
+            return off_batch(node_.int_or("axis", 0), rank(0));
+        }
+        if (op == "QLinearMatMul") return rank(0) >= 2 && rank(3) == 2;
+        if (op == "QGemm") return node_.int_or("transA", 0) == 0 && adds_to_rows(6, 2);
         if (op == "Gemm") return node_.int_or("transA", 0) == 0 && adds_to_rows(2, 2);
         if (op == "Flatten") return axis(node_.int_or("axis", 1), rank(0)) == 1;
         if (op == "Reshape") return reshape();
@@ -78,6 +112,13 @@ class Rules {
     }
     bool all_carry() const {
         for (size_t k = 0; k < node_.inputs.size(); ++k) {
+            if (!carries(k)) return false;
+        }
+        return true;
+    }
+    // Of inputs 2, 5, 8, ...
+    bool parts_carry() const {
+        for (size_t k = 2; k < node_.inputs.size(); k += 3) {
             if (!carries(k)) return false;
         }
         return true;
@@ -179,6 +220,41 @@ class Rules {
         int64_t r = rank(0);
         if (node_.op == "Unsqueeze" && r != net::kUnknown) r += static_cast<int64_t>(axes.size());
         return std::all_of(axes.begin(), axes.end(), [&](int64_t a) { return off_batch(a, r); });
+    }
+
+    // Axes by attribute, all but the first.
+    bool names_axes_off_batch() const {
+        auto axes = node_.ints_or("axes", {});
+        if (node_.op == "Compress" && node_.has("axis")) axes = {node_.int_or("axis", 0)};
+        return !axes.empty() && std::all_of(axes.begin(), axes.end(),
+                                            [&](int64_t a) { return off_batch(a, rank(0)); });
+    }
+
+    bool resize() const {
+        if (node_.has("axes")) return names_axes_off_batch();
+        if (node_.string_or("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
+            return false;
+        }
+        if (node_.has("scales")) {
+            const auto scales = node_.floats_or("scales", {});
+            return !scales.empty() && scales[0] == 1;
+        }
+        // Sizes name the batch, scales need not touch it.
+        const bool old = node_.op == "Upsample" || graph_.opset < 11;
+        const net::Tensor* scales = graph_.constant(node_.input(old ? 1 : 2));
+        if (!scales || (!old && node_.input(3) != kNoValue) || scales->size() == 0) return false;
+        return scales->to_doubles()[0] == 1;
+    }
+
+    bool begins_with_one() const {
+        const net::Tensor* repeats = graph_.constant(node_.input(1));
+        return repeats && repeats->size() > 0 && repeats->to_ints()[0] == 1;
+    }
+
+    bool expand() const {
+        const net::Tensor* target = graph_.constant(node_.input(1));
+        if (!target || rank(0) == net::kUnknown) return false;
+        return target->size() < rank(0) || (target->size() == rank(0) && begins_with_one());
     }
 
     bool slice() const {

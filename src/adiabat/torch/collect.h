@@ -57,6 +57,10 @@ class Collector {
                 results_[k] = net::Tensor(type(k, part), std::move(shape));
             }
         }
+        if (net::bits_of(results_[k].type) < 8 && rows != batch_) {
+            throw InputError("a value of {} cannot be fetched image by image",
+                             net::name_of(results_[k].type));
+        }
         const size_t row = results_[k].bytes.size() / static_cast<size_t>(batch_);
         write_elements(part, results_[k].type,
                        results_[k].bytes.data() + static_cast<size_t>(begin) * row);

@@ -69,6 +69,23 @@ TEST(Gradients, AgreeWithDifferencesForEveryKindOfOperator) {
         {"Tanh", [](auto& b, auto x) { return b.node("Tanh", {x}); }},
         {"LeakyRelu", [](auto& b, auto x) { return b.node("LeakyRelu", {x}); }},
         {"HardSwish", [](auto& b, auto x) { return b.node("HardSwish", {x}); }},
+        {"Selu", [](auto& b, auto x) { return b.node("Selu", {x}); }},
+        {"Celu", [](auto& b, auto x) { return b.node("Celu", {x}); }},
+        {"Mish", [](auto& b, auto x) { return b.node("Mish", {x}); }},
+        {"Swish", [](auto& b, auto x) { return b.node("Swish", {x}); }},
+        {"Softsign", [](auto& b, auto x) { return b.node("Softsign", {x}); }},
+        {"LRN",
+         [](auto& b, auto x) {
+             return b.node("LRN", {x}, {{"size", int64_t{3}}, {"alpha", 0.5f}});
+         }},
+        {"LayerNormalization",
+         [](auto& b, auto x) {
+             return b.node("LayerNormalization", {x, b.scalar(2.0f)}, {{"axis", int64_t{1}}});
+         }},
+        {"ReduceLogSumExp",
+         [](auto& b, auto x) {
+             return b.node("ReduceLogSumExp", {x}, {{"axes", Ints{2, 3}}});
+         }},
         {"Softmax",
          [](auto& b, auto x) {
              return b.node("Softmax", {x}, {{"axis", int64_t{1}}});

@@ -25,7 +25,7 @@ int64_t axis_of(const Call& call, int64_t given, int64_t rank) {
 
 // Positions along an axis of `size`, counted from the front.
 Tensor positive_index(const Call& call, const Tensor& given, int64_t size) {
-    const Tensor index = given.to(at::kLong);
+    Tensor index = given.to(at::kLong);
     if (index.numel() == 0) return index;
     const auto low = index.min().item<int64_t>(), high = index.max().item<int64_t>();
     if (low < -size || high >= size) {

@@ -85,38 +85,65 @@ Tensors conv(const Call& call) {
     return {convolve(call, call.in[0], call.in[1], call.given(2) ? call.in[2] : Tensor())};
 }
 
-// The full result of a transposed convolution, cut and padded as the window says. The bias comes
-// last: padding has it too.
+// A transposed convolution without a bias: `padding` is cut from either end. In two dimensions it
+// is a 1x1 convolution to what each tap adds, then the sum over the taps: LibTorch's own runs on
+// the reference BLAS.
+Tensor convolve_transposed(const Tensor& x, const Tensor& w, const Window& window,
+                           const std::vector<int64_t>& padding, at::IntArrayRef sizes,
+                           int64_t groups) {
+    if (!for_onednn(x)) {
+        const std::vector<int64_t> none(window.rank(), 0);
+        return at::convolution(x, w, {}, window.strides, padding, window.dilations,
+                               /*transposed=*/true, none, groups);
+    }
+    const int64_t channels = w.size(0), taps = w.size(1) * w.size(2) * w.size(3);
+    const Tensor kernel = w.reshape({groups, channels / groups, taps})
+                              .transpose(1, 2)
+                              .reshape({groups * taps, channels / groups, 1, 1});
+    const Tensor columns = at::mkldnn_convolution(channels_last(x), channels_last(kernel), {},
+                                                  {0, 0}, {1, 1}, {1, 1}, groups);
+    return at::col2im(columns.reshape({x.size(0), groups * taps, -1}), sizes, window.kernel,
+                      window.dilations, padding, window.strides);
+}
+
+// Cut and padded as the window says. The bias comes last: padding has it too.
 Tensors conv_transpose(const Call& call) {
     const Tensor &x = call.in[0], &w = call.in[1];
     check_rank(call, x, kernel_of(w).size());
     const net::Fail fail = refusal(call);
     const auto transposed = net::read_transposed_window(call.node, kernel_of(w), fail);
     const Window& window = transposed.window;
-    std::vector<int64_t> before, behind;
+    const int64_t groups = call.node.int_or("group", 1);
+    if (w.dim() != x.dim() || groups < 1 || w.size(0) != x.size(1) || w.size(0) % groups != 0) {
+        call.refuse(fmt::format("{} channels to a weight of {} in {} groups", x.size(1), w.size(0),
+                                groups));
+    }
+    std::vector<int64_t> before, behind, padding, sizes;
     bool cuts_alike = true;
+    double count = static_cast<double>(x.size(0)) * static_cast<double>(w.size(1) * groups);
     for (size_t k = 0; k < window.rank(); ++k) {
         const auto extent = transposed.extent(k, x.size(static_cast<int64_t>(k) + 2), fail);
-        if (extent.size > INT32_MAX) call.refuse(fmt::format("an output of {}", extent.size));
         before.push_back(-extent.cut_before);
         behind.push_back(-extent.cut_behind);
+        padding.push_back(extent.cut_before);
+        sizes.push_back(extent.size);
         cuts_alike = cuts_alike && before.back() == behind.back() && before.back() <= 0;
+        count *= static_cast<double>(extent.size + extent.cut_before + extent.cut_behind);
     }
-    const int64_t groups = call.node.int_or("group", 1);
-    const Tensor bias = call.given(2) ? call.in[2] : Tensor();
-    std::vector<int64_t> none(window.rank(), 0), padding = none;
+    if (count > static_cast<double>(kMostElements)) call.refuse("a result too large");
+    Tensor y;
     if (cuts_alike) {
-        for (size_t k = 0; k < padding.size(); ++k) padding[k] = -before[k];
-        return {at::convolution(x, w, bias, window.strides, padding, window.dilations,
-                                /*transposed=*/true, none, groups)};
+        y = convolve_transposed(x, w, window, padding, sizes, groups);
+    } else {
+        for (size_t k = 0; k < sizes.size(); ++k) sizes[k] -= before[k] + behind[k];
+        std::fill(padding.begin(), padding.end(), 0);
+        y = convolve_transposed(x, w, window, padding, sizes, groups);
+        y = at::constant_pad_nd(y, torch_pads(before, behind), 0);
     }
-    Tensor y = at::convolution(x, w, {}, window.strides, padding, window.dilations,
-                               /*transposed=*/true, none, groups);
-    y = at::constant_pad_nd(y, torch_pads(before, behind), 0);
-    if (!bias.defined()) return {y};
+    if (!call.given(2)) return {y};
     std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
-    shape[1] = bias.numel();
-    return {y + bias.reshape(shape)};
+    shape[1] = call.in[2].numel();
+    return {y + call.in[2].reshape(shape)};
 }
 
 Tensors gemm(const Call& call) {

@@ -5,7 +5,8 @@
 //
 // Tensors are carried in the element type that LibTorch computes with: float for floating types
 // and, with exact integer values, for all integer types of 16 bits and fewer; int32, int64, bool
-// and double as they are. Four-dimensional activations live in channels-last order wherever a
+// and double as they are; uint32 and uint64 (its bits) as int64. What is fetched is rounded to its
+// type. Four-dimensional activations live in channels-last order wherever a
 // convolution has touched them: oneDNN then runs without reordering, and elementwise operators keep
 // the order.
 
@@ -48,15 +49,19 @@ struct Operator {
 };
 
 // The operators of each file; together they are what the engine can run.
-std::span<const Operator> plain_operators();       // operators.cpp: elementwise, reductions
-std::span<const Operator> layout_operators();      // layout.cpp: data movement
-std::span<const Operator> indexing_operators();    // indexing.cpp: Gather, Scatter and kin
-std::span<const Operator> sampling_operators();    // sampling.cpp: Resize and kin
-std::span<const Operator> layer_operators();       // layers.cpp: sums of products and pooling
-std::span<const Operator> quantizing_operators();  // quantized.cpp
-std::vector<std::span<const Operator>> operator_tables();  // all of them
+std::span<const Operator> layout_operators();       // layout.cpp: data movement
+std::span<const Operator> indexing_operators();     // indexing.cpp: Gather, Scatter and kin
+std::span<const Operator> sampling_operators();     // sampling.cpp: Resize and kin
+std::span<const Operator> elementwise_operators();  // operators.cpp
+std::span<const Operator> reducing_operators();     // reductions.cpp: normalization, softmax too
+std::span<const Operator> integer_operators();      // qlinear.cpp: on codes
+std::span<const Operator> layer_operators();        // layers.cpp: sums of products and pooling
+std::span<const Operator> quantizing_operators();   // quantized.cpp
 
-// The function of an operator of the ai.onnx domain, null where there is none.
+std::vector<std::span<const Operator>> all_operators();
+
+// The function of an operator, null where there is none; "com.microsoft.QLinearAdd" where its
+// domain is not ai.onnx.
 Function find_operator(std::string_view name);
 
 // No result that is asked for by number (a Tile, a Resize) is larger, in elements: 64 GiB of

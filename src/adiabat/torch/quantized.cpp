@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/net/cast.h"
+#include "adiabat/torch/tensors.h"
 
 namespace adiabat::torch {
 
@@ -13,23 +15,41 @@ using Tensors = std::vector<Tensor>;
 
 namespace {
 
-// A scale or zero point of n entries lies along `axis`.
+// A scale or zero point of n entries lies along `axis`; one of the input's rank holds for blocks
+// along it.
 Tensor along_axis(const Call& call, const Tensor& parameter) {
     if (parameter.numel() == 1) return parameter.reshape({});
     const Tensor& x = call.in[0];
     const int64_t axis = positive_axis(call.node.int_or("axis", 1), x.dim());
-    if (parameter.dim() != 1 || axis < 0 || axis >= x.dim() || x.size(axis) != parameter.size(0)) {
-        call.refuse("the scale fits no axis; blocks are not known");
+    if (axis < 0 || axis >= x.dim()) call.refuse("the scale's axis is not there");
+    if (parameter.dim() == x.dim() && call.node.int_or("block_size", 0) > 0) {
+        const Tensor each = parameter.repeat_interleave(call.node.int_or("block_size", 0), axis);
+        if (each.size(axis) < x.size(axis)) call.refuse("the blocks do not cover the input");
+        return each.narrow(axis, 0, x.size(axis));
+    }
+    if (parameter.dim() != 1 || x.size(axis) != parameter.size(0)) {
+        call.refuse("the scale fits no axis");
     }
     std::vector<int64_t> dims(static_cast<size_t>(x.dim()), 1);
     dims[static_cast<size_t>(axis)] = parameter.size(0);
     return parameter.reshape(dims);
 }
 
+// To one of the float8 kinds or float4, which hold fractions: no rounding to integers.
+Tensors quantize_to_float(const Call& call) {
+    Tensor x = call.in[0] / along_axis(call, call.in[1]);
+    if (call.given(2)) x = x + along_axis(call, call.in[2]);
+    const net::CastOptions options = net::cast_options(call.node);
+    const net::Tensor real = from_torch(x.to(at::kFloat), net::DType::kFloat);
+    return {to_torch(net::cast_tensor(real, call.out_type, options)).clone()};
+}
+
 Tensors quantize(const Call& call) {
+    if (net::is_floating(call.out_type)) return quantize_to_float(call);
     const auto [low, high] = code_range(call.out_type);
-    Tensor x = call.may_overwrite(0) ? call.in[0].div_(along_axis(call, call.in[1]))
-                                     : call.in[0] / along_axis(call, call.in[1]);
+    const bool in_place = call.may_overwrite(0) && call.in[0].scalar_type() == at::kFloat;
+    Tensor x = in_place ? call.in[0].div_(along_axis(call, call.in[1]))
+                        : call.in[0] / along_axis(call, call.in[1]);
     if (!call.given(2)) return {round_to_range(x, low, high, true)};
     const Tensor zero = along_axis(call, call.in[2]).to(at::kFloat);
     if (zero.numel() == 1) {
@@ -220,6 +240,10 @@ std::array<Tensor, 3> run_layer(const Call& call, const PreparedLayer& layer,
 
 std::pair<float, float> code_range(net::DType type) {
     switch (type) {
+        case net::DType::kUint2:
+            return {0, 3};
+        case net::DType::kInt2:
+            return {-2, 1};
         case net::DType::kUint4:
             return {0, 15};
         case net::DType::kInt4:
@@ -235,7 +259,7 @@ std::pair<float, float> code_range(net::DType type) {
         default:
             break;
     }
-    throw InputError("codes of type {}: known are int4, uint4, int8, uint8, int16 and uint16",
+    throw InputError("codes of type {}: known are the integers of 2, 4, 8 and 16 bits",
                      net::name_of(type));
 }
 

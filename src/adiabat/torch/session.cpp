@@ -221,10 +221,6 @@ class TorchSession final : public net::Session {
             const net::Shape& shape = f.tensor->shape;
             if (value.constant) continue;
             if (shape.empty() || shape[0] <= 0) {
-                if (shape.size() > 1 && leads(value)) {
-                    throw InputError("'{}' is fed with {}: there is no batch in front", value.name,
-                                     net::to_string(shape));
-                }
                 shared = false;
                 continue;
             }
@@ -382,6 +378,9 @@ class TorchSession final : public net::Session {
                 store(step, out, slots);
             } else {
                 auto out = functions_[static_cast<size_t>(step.node)](call);
+                for (size_t k = 0; k < out.size() && k < out_types.size(); ++k) {
+                    out[k] = as_carried(std::move(out[k]), out_types[k]);
+                }
                 store(step, out, slots);
             }
         } catch (const c10::Error& error) {
@@ -471,7 +470,7 @@ std::string library_name() { return "LibTorch " TORCH_VERSION; }
 
 std::vector<std::string> operator_names() {
     std::vector<std::string> names;
-    for (const auto& table : operator_tables()) {
+    for (const auto& table : all_operators()) {
         for (const Operator& entry : table) names.emplace_back(entry.name);
     }
     std::sort(names.begin(), names.end());

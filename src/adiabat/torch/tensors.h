@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/net/cast.h"
 #include "adiabat/net/tensor.h"
 #include "adiabat/torch/pch.h"
 
@@ -41,20 +42,47 @@ inline at::ScalarType layout_of(net::DType type) {
     }
 }
 
+// The type in which LibTorch carries elements of an ONNX type.
+inline at::ScalarType carrier_of(net::DType type) {
+    switch (type) {
+        case net::DType::kDouble:
+            return at::kDouble;
+        case net::DType::kInt32:
+            return at::kInt;
+        case net::DType::kInt64:
+        case net::DType::kUint32:
+        case net::DType::kUint64:
+            return at::kLong;
+        case net::DType::kBool:
+            return at::kBool;
+        default:
+            return at::kFloat;
+    }
+}
+
+// An operator's result in the type that carries its ONNX type; as it is where that is not known.
+inline at::Tensor as_carried(at::Tensor tensor, net::DType type) {
+    if (type == net::DType::kUndefined || !tensor.defined()) return tensor;
+    const at::ScalarType carrier = carrier_of(type);
+    return tensor.scalar_type() == carrier ? tensor : tensor.to(carrier);
+}
+
 // Rows begin..begin+rows of `tensor` (all of it where rows < 0). Float, double, int32, int64 and
 // bool share the memory of `tensor`, which must outlive the result and is not written to; other
 // types are converted. Throws InputError for types that no operator takes.
 inline at::Tensor to_torch(const net::Tensor& tensor, int64_t begin = 0, int64_t rows = -1) {
     net::Shape shape = tensor.shape;
-    const auto sub_byte = tensor.type == net::DType::kInt4 || tensor.type == net::DType::kUint4;
-    if (sub_byte || tensor.type == net::DType::kUint16) {
-        const auto values = tensor.to_doubles();
-        const at::Tensor all = at::tensor(values, at::kFloat).reshape(shape);
-        return rows < 0 ? all : all.narrow(0, begin, rows);
-    }
     const at::ScalarType type = layout_of(tensor.type);
     if (type == at::ScalarType::Undefined) {
-        throw InputError("a tensor of {}: no operator takes that type", net::name_of(tensor.type));
+        if (net::bits_of(tensor.type) == 0) {
+            throw InputError("a tensor of {}: no operator takes that type",
+                             net::name_of(tensor.type));
+        }
+        const bool wide = carrier_of(tensor.type) == at::kLong;
+        const net::Tensor plain =
+            net::cast_tensor(tensor, wide ? net::DType::kInt64 : net::DType::kFloat);
+        const at::Tensor all = to_torch(plain).clone();
+        return rows < 0 ? all : all.narrow(0, begin, rows);
     }
     size_t offset = 0;
     if (rows >= 0) {
@@ -72,20 +100,27 @@ inline at::Tensor to_torch(const net::Tensor& tensor, int64_t begin = 0, int64_t
 // Writes the elements, row-major, as `type`.
 inline void write_elements(const at::Tensor& tensor, net::DType type, uint8_t* out) {
     if (tensor.numel() == 0) return;
-    if (type == net::DType::kUint16) {
-        const at::Tensor ints = tensor.to(at::kInt).contiguous();
-        const auto* values = ints.data_ptr<int32_t>();
-        for (int64_t k = 0; k < ints.numel(); ++k) {
-            const auto value = static_cast<uint16_t>(values[k]);
-            std::memcpy(out + 2 * k, &value, 2);
-        }
+    const at::ScalarType layout = layout_of(type);
+    if (layout != at::ScalarType::Undefined) {
+        at::from_blob(out, tensor.sizes(), at::TensorOptions(layout)).copy_(tensor);
         return;
     }
-    const at::ScalarType layout = layout_of(type);
-    if (layout == at::ScalarType::Undefined) {
+    if (net::bits_of(type) == 0) {
         throw InputError("a value of {} cannot be fetched", net::name_of(type));
     }
-    at::from_blob(out, tensor.sizes(), at::TensorOptions(layout)).copy_(tensor);
+    const bool wide = carrier_of(type) == at::kLong;
+    const at::Tensor dense = tensor.to(wide ? at::kLong : at::kFloat).contiguous();
+    net::Tensor plain(wide ? net::DType::kInt64 : net::DType::kFloat, {dense.numel()});
+    std::memcpy(plain.bytes.data(), dense.data_ptr(), plain.bytes.size());
+    const net::Tensor cast = net::cast_tensor(plain, type, {.saturate = false});
+    std::memcpy(out, cast.bytes.data(), cast.bytes.size());
+}
+
+// A copy in an ONNX type.
+inline net::Tensor from_torch(const at::Tensor& tensor, net::DType type) {
+    net::Tensor result(type, {tensor.sizes().begin(), tensor.sizes().end()});
+    write_elements(tensor, type, result.bytes.data());
+    return result;
 }
 
 // The type in which a tensor is given back where the graph names none.
