@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adiabat/net/evaluate.h"
+
 namespace adiabat::net {
 
 namespace {
@@ -140,7 +142,7 @@ class Fuser {
         std::optional<Folded> folded;
         if (before.op == "Conv") folded = fold_into_conv(graph_, before, *affine);
         if (before.op == "Gemm") folded = fold_into_gemm(graph_, before, *affine);
-        if (!folded) return false;
+        if (!folded || !is_storable(folded->weight) || !is_storable(folded->bias)) return false;
         replace(before, 1, std::move(folded->weight), bn);
         replace(before, 2, std::move(folded->bias), bn);
         before.attributes.erase("beta");  // Gemm's factor of the bias is in the bias now
