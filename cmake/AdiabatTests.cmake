@@ -26,3 +26,5 @@ gtest_discover_tests(adiabat_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60
 # What tests/ (pytest) drive beside the tool itself.
 add_executable(adiabat_engine_run tests/engine_run.cpp)
 target_link_libraries(adiabat_engine_run PRIVATE adiabat adiabat_warnings)
+add_executable(adiabat_round_trip tests/round_trip.cpp)
+target_link_libraries(adiabat_round_trip PRIVATE adiabat adiabat_warnings)
