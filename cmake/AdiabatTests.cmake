@@ -26,9 +26,10 @@ gtest_discover_tests(adiabat_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60
 # What tests/ (pytest) drive beside the tool itself.
 add_executable(adiabat_engine_run tests/engine_run.cpp)
 target_link_libraries(adiabat_engine_run PRIVATE adiabat adiabat_warnings)
-
 # Cuts random channel groups and compares with the masked network.
 add_executable(adiabat_cut_run tests/cut_run.cpp)
 target_link_libraries(adiabat_cut_run PRIVATE adiabat adiabat_warnings)
 add_executable(adiabat_node_tests tests/node_tests.cpp)
 target_link_libraries(adiabat_node_tests PRIVATE adiabat adiabat_warnings ONNX::onnx_proto protobuf::libprotobuf)
+add_executable(adiabat_round_trip tests/round_trip.cpp)
+target_link_libraries(adiabat_round_trip PRIVATE adiabat adiabat_warnings)

@@ -2,6 +2,7 @@
 #include "adiabat/net/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include "adiabat/net/evaluate_scope.h"
@@ -76,6 +77,25 @@ std::optional<std::vector<Tensor>> evaluate(const Graph& graph, const Node& node
     // More outputs than the operator has: not ours to judge.
     if (results && results->size() != node.outputs.size()) return std::nullopt;
     return results;
+}
+
+bool is_storable(const Tensor& tensor) {
+    const auto all = [&](const auto& numbers) {
+        return std::all_of(numbers.begin(), numbers.end(), [&](auto number) {
+            return std::isfinite(number) || (numbers.size() == 1 && !std::isnan(number));
+        });
+    };
+    switch (tensor.type) {
+        case DType::kFloat:
+            return all(tensor.as<float>());
+        case DType::kDouble:
+            return all(tensor.as<double>());
+        case DType::kFloat16:
+        case DType::kBfloat16:
+            return all(tensor.to_doubles());
+        default:
+            return true;
+    }
 }
 
 std::vector<std::string> operators_evaluated() {

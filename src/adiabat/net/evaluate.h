@@ -35,6 +35,10 @@ std::optional<EvaluationCost> evaluation_cost(const Graph& graph, const Node& no
 // have no result (division by zero, an index out of range).
 std::optional<std::vector<Tensor>> evaluate(const Graph& graph, const Node& node);
 
+// Whether the numbers may stand in a file as parameters: none is NaN, and none infinite but a
+// scalar.
+bool is_storable(const Tensor& tensor);
+
 // Sorted.
 std::vector<std::string> operators_evaluated();
 

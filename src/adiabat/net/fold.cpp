@@ -59,7 +59,8 @@ class Folder {
 
     bool fold(const Node& node) {
         if (!depends_on_constants_alone(node) || !is_affordable(node)) return fold_shape(node);
-        if (auto results = evaluate(graph_, node)) {
+        if (auto results = evaluate(graph_, node);
+            results && std::all_of(results->begin(), results->end(), is_storable)) {
             for (size_t k = 0; k < results->size(); ++k) {
                 make_constant(node.outputs[k], std::move((*results)[k]));
             }

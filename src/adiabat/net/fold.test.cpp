@@ -149,5 +149,30 @@ TEST(Fold, SharedConstantsOutliveTheirFoldedReaders) {
     EXPECT_EQ(*b.graph.constant(b.graph.nodes[0].inputs[1]), Tensor::of<float>({2}, {1, 4}));
 }
 
+// 16 MiB come from nothing, half a GiB does not.
+TEST(Fold, StaysWithinItsBudget) {
+    const auto nodes_left = [](int64_t side, int64_t stored) {
+        GraphBuilder b;
+        const ValueId shape = b.constant(Tensor::of<int64_t>({2}, {side, side}));
+        const ValueId more = b.constant(Tensor(DType::kFloat, {stored}));
+        const ValueId filled = b.node("ConstantOfShape", {shape});
+        b.output(b.node("Add", {b.input("x", {1, 1}), filled}));
+        b.output(b.node("Add", {b.input("z", {1}), more}));
+        fold_constants(b.graph);
+        return b.graph.nodes.size();
+    };
+    EXPECT_EQ(nodes_left(2048, 1), 2u);
+    EXPECT_EQ(nodes_left(2049, 1), 3u);
+    EXPECT_EQ(nodes_left(2049, 1 << 12), 2u) << "there are parameters of that order";
+}
+
+TEST(Fold, LeavesResultsThatNoFileMayHold) {
+    GraphBuilder b;
+    const ValueId zeros = b.floats({2}, {0, 0}), ones = b.floats({2}, {1, 1});
+    b.output(b.node("Add", {b.input("x", {2}), b.node("Div", {ones, zeros})}));
+    fold_constants(b.graph);
+    EXPECT_EQ(b.graph.nodes.size(), 2u);
+}
+
 }  // namespace
 }  // namespace adiabat::net

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
+
+#include "adiabat/net/evaluate.h"
 
 namespace adiabat::net {
 
@@ -140,7 +143,7 @@ class Fuser {
         std::optional<Folded> folded;
         if (before.op == "Conv") folded = fold_into_conv(graph_, before, *affine);
         if (before.op == "Gemm") folded = fold_into_gemm(graph_, before, *affine);
-        if (!folded) return false;
+        if (!folded || !is_storable(folded->weight) || !is_storable(folded->bias)) return false;
         replace(before, 1, std::move(folded->weight), bn);
         replace(before, 2, std::move(folded->bias), bn);
         before.attributes.erase("beta");  // Gemm's factor of the bias is in the bias now
@@ -162,12 +165,16 @@ class Fuser {
         const std::string suffix = input == 1 ? "_weight" : "_bias";
         const std::string wanted = graph_.value(bn.outputs[0]).name + suffix;
         std::string name = wanted;
-        for (int k = 2; graph_.find(name) != kNoValue; ++k) name = wanted + "_" + std::to_string(k);
+        if (names_.empty()) {
+            for (const Value& value : graph_.values) names_.insert(value.name);
+        }
+        for (int k = 2; !names_.insert(name).second; ++k) name = wanted + "_" + std::to_string(k);
         id = graph_.add_constant(name, std::move(tensor));
     }
 
     Graph& graph_;
     Uses uses_;
+    std::unordered_set<std::string> names_;  // of all values, once one is looked for
 };
 
 }  // namespace

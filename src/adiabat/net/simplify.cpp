@@ -8,6 +8,7 @@
 
 #include "adiabat/net/fold.h"
 #include "adiabat/net/fuse.h"
+#include "adiabat/net/shape_arithmetic.h"
 #include "adiabat/net/shape_inference.h"
 
 namespace adiabat::net {
@@ -52,13 +53,23 @@ bool keeps_shape(const Graph& graph, const Node& node, std::ptrdiff_t unknown_al
 
 bool takes_all(const Graph& graph, const Node& slice) {
     const auto starts = ints_of(graph, slice, "starts", 1), ends = ints_of(graph, slice, "ends", 2);
-    const auto steps = ints_of(graph, slice, "steps", 4);
-    if (!starts || !ends || starts->size() != ends->size() || !all_are(steps, 1)) return false;
-    if (keeps_shape(graph, slice, 0)) return true;
-    // Writers say "to the end" with the largest integer they have.
-    return all_are(starts, 0) && std::all_of(ends->begin(), ends->end(), [](int64_t end) {
-               return end >= std::numeric_limits<int32_t>::max();
-           });
+    const auto axes = ints_of(graph, slice, "axes", 3), steps = ints_of(graph, slice, "steps", 4);
+    if (!starts || !ends || !axes || starts->size() != ends->size() || !all_are(steps, 1)) {
+        return false;
+    }
+    if (!axes->empty() && axes->size() != starts->size()) return false;
+    const auto& shape = graph.value(slice.inputs[0]).shape;
+    for (size_t k = 0; k < starts->size(); ++k) {
+        const int64_t start = (*starts)[k], end = (*ends)[k];
+        // Writers say "to the end" with the largest integer they have.
+        if (start == 0 && end >= std::numeric_limits<int32_t>::max()) continue;
+        if (!shape) return false;
+        const auto axis = normal_axis(axes->empty() ? static_cast<int64_t>(k) : (*axes)[k],
+                                      static_cast<int64_t>(shape->size()));
+        const int64_t size = axis ? (*shape)[static_cast<size_t>(*axis)] : kUnknown;
+        if (size == kUnknown || slice_range(start, end, 1, size).count != size) return false;
+    }
+    return true;
 }
 
 bool is_in_order(const Graph& graph, const Node& transpose) {
@@ -160,6 +171,7 @@ void simplify(Graph& graph) {
     // Every round but the last removes a node; a network has one or two of what hides what.
     constexpr int kMostRounds = 16;
     FoldBudget budget(graph);
+    infer_shapes(graph);  // what changes nothing is known by its shapes
     int changes = 1;
     for (int round = 0; changes > 0 && round < kMostRounds; ++round) {
         // Shared parameters behind an Identity stay shared if nobody folds it first.

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "adiabat/net/graph_builder.test.h"
 
 namespace adiabat::net {
@@ -66,6 +68,74 @@ TEST(Simplify, KeepsADropoutThatTrains) {
     };
     EXPECT_EQ(left(true), 2u);
     EXPECT_EQ(left(false), 1u);
+}
+
+TEST(Simplify, DropsWhatChangesNothing) {
+    GraphBuilder b;
+    const auto ints = [&](std::vector<int64_t> values) {
+        return b.constant(Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, values));
+    };
+    ValueId x = b.node("Relu", {b.input("x", {kUnknown, 4, 3})});
+    x = b.node("Cast", {x}, {{"to", int64_t{1}}});
+    x = b.node("Concat", {x}, {{"axis", int64_t{1}}});
+    x = b.node("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 1, 2}}});
+    x = b.node("Reshape", {x, ints({-1, 4, 3})});
+    x = b.node("Pad", {x, ints({0, 0, 0, 0, 0, 0})});
+    x = b.node("Slice", {x, ints({0}), ints({4}), ints({1}), ints({1})});
+    x = b.node("Slice", {x, ints({0}), ints({std::numeric_limits<int64_t>::max()}), ints({0})});
+    b.output(b.node("Sigmoid", {x}));
+    simplify(b.graph);
+    check_graph(b.graph);
+    EXPECT_EQ(operators_of(b.graph), (Names{"Relu", "Sigmoid"}));
+}
+
+TEST(Simplify, KeepsWhatChangesSomething) {
+    GraphBuilder b;
+    const auto ints = [&](std::vector<int64_t> values) {
+        return b.constant(Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, values));
+    };
+    ValueId x = b.node("Relu", {b.input("x", {kUnknown, 4, 4})});
+    x = b.node("Cast", {x}, {{"to", int64_t{11}}});
+    x = b.node("Transpose", {x});
+    x = b.node("Reshape", {x, ints({4, 4, -1})});  // another dimension is the unknown one: the same
+    x = b.node("Pad", {x, ints({0, 1, 0, 0, -1, 0})});
+    x = b.node("Slice", {x, ints({-1}), ints({-9}), ints({1}), ints({-1})});  // backwards
+    x = b.node("Slice", {x, ints({0}), ints({7}), ints({2})});  // of an unknown dimension
+    b.output(x);
+    simplify(b.graph);
+    check_graph(b.graph);
+    EXPECT_EQ(operators_of(b.graph), (Names{"Relu", "Cast", "Transpose", "Pad", "Slice", "Slice"}));
+}
+
+// As exporters write it: a parameter behind an Identity for each of its users.
+TEST(Simplify, KeepsSharedParametersShared) {
+    GraphBuilder b;
+    const ValueId weight = b.weight({4, 4, 1, 1});
+    const ValueId first = b.node("Identity", {weight}), second = b.node("Identity", {first});
+    const ValueId x = b.node("Conv", {b.input("x", {kUnknown, 4, 5, 5}), first});
+    b.output(b.node("Conv", {x, second}));
+    simplify(b.graph);
+    ASSERT_EQ(operators_of(b.graph), (Names{"Conv", "Conv"}));
+    EXPECT_EQ(b.graph.nodes[0].inputs[1], b.graph.nodes[1].inputs[1]);
+}
+
+TEST(Simplify, KeepsWhatGraphsInsideAttributesRead) {
+    GraphBuilder b;
+    const ValueId input = b.input("x", {kUnknown, 4});
+    const ValueId relu = b.node("Relu", {input});
+    const ValueId inner = b.node("Identity", {relu}), outer = b.node("Identity", {input});
+    const ValueId unread = b.node("Sigmoid", {relu});
+    b.graph.value(inner).name = "inner";
+    b.graph.value(outer).name = "outer";
+    b.graph.value(unread).name = "unread";
+    b.output(b.node("If", {input}));
+    b.graph.nodes.back().captured = {inner, outer, unread};
+    simplify(b.graph);
+    check_graph(b.graph);
+    EXPECT_EQ(operators_of(b.graph), (Names{"Relu", "Identity", "Sigmoid", "If"}));
+    for (size_t k = 0; const char* name : {"inner", "outer", "unread"}) {
+        EXPECT_EQ(b.graph.value(b.graph.nodes[3].captured[k++]).name, name);
+    }
 }
 
 // Behind the Identity stands a normalization, in front of the fold a constant expression.

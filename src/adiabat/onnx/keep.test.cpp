@@ -155,6 +155,8 @@ TEST(Keep, NamesInsideHideThoseOutside) {
     auto& branch = *model.mutable_graph()->mutable_node(3)->mutable_attribute(1)->mutable_g();
     branch.add_initializer()->set_name("same");
     EXPECT_EQ(parse(model).nodes.back().captured.size(), 1u);
+    branch.add_output();  // without a name: damaged, and nobody's value
+    EXPECT_EQ(parse(model).nodes.back().captured.size(), 1u);
 }
 
 TEST(Keep, OtherDomainsWithTheirVersionsAndAllTheirFields) {

@@ -307,6 +307,11 @@ TEST(ReadModel, NamesTheWeightThatIsWrong) {
         }),
         "takes more than any file has");
     expect_has(message_after([](ModelProto& model) {
+                   add_initializer(model, "w2", TensorProto::FLOAT,
+                                   {int64_t{1} << 40, int64_t{1} << 40, 0});
+               }),
+               "takes more than any file has");
+    expect_has(message_after([](ModelProto& model) {
                    add_initializer(model, "w2", TensorProto::FLOAT, {int64_t{1} << 40});
                }),
                "holds 0 bytes");

@@ -21,17 +21,16 @@ using net::Tensor;
 
 static_assert(std::endian::native == std::endian::little, "ONNX keeps raw data little-endian");
 
-// Bytes of a tensor of that type and shape, or nothing where they do not fit 63 bits.
+// Bytes of a tensor of that type and shape, or nothing where they do not fit 63 bits. Beside a zero
+// dimension the others must fit too: whoever multiplies them meets the zero late.
 std::optional<int64_t> bytes_of(DType type, const Shape& shape) {
     int64_t bits = net::bits_of(type);
-    // A zero dimension makes every other one harmless.
+    bool empty = false;
     for (int64_t dimension : shape) {
-        if (dimension == 0) return 0;
+        empty |= dimension == 0;
+        if (dimension != 0 && __builtin_mul_overflow(bits, dimension, &bits)) return std::nullopt;
     }
-    for (int64_t dimension : shape) {
-        if (__builtin_mul_overflow(bits, dimension, &bits)) return std::nullopt;
-    }
-    return bits / 8 + (bits % 8 != 0);
+    return empty ? 0 : bits / 8 + (bits % 8 != 0);
 }
 
 // The elements of a typed field, each narrowed to the element type.

@@ -52,9 +52,7 @@ class Captures {
             for (auto& input : *node.mutable_input()) read(input);
             walk(node);
         }
-        for (auto& output : *graph.mutable_output()) {
-            if (!is_inside(scopes_, output.name())) visit_(*output.mutable_name());
-        }
+        for (auto& output : *graph.mutable_output()) read(*output.mutable_name());
         scopes_.pop_back();
     }
 

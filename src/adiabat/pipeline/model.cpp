@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/pipeline/model.h"
 
+#include <thread>
+
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
 #include "adiabat/net/simplify.h"
@@ -34,22 +36,27 @@ void free_batch(net::Graph& graph) {
 
 }  // namespace
 
-net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where,
-                            const std::optional<std::filesystem::path>& folder) {
-    net::Graph graph = onnx::parse_model(bytes, where, folder);
+net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where) {
+    net::Graph graph = onnx::parse_model(bytes, where);
     free_batch(graph);
     net::simplify(graph);
     return graph;
 }
 
 Model load_model(const std::filesystem::path& path) {
-    const std::vector<uint8_t> bytes = read_file(path);
+    std::vector<uint8_t> bytes = read_file(path);
     Model model;
     model.path = path.string();
     model.file_bytes = static_cast<int64_t>(bytes.size());
-    model.sha256 = sha256(bytes);
-    model.graph = parse_simplified(bytes, model.path, onnx::folder_of(path));
+    {
+        // Of a large file the digest takes longer than all the rest.
+        const std::jthread hashing([&] { model.sha256 = sha256(bytes); });
+        model.graph = onnx::parse_model(bytes, model.path, onnx::folder_of(path));
+    }
+    bytes = {};  // the graph has all there is
     model.file_bytes += model.graph.notes.external_bytes;
+    free_batch(model.graph);
+    net::simplify(model.graph);
     return model;
 }
 

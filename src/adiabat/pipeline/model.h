@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 
@@ -25,9 +24,8 @@ struct Model {
 Model load_model(const std::filesystem::path& path);
 
 // The graph of a model in memory, simplified, its batch free (Value::fixed_batch keeps what it
-// was); weights in other files lie in `folder`.
-net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where,
-                            const std::optional<std::filesystem::path>& folder = std::nullopt);
+// was).
+net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where);
 
 // {"path": .., "bytes": .., "sha256": ..}
 Json to_json(const Model& model);
