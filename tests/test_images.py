@@ -7,10 +7,11 @@ import json
 import struct
 import zlib
 
+import jsonschema
 import numpy as np
 import onnx
 import pytest
-from conftest import MODEL, PREPROCESS, adiabat, fashion_images, runtime_outputs
+from conftest import MODEL, PREPROCESS, ROOT, adiabat, fashion_images, runtime_outputs
 from PIL import Image
 from test_bad_input import refused
 
@@ -363,14 +364,22 @@ def test_the_draw_replaces_broken_files(tmp_path):
         pixels = np.clip(images[k, 0] * 90 + 70, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{k:02}.png")
 
+    preprocess = json.dumps({**json.loads(PREPROCESS.read_text()), "resize": 32, "crop": [28, 28],
+                             "interpolation": "bicubic"})
+
     def run(*options):
-        done = adiabat("compress", MODEL, "--data", folder, "--preprocess", PREPROCESS, "--budget", "file=100KB", "-o",
+        done = adiabat("compress", MODEL, "--data", folder, "--preprocess", preprocess, "--budget", "file=100KB", "-o",
                        tmp_path / "small.onnx", "--images", 20, "--json", *options)
-        return done, json.loads(done.stdout or "{}").get("data")
+        if done.returncode != 0:
+            return done, None
+        document = json.loads(done.stdout)
+        jsonschema.validate(document, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
+        return done, document["data"]
     whole = run()[1]
     skipping = run("--skip-broken")[1]
     assert skipping.pop("left_out") == []
     assert whole == skipping
+    assert whole["preprocess"] == {**json.loads(preprocess), "layout": "NCHW"}
     for k in range(0, 60, 4):
         (folder / f"{k:02}.png").write_bytes(b"broken")
     refused(run()[0], "neither JPEG nor PNG", "--skip-broken")
