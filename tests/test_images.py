@@ -7,10 +7,11 @@ import json
 import struct
 import zlib
 
+import jsonschema
 import numpy as np
 import onnx
 import pytest
-from conftest import MODEL, PREPROCESS, adiabat, fashion_images, runtime_outputs
+from conftest import MODEL, PREPROCESS, ROOT, adiabat, fashion_images, runtime_outputs
 from PIL import Image
 from test_bad_input import refused
 
@@ -139,6 +140,7 @@ PNGS = [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (3, 1), (3, 2)
         (6, 8), (6, 16)]
 
 
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency")
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize("channels", [3, 1])
 def test_png_is_as_pillow_has_it(interlaced, channels, tmp_path):
@@ -172,13 +174,12 @@ def mixed(tmp_path_factory):
     return folder, [Image.open(path) for path in sorted(folder.glob("[0-9]*"))]
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "nearest"])
-@pytest.mark.parametrize("resize,crop", [(36, (28, 28)), (36, (27, 30)), ((31, 45), None), (None, (40, 40)),
-                                         ((64, 20), (33, 33)), (90, (224, 224)), (200, (64, 65))])
-def test_geometry_is_torchvisions(mixed, interpolation, resize, crop, tmp_path):
+@pytest.mark.parametrize("resize,crop,interpolation", [
+    *((resize, crop, how) for how in ("bilinear", "bicubic", "nearest")
+      for resize, crop in ((36, (27, 30)), ((31, 45), None), ((64, 20), (33, 33)), (90, (224, 224)))),
+    (36, (28, 28), "bilinear"), (200, (64, 65), "bilinear"), (None, (40, 40), "bilinear")])
+def test_geometry_is_torchvisions(mixed, resize, crop, interpolation, tmp_path):
     folder, images = mixed
-    if resize is None and interpolation != "bilinear":
-        pytest.skip("nothing is resized")
     filter = Image.Resampling[interpolation.upper()]
 
     def sized(image):
@@ -363,14 +364,22 @@ def test_the_draw_replaces_broken_files(tmp_path):
         pixels = np.clip(images[k, 0] * 90 + 70, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{k:02}.png")
 
+    preprocess = json.dumps({**json.loads(PREPROCESS.read_text()), "resize": 32, "crop": [28, 28],
+                             "interpolation": "bicubic"})
+
     def run(*options):
-        done = adiabat("compress", MODEL, "--data", folder, "--preprocess", PREPROCESS, "--budget", "file=100KB", "-o",
+        done = adiabat("compress", MODEL, "--data", folder, "--preprocess", preprocess, "--budget", "file=100KB", "-o",
                        tmp_path / "small.onnx", "--images", 20, "--json", *options)
-        return done, json.loads(done.stdout or "{}").get("data")
+        if done.returncode != 0:
+            return done, None
+        document = json.loads(done.stdout)
+        jsonschema.validate(document, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
+        return done, document["data"]
     whole = run()[1]
     skipping = run("--skip-broken")[1]
     assert skipping.pop("left_out") == []
     assert whole == skipping
+    assert whole["preprocess"] == {**json.loads(preprocess), "layout": "NCHW"}
     for k in range(0, 60, 4):
         (folder / f"{k:02}.png").write_bytes(b"broken")
     refused(run()[0], "neither JPEG nor PNG", "--skip-broken")

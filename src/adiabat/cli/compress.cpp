@@ -19,7 +19,9 @@ constexpr const char* kFooter =
     "the\n"
     "output, holds the plan, the costs and every figure.\n"
     "Example: adiabat compress net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
-    "             --budget file=175KB -o small.onnx";
+    "             --budget file=175KB -o small.onnx\n"
+    "         adiabat compress net.onnx --data photos --resize 256 --crop 224 --scale 1/255 \\\n"
+    "             --budget file=25% -o small.onnx";
 
 std::string ratio(double before, double after) { return fmt::format("{:.2f} x", before / after); }
 

@@ -15,6 +15,8 @@ constexpr const char* kFooter =
     "exact\n"
     "integer sums, as in ONNX Runtime.\n"
     "Example: adiabat eval small.onnx --reference net.onnx --data cifar-10-batches-bin \\\n"
+    "             --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --scale 1/255\n"
+    "         adiabat eval resnet50.onnx --data imagenet --resize 256 --crop 224 \\\n"
     "             --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --scale 1/255";
 
 void print_run(const std::string& name, const Json& run) {

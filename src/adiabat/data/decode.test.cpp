@@ -112,7 +112,7 @@ TEST(Decode, ChangedBytesAreDecodedOrRefused) {
 TEST(Decode, HugeSizesAreRefusedBeforeMemoryIsTaken) {
     auto file = jpeg_of(picture(8, 8, 3));
     const uint8_t frame[] = {0xff, 0xc0};
-    const auto found = std::ranges::search(file, frame).begin();
+    const auto found = std::search(file.begin(), file.end(), frame, frame + 2);
     ASSERT_NE(found, file.end());
     for (int k = 5; k < 9; ++k) found[k] = 0xf0;
     EXPECT_REFUSED(decode_image(file, "a"), "a: is 61680 x 61680 pixels (height x width)");
@@ -122,7 +122,7 @@ TEST(Decode, ScansAreCounted) {
     // The first scan, once more and again; each copy only warns of a progression that is none.
     const auto file = jpeg_of(picture(16, 16, 3), true);
     const uint8_t scan[] = {0xff, 0xda};
-    const auto first = std::ranges::search(file, scan).begin();
+    const auto first = std::search(file.begin(), file.end(), scan, scan + 2);
     auto last = first + 2;
     while (!(last[0] == 0xff && last[1] != 0)) ++last;
     for (const int copies : {kMostScans / 2, kMostScans + 1}) {

@@ -4,7 +4,7 @@
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
-#include <cstring>
+#include <vector>
 
 #include <jpeglib.h>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/data/geometry.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "adiabat/data/pictures.test.h"

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <numeric>
+#include <iterator>
+#include <unordered_map>
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/errors.h"

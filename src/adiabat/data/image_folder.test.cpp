@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/data/image_folder.h"
 
+#include <algorithm>
+
 #include "adiabat/data/npy.h"
 #include "adiabat/data/pictures.test.h"
 #include "adiabat/data/resized_source.h"

@@ -47,7 +47,7 @@ Kernel kernel_of(int64_t in, int64_t out, Interpolation interpolation) {
     for (int64_t x = 0; x < out; ++x) {
         const double center = (static_cast<double>(x) + 0.5) * scale;
         const auto first = static_cast<int64_t>(std::max(center - support + 0.5, 0.0));
-        const auto end = std::min(static_cast<int64_t>(center + support + 0.5), in);
+        const auto end = std::min(static_cast<int64_t>(std::floor(center + support + 0.5)), in);
         const auto count = static_cast<size_t>(end - first);
         double sum = 0;
         for (size_t k = 0; k < count; ++k) {

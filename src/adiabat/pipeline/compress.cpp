@@ -131,11 +131,12 @@ class Run {
             data::draw_split(source->size(), options_.images, options_.judging_share, options_.seed,
                              broken.finder());
         broken.say();
-        const auto read = [&](std::span<const int64_t> rows) {
-            return read_images(*source, rows, options_.data.preprocess, model_, stop_);
+        const auto read = [&](std::string_view stage, std::span<const int64_t> rows) {
+            progress_.begin(stage, rows.size(), "images");
+            return read_images(*source, rows, options_.data.preprocess, model_, stop_, progress_);
         };
-        sensing_ = read(split.sensing);
-        judging_ = read(split.judging);
+        sensing_ = read("calibration data", split.sensing);
+        judging_ = read("judging data", split.judging);
         document_["data"] = {{"path", options_.data.path.string()},
                              {"part", data::name_of(source->part())},
                              {"calibration_images", sensing_.size()},

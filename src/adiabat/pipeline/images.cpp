@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <iterator>
 #include <numeric>
 
 #include "adiabat/base/units.h"
@@ -135,6 +135,7 @@ BrokenFiles::BrokenFiles(const data::Source& source, const DataOptions& options,
 
 std::vector<int64_t> BrokenFiles::find(std::span<const int64_t> rows) {
     std::vector<int64_t> found;
+    progress_.begin("look for broken files", rows.size(), "images");
     for (size_t begin = 0; begin < rows.size(); begin += kPiece) {
         if (stop_.requested()) throw Interrupted();
         const auto piece = rows.subspan(begin, std::min(kPiece, rows.size() - begin));
@@ -142,7 +143,9 @@ std::vector<int64_t> BrokenFiles::find(std::span<const int64_t> rows) {
             found.push_back(broken.row);
             left_out_.push_back(broken.reason);
         }
+        progress_.update(begin + piece.size());
     }
+    progress_.end();
     return found;
 }
 
