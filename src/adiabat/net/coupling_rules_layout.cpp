@@ -300,16 +300,17 @@ void tile(CouplingScope& s) {
         const Labels labels = s.labels(0, axis);
         if (times == 1) {
             s.set(0, axis, labels);
+        } else if (s.shape(0)[static_cast<size_t>(axis)] == 1) {
+            s.freeze_axis(0, axis, "one channel is spread over several");
+            if (extent > 0 && extent <= kMaxLabels) s.set(0, axis, s.make(s.fresh(extent)));
         } else if (labels && times > 0 && std::ssize(*labels) * times <= kMaxLabels) {
             std::vector<Atom> out;
-            for (int64_t k = 0; k < times; ++k)
+            for (int64_t k = 0; k < times; ++k) {
                 out.insert(out.end(), labels->begin(), labels->end());
+            }
             s.set(0, axis, s.make(std::move(out)));
         } else if (labels) {
             s.freeze(labels, "repeats it too often");
-        } else if (s.shape(0)[static_cast<size_t>(axis)] == 1 && extent > 0 &&
-                   extent <= kMaxLabels) {
-            s.set(0, axis, s.make(s.fresh(extent)));
         }
     }
 }
