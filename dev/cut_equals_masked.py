@@ -56,9 +56,9 @@ def difference(masked, cut, seed):
 
 
 def parameters_of(path):
-    """Float numbers among the initializers of a file."""
+    """Float numbers among the initializers of a file; scalars (bounds of Clip) are no parameters."""
     return sum(int(np.prod(t.dims)) for t in onnx.load(str(path)).graph.initializer
-               if t.data_type == onnx.TensorProto.FLOAT)
+               if t.data_type == onnx.TensorProto.FLOAT and t.dims)
 
 
 def judge(tool, model, arguments):

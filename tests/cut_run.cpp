@@ -80,14 +80,15 @@ std::vector<int64_t> counts_of(const net::Coupling& coupling, const std::vector<
     return counts;
 }
 
-// Elements of all float constants that nodes read, each once.
+// Elements of all float constants that nodes read, each once; scalars are no parameters.
 int64_t parameters_of(const net::Graph& graph) {
     std::set<net::ValueId> seen;
     int64_t count = 0;
     for (const net::Node& node : graph.nodes) {
         for (net::ValueId id : node.inputs) {
             const net::Tensor* tensor = graph.constant(id);
-            if (tensor && tensor->type == net::DType::kFloat && seen.insert(id).second) {
+            if (tensor && tensor->type == net::DType::kFloat && !tensor->shape.empty() &&
+                seen.insert(id).second) {
                 count += tensor->size();
             }
         }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For tests/: reads a model and writes it again, as it is, simplified, or turned to float.
+// For tests/: reads a model and writes it again, as it is, simplified, turned to float, or simplified
+// and raised to an opset.
 //
-//     adiabat_round_trip write|simplify|float32 IN.onnx OUT.onnx
+//     adiabat_round_trip write|simplify|float32|OPSET IN.onnx OUT.onnx
 
+#include <cctype>
 #include <cstdio>
 #include <exception>
 #include <string>
 
+#include "adiabat/net/raise_opset.h"
 #include "adiabat/net/simplify.h"
 #include "adiabat/net/to_float32.h"
 #include "adiabat/onnx/read.h"
@@ -20,6 +23,7 @@ int main(int argc, char** argv) try {
     net::Graph graph = onnx::read_model(argv[2]);
     if (how == "float32") net::to_float32(graph);
     if (how != "write") net::simplify(graph);
+    if (std::isdigit(static_cast<unsigned char>(how[0]))) net::raise_opset(graph, std::stoi(how));
     net::check_graph(graph);
     onnx::write_model(graph, argv[3]);
     return 0;

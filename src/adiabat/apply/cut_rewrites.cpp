@@ -165,20 +165,20 @@ void slice(CutScope& s, Node& node) {
         axes.resize(starts.size());
         std::iota(axes.begin(), axes.end(), 0);
     }
-    bool changed = false;
     for (size_t k = 0; k < axes.size(); ++k) {
         const int64_t axis = *net::normal_axis(axes[k], rank);
         if (!s.is_cut(data, axis)) continue;
         const int64_t step = steps.empty() ? 1 : steps[k];
         const auto range = net::slice_range(starts[k], ends[k], step, s.extent(data, axis));
         ADIABAT_CHECK(step == 1, "a slice with step {} reaches channels that are cut", step);
-        starts[k] = s.left_below(data, axis, range.start);
-        ends[k] = s.left_below(data, axis, range.start + range.count);
-        changed = true;
+        // From the very start and to the very end stay as they are.
+        if (starts[k] != 0) starts[k] = s.left_below(data, axis, range.start);
+        if (ends[k] < s.extent(data, axis)) {
+            ends[k] = s.left_below(data, axis, range.start + range.count);
+        }
     }
-    if (!changed) return;
-    s.set_ints(node, "starts", 1, std::move(starts));
-    s.set_ints(node, "ends", 2, std::move(ends));
+    if (starts != s.ints(node, "starts", 1)) s.set_ints(node, "starts", 1, std::move(starts));
+    if (ends != s.ints(node, "ends", 2)) s.set_ints(node, "ends", 2, std::move(ends));
 }
 
 void pad(CutScope& s, Node& node) {

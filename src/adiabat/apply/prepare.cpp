@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/apply/prepare.h"
 
+#include <algorithm>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include "adiabat/net/shape_arithmetic.h"
 
@@ -14,13 +17,17 @@ using net::Node;
 using net::Tensor;
 using net::ValueId;
 
-ValueId add_ints(Graph& graph, const std::string& wanted, const std::vector<int64_t>& values) {
+std::string unused(const Graph& graph, const std::string& wanted) {
     std::string name = wanted;
     for (int suffix = 2; graph.find(name) != net::kNoValue; ++suffix) {
         name = wanted + "_" + std::to_string(suffix);
     }
-    return graph.add_constant(name,
-                              Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, values));
+    return name;
+}
+
+ValueId add_ints(Graph& graph, const std::string& wanted, const std::vector<int64_t>& values) {
+    return graph.add_constant(unused(graph, wanted),
+                              Tensor::of<int64_t>({std::ssize(values)}, values));
 }
 
 // A Split that cuts along labelled channels without saying how many go where.
@@ -42,6 +49,63 @@ void name_parts(Graph& graph, const net::Coupling& coupling, Node& node) {
     }
 }
 
+bool has_labels(const Graph& graph, const net::Coupling& coupling, ValueId id) {
+    const auto& shape = graph.value(id).shape;
+    for (int64_t axis = 0; shape && axis < std::ssize(*shape); ++axis) {
+        if (coupling.labels_of(id, axis)) return true;
+    }
+    return false;
+}
+
+// Whether a bound of a slice moves where channels are cut: the start and the end of an axis do not.
+bool bound_moves(const Graph& graph, const net::Coupling& coupling, const Node& node, size_t k) {
+    const Tensor *bounds = graph.constant(node.input(k)), *axes = graph.constant(node.input(3));
+    if (!bounds) return false;
+    const net::Shape& shape = *graph.value(node.inputs[0]).shape;
+    const auto values = bounds->to_ints();
+    for (size_t n = 0; n < values.size(); ++n) {
+        const auto axis = net::normal_axis(axes ? axes->to_ints()[n] : static_cast<int64_t>(n),
+                                           std::ssize(shape));
+        if (!axis || !coupling.labels_of(node.inputs[0], *axis)) continue;
+        const int64_t extent = shape[static_cast<size_t>(*axis)];
+        if (k == 1 ? values[n] != 0 : values[n] < extent) return true;
+    }
+    return false;
+}
+
+// Input `k`, if cutting may give it another value: a constant that other nodes read as well becomes
+// the node's own.
+void own_constant(Graph& graph, const net::Uses& uses, Node& node, size_t k) {
+    const ValueId id = node.input(k);
+    const Tensor* tensor = graph.constant(id);
+    if (!tensor || uses.readers(id).size() < 2) return;
+    node.inputs[k] = graph.add_constant(
+        unused(graph, graph.value(node.outputs[0]).name + "_" + graph.value(id).name), *tensor);
+}
+
+void own_constants(Graph& graph, const net::Coupling& coupling, const net::Uses& uses, Node& node) {
+    const bool touched =
+        has_labels(graph, coupling, node.input(0)) ||
+        std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+            return id != net::kNoValue && has_labels(graph, coupling, id);
+        });
+    if (!touched) return;
+    if (node.op == "Slice") {
+        for (size_t k : {size_t{1}, size_t{2}}) {
+            if (bound_moves(graph, coupling, node, k)) own_constant(graph, uses, node, k);
+        }
+    }
+    for (const auto& [op, k] : {std::pair<std::string_view, size_t>{"Reshape", 1},
+                                {"Expand", 1},
+                                {"Split", 1},
+                                {"Gather", 1},
+                                {"Pad", 1},
+                                {"Tile", 1},
+                                {"Resize", 3}}) {
+        if (node.op == op) own_constant(graph, uses, node, k);
+    }
+}
+
 }  // namespace
 
 void prepare_for_cutting(Graph& graph, const net::Coupling& coupling) {
@@ -56,9 +120,12 @@ void prepare_for_cutting(Graph& graph, const net::Coupling& coupling) {
         node = {"Gather", "", node.name, {movement.source, indices}, {output}, {}};
         node.attributes["axis"] = int64_t{movement.axis};
     }
+    const net::Uses uses(graph);
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
         Node& node = graph.nodes[n];
-        if (node.op == "Split" && node.domain.empty()) name_parts(graph, coupling, node);
+        if (!node.domain.empty() || moved.contains(static_cast<int>(n))) continue;
+        own_constants(graph, coupling, uses, node);
+        if (node.op == "Split") name_parts(graph, coupling, node);
     }
     net::remove_dead(graph);
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <numeric>
 
+#include "adiabat/base/errors.h"
 #include "adiabat/net/describe.h"
 #include "adiabat/net/shape_inference.h"
 
@@ -26,55 +27,20 @@ bool is_one_of(const Node& node, const std::array<std::string_view, N>& operator
 }
 
 // Operators that move values without changing them: they work on codes.
-constexpr std::array<std::string_view, 8> kMovers = {
-    "Slice", "Pad", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "MaxPool"};
+constexpr std::array<std::string_view, 10> kMovers = {
+    "Slice",     "Split",   "Gather",    "Pad",    "Flatten", "Reshape",
+    "Transpose", "Squeeze", "Unsqueeze", "MaxPool"};
 // Operators besides layers whose outputs are coded: the runtime has integer kernels for them.
 constexpr std::array<std::string_view, 4> kInteger = {"Add", "GlobalAveragePool", "AveragePool",
                                                       "Concat"};
-// Operators whose later versions only add types, attributes and optional inputs, and the opset from
-// which that is so: a node of that opset or later means the same up to opset 22.
-struct Since {
-    std::string_view op;
-    int opset;
-};
-constexpr Since kSameSince[] = {{"Add", 7},
-                                {"AveragePool", 7},
-                                {"BatchNormalization", 9},
-                                {"Clip", 11},
-                                {"Concat", 4},
-                                {"Conv", 1},
-                                {"Div", 7},
-                                {"Elu", 6},
-                                {"Flatten", 1},
-                                {"Gemm", 7},
-                                {"GlobalAveragePool", 1},
-                                {"GlobalMaxPool", 1},
-                                {"HardSigmoid", 6},
-                                {"HardSwish", 14},
-                                {"Identity", 1},
-                                {"LeakyRelu", 6},
-                                {"MatMul", 1},
-                                {"MaxPool", 1},
-                                {"Mul", 7},
-                                {"PRelu", 9},
-                                {"Pad", 11},
-                                {"Relu", 6},
-                                {"Reshape", 5},
-                                {"Sigmoid", 6},
-                                {"Slice", 10},
-                                {"Softmax", 13},
-                                {"Split", 18},
-                                {"Squeeze", 13},
-                                {"Sub", 7},
-                                {"Tanh", 6},
-                                {"Transpose", 1},
-                                {"Unsqueeze", 13}};
 
 struct Version {
     int opset, ir;
 };
-// QuantizeLinear and DequantizeLinear along an axis; 4-bit types.
-constexpr Version kLeast = {13, 7}, kLeastForInt4 = {21, 10};
+// Of ai.onnx and of the file format: QuantizeLinear and DequantizeLinear along an axis; 4-bit types.
+Version least_version(onnx::Storage storage) {
+    return storage == onnx::Storage::kInt4 ? Version{21, 10} : Version{13, 7};
+}
 
 // ReduceMean over exactly the spatial axes.
 bool is_spatial_mean(const Graph& graph, const Node& node) {
@@ -89,25 +55,6 @@ bool is_spatial_mean(const Graph& graph, const Node& node) {
     std::vector<int64_t> spatial(static_cast<size_t>(rank) - 2);
     std::iota(spatial.begin(), spatial.end(), 2);
     return axes == spatial;
-}
-
-void raise_version(Graph& graph, Version least, const Graph& original) {
-    graph.ir_version = std::max(graph.ir_version, least.ir);
-    if (graph.opset >= least.opset) return;
-    for (const Node& node : original.nodes) {
-        const auto same = std::find_if(std::begin(kSameSince), std::end(kSameSince),
-                                       [&](const Since& since) { return since.op == node.op; });
-        const bool is_same =
-            node.domain.empty() && same != std::end(kSameSince) && graph.opset >= same->opset;
-        // That one is written as another operator.
-        if (is_same || is_spatial_mean(original, node)) continue;
-        throw InputError(
-            "{} may mean something else at opset {}, which the written file needs, than at the "
-            "network's "
-            "{}: export the network at opset {} or later",
-            describe(original, node), least.opset, graph.opset, least.opset);
-    }
-    graph.opset = least.opset;
 }
 
 // Attributes that say what the specification says anyway take bytes and are left out.
@@ -224,18 +171,22 @@ class Builder {
         result_.stages.push_back(stage);
     }
 
-    // A node that moves the codes of `input`; its first input and its output are set here.
-    void move_codes(Node node, ValueId input, ValueId original) {
+    // A node that moves the codes of `input` to what stands for `originals`; its first input and its
+    // outputs are set here.
+    void move_codes(Node node, ValueId input, const std::vector<ValueId>& originals) {
         const Codes codes = codes_[index(input)];
-        Stage stage{original, original};
-        stage.codes = to_.add_value(name("x", result_.stages.size()), DType::kUint8);
-        stage.scale = codes.scale;
-        stage.zero_point = codes.zero_point;
         node.inputs[0] = codes.value;
-        node.outputs = {stage.codes};
+        node.outputs.clear();
+        for (ValueId original : originals) {
+            Stage stage{original, original};
+            stage.codes = to_.add_value(name("x", result_.stages.size()), DType::kUint8);
+            stage.scale = codes.scale;
+            stage.zero_point = codes.zero_point;
+            node.outputs.push_back(stage.codes);
+            codes_[index(original)] = {stage.codes, codes.scale, codes.zero_point};
+            result_.stages.push_back(stage);
+        }
         to_.nodes.push_back(std::move(node));
-        codes_[index(original)] = {stage.codes, codes.scale, codes.zero_point};
-        result_.stages.push_back(stage);
     }
 
     // The float value of the new graph that stands for a value of the old one.
@@ -297,7 +248,9 @@ class Builder {
 
     // Codes can be moved where the input is coded and what a Pad adds is zero.
     bool can_move_codes(const Node& node) const {
-        if (!is_coded(node.inputs[0]) || node.outputs.size() != 1) return false;
+        if (!is_coded(node.inputs[0])) return false;
+        if (std::ranges::count(node.outputs, kNoValue)) return false;
+        if (node.op == "MaxPool" && node.outputs.size() > 1) return false;
         if (node.op != "Pad") return true;
         const Tensor* value = from_.constant(node.input(2));
         return node.string_or("mode", "constant") == "constant" &&
@@ -315,7 +268,7 @@ class Builder {
             copy.inputs.resize(std::max<size_t>(copy.inputs.size(), 3), kNoValue);
             copy.inputs[2] = codes_[index(node.inputs[0])].zero_point;
         }
-        move_codes(std::move(copy), node.inputs[0], node.outputs[0]);
+        move_codes(std::move(copy), node.inputs[0], node.outputs);
     }
 
     void translate_mean(const Node& node) {
@@ -328,7 +281,7 @@ class Builder {
         real_[index(original)] = pooled;
         if (!from_.is_output(original)) {
             code(original, original, -1);
-            return move_codes({"Flatten", "", "", {kNoValue}, {}, {}}, original, original);
+            return move_codes({"Flatten", "", "", {kNoValue}, {}, {}}, original, {original});
         }
         real_[index(original)] = to_.add_value(name("y", value_count_++), DType::kFloat);
         to_.nodes.push_back({"Flatten", "", "", {pooled}, {real_[index(original)]}, {}});
@@ -402,6 +355,8 @@ class Builder {
 
 }  // namespace
 
+int least_opset(onnx::Storage storage) { return least_version(storage).opset; }
+
 void require_quantizable(const Graph& graph, std::span<const net::Layer> layers) {
     for (const Node& node : graph.nodes) {
         if (node.op == "QuantizeLinear" || node.op == "DequantizeLinear" ||
@@ -420,8 +375,10 @@ void require_quantizable(const Graph& graph, std::span<const net::Layer> layers)
 
 Quantized quantize(const Graph& graph, std::span<const net::Layer> layers,
                    const std::vector<int>& bits, onnx::Storage storage) {
+    const Version least = least_version(storage);
+    ADIABAT_CHECK(graph.opset >= least.opset, "a graph at opset {} is quantized", graph.opset);
     Quantized quantized = Builder(graph, layers, bits).build();
-    raise_version(quantized.graph, storage == onnx::Storage::kInt4 ? kLeastForInt4 : kLeast, graph);
+    quantized.graph.ir_version = std::max(quantized.graph.ir_version, least.ir);
     return quantized;
 }
 

@@ -50,8 +50,10 @@ struct Quantized {
     std::string prefix;        // of the names that are ours
 };
 
-// The float graph, cut or not, with its `layers` at `bits`. The opset is raised to 13,
-// for Storage::kInt4 to 21. Throws InputError where a node stands in the way of that.
+// The opset that a graph must have before it is quantized (net/raise_opset.h).
+int least_opset(onnx::Storage storage);
+
+// The float graph, cut or not, with its `layers` at `bits`.
 Quantized quantize(const net::Graph& graph, std::span<const net::Layer> layers,
                    const std::vector<int>& bits, onnx::Storage storage);
 

@@ -39,7 +39,8 @@ CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<con
         for (ValueId id : node.inputs) {
             if (id == kNoValue) continue;
             last[static_cast<size_t>(id)] = static_cast<int>(n);
-            const bool is_parameter = graph.constant(id) && is_real(graph.value(id).type);
+            const Tensor* tensor = graph.constant(id);
+            const bool is_parameter = tensor && is_real(tensor->type) && !tensor->shape.empty();
             if (is_parameter && !of_layers.contains(id) && read.insert(id).second) {
                 others_.push_back(id);
             }

@@ -14,6 +14,7 @@
 #include "adiabat/base/units.h"
 #include "adiabat/data/split.h"
 #include "adiabat/net/describe.h"
+#include "adiabat/net/raise_opset.h"
 #include "adiabat/onnx/write.h"
 #include "adiabat/pipeline/engine_plugin.h"
 #include "adiabat/pipeline/inspect.h"
@@ -72,6 +73,7 @@ class Run {
         require_one_input(model_);
         require_matches(options_.keep, model_.graph);
         apply::require_quantizable(model_.graph, net::find_layers(model_.graph));
+        raise_opset();
         apply::prepare_for_cutting(model_.graph, net::find_coupling(model_.graph));
         network_ = std::make_unique<plan::Network>(model_.graph, coupling_options(options_.keep),
                                                    options_.align);
@@ -94,6 +96,15 @@ class Run {
     }
 
   private:
+    void raise_opset() {
+        const int before = model_.graph.opset, least = apply::least_opset(options_.weights);
+        document_["opset"] = {{"before", before}, {"after", std::max(before, least)}};
+        if (before >= least) return;
+        net::raise_opset(model_.graph, least);
+        progress_.say(fmt::format("opset {} raised to {}, which the written file needs", before,
+                                  least));
+    }
+
     void budget() {
         clock_.begin("budget");
         const net::Cost before = network_->costs.whole();

@@ -75,7 +75,8 @@ int64_t parameters_in(const Graph& graph) {
     for (const net::Node& node : graph.nodes) {
         for (net::ValueId id : node.inputs) {
             const Tensor* tensor = graph.constant(id);
-            if (tensor && tensor->type == net::DType::kFloat && seen.insert(id).second) {
+            if (tensor && tensor->type == net::DType::kFloat && !tensor->shape.empty() &&
+                seen.insert(id).second) {
                 count += tensor->size();
             }
         }

@@ -9,6 +9,7 @@
 #include "adiabat/apply/quantize.h"
 #include "adiabat/net/branches.h"
 #include "adiabat/net/describe.h"
+#include "adiabat/net/raise_opset.h"
 #include "adiabat/net/shape_inference.h"
 #include "adiabat/pipeline/keep.h"
 #include "adiabat/plan/budget.h"
@@ -158,7 +159,10 @@ Json inspect(const Model& model, const std::vector<std::string>& keep) {
     try {
         apply::require_quantizable(graph, network.layers);
         net::Graph prepared = graph;
-        apply::prepare_for_cutting(prepared, network.coupling);
+        net::raise_opset(prepared, apply::least_opset(onnx::Storage::kPlanes));
+        const bool raised = prepared.opset != graph.opset;
+        apply::prepare_for_cutting(prepared,
+                                   raised ? net::find_coupling(prepared) : network.coupling);
         result["reachable"] =
             reachable_json(prepared, plan::Network(prepared, coupling_options(keep)));
     } catch (const InputError& error) {
