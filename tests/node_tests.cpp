@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "adiabat/base/atomic_file.h"
+#include "adiabat/net/coupling_rules.h"
 #include "adiabat/net/evaluate.h"
 #include "adiabat/net/shape_inference.h"
 #include "adiabat/onnx/read.h"
@@ -210,6 +211,9 @@ void list_operators(const adiabat::net::Engine& engine) {
     add(adiabat::net::operators_inferred(), " shape");
     add(adiabat::net::operators_evaluated(), " folded");
     add(engine.operators(), " run");
+    for (const auto& rule : adiabat::net::coupling_rules()) {
+        operators[rule.op] += std::string("\t") + rule.note;
+    }
     for (const auto& [name, what] : operators) std::printf("%s%s\n", name.c_str(), what.c_str());
 }
 

@@ -21,7 +21,8 @@ Which operators of ONNX a network may hold, from opset 7 to the newest. Made fro
 - *shapes*: types and shapes of the outputs are inferred (`net/shape_rules_*.cpp`).
 - *folded*: computed when the network is read, where all inputs are constants (`net/evaluate*.cpp`).
 - *run*: the engine runs it (`torch/`).
-- *channels*: how cutting channels treats it (`net/coupling*.cpp`).
+- *channels*: what happens to channels that are cut on their way through it (`net/coupling*.cpp`); what meets an
+  operator that says "frozen" is never cut, and still quantized.
 
 Every element type but strings is known to the operators that ONNX gives it to, the float8, 4-bit and 2-bit types to those
 that convert them. Half precision is computed in float and rounded where it is stored or cast. Control flow, sequences,
@@ -51,8 +52,12 @@ NOTES = {
 def tables():
     done = subprocess.run([TOOL.parent / "adiabat_node_tests", "--operators"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    rows = (line.split() for line in done.stdout.splitlines())
-    return {row[0]: set(row[1:]) for row in rows}
+    rows = {}
+    for line in done.stdout.splitlines():
+        known, _, channels = line.partition("\t")
+        name, *what = known.split()
+        rows[name] = set(what), channels
+    return rows
 
 
 def versions(name):
@@ -65,9 +70,9 @@ def versions(name):
 
 def document():
     rows = []
-    for name, what in sorted(tables().items(), key=lambda item: ("." in item[0], item[0])):
-        # The column "channels" waits for coupling_rules().
-        marks = ["x" if column in what else "" for column in ("shape", "folded", "run", "channels")]
+    for name, (what, channels) in sorted(tables().items(), key=lambda item: ("." in item[0], item[0])):
+        marks = ["x" if column in what else "" for column in ("shape", "folded", "run")] 
+        marks.append(channels or ("frozen" if "run" in what else ""))
         rows.append(f"| {name} | {versions(name)} | " + " | ".join(marks) + f" | {NOTES.get(name, '')} |")
     return HEAD + "\n".join(row.replace("  |", " |") for row in rows) + "\n"
 

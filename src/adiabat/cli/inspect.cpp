@@ -101,6 +101,10 @@ void print(const Json& d) {
     const Json& cost = d["cost"];
     fmt::print("{}: {}, opset {}\n", d["model"]["path"].get<std::string>(),
                format_bytes(d["model"]["bytes"].get<int64_t>()), d["opset"].get<int>());
+    if (d.contains("computed_in")) {
+        fmt::print("  computes in {}; counted and compressed as float\n",
+                   d["computed_in"].get<std::string>());
+    }
     for (const char* side : {"inputs", "outputs"}) {
         for (const Json& value : d[side]) fmt::print("  {:<8}{}\n", side, shape_text(value));
     }
@@ -157,12 +161,13 @@ void add_inspect(CLI::App& tool, Frame& frame) {
     add_seed_option(*verb, *seed);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
-            const pipeline::Model network = pipeline::load_model(*model);
+            pipeline::Model network = pipeline::load_model(*model);
+            const Json found = pipeline::inspect(network, *keep);
             if (!groups->empty()) {
                 write_file_atomically(*groups,
                                       to_text(pipeline::groups_json(network, *keep)) + "\n");
             }
-            show(frame, pipeline::inspect(network, *keep), print);
+            show(frame, found, print);
         };
     });
 }

@@ -24,4 +24,7 @@ CastOptions cast_options(const Node& node);
 // Throws InputError for types without numbers.
 Tensor cast_tensor(const Tensor& source, DType type, const CastOptions& options = {});
 
+// The tensor, cast where it is of another type.
+Tensor as_type(Tensor tensor, DType type);
+
 }  // namespace adiabat::net

@@ -8,11 +8,6 @@ namespace adiabat::net {
 
 namespace {
 
-bool is_real(DType type) {
-    return type == DType::kFloat || type == DType::kDouble || type == DType::kFloat16 ||
-           type == DType::kBfloat16;
-}
-
 bool multiplies(const Node& node) {
     return node.domain.empty() && (node.op == "Conv" || node.op == "ConvTranspose" ||
                                    node.op == "Gemm" || node.op == "MatMul");

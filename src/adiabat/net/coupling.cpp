@@ -62,16 +62,26 @@ void freeze_labels(CouplingState& state, const Labels& labels, const std::string
     }
 }
 
-void freeze_outputs(CouplingState& state) {
+void freeze_value(CouplingState& state, ValueId id, const std::string& why) {
+    const ValueLabels& value = state.values[static_cast<size_t>(id)];
+    for (const JointLabels& joint : value.joint) {
+        freeze_labels(state, std::make_shared<const std::vector<Atom>>(joint.split->labels), why);
+    }
+    for (const Labels& labels : value.axes) {
+        if (labels) freeze_labels(state, labels, why);
+    }
+}
+
+// What others know: outputs of the network, and what graphs inside attributes read.
+void freeze_what_others_read(CouplingState& state) {
     for (ValueId id : state.graph.outputs) {
-        ValueLabels& value = state.values[static_cast<size_t>(id)];
-        const std::string why = "leaves the network as " + state.graph.value(id).name;
-        for (const JointLabels& joint : value.joint) {
-            freeze_labels(state, std::make_shared<const std::vector<Atom>>(joint.split->labels),
-                          why);
-        }
-        for (const Labels& labels : value.axes) {
-            if (labels) freeze_labels(state, labels, why);
+        freeze_value(state, id, "leaves the network as " + state.graph.value(id).name);
+    }
+    for (const Node& node : state.graph.nodes) {
+        for (ValueId id : node.captured) {
+            freeze_value(state, id,
+                         describe(state.graph, node) + ": reads " + state.graph.value(id).name +
+                             " inside a graph of its own");
         }
     }
 }
@@ -313,7 +323,7 @@ const AxisLabels* Coupling::labels_of(ValueId id, int64_t axis) const {
 Coupling find_coupling(const Graph& graph, const CouplingOptions& options) {
     CouplingState state(graph);
     for (size_t n = 0; n < graph.nodes.size(); ++n) visit(state, static_cast<int>(n), options);
-    freeze_outputs(state);
+    freeze_what_others_read(state);
     return Finisher(state).finish();
 }
 

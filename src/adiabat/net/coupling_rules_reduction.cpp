@@ -17,6 +17,19 @@ void pool(CouplingScope& s) {
     for (int axis = 0; axis < std::min(2, s.rank(0)); ++axis) s.set(0, axis, s.labels(0, axis));
 }
 
+// Takes pixels of each channel from anywhere.
+void sample(CouplingScope& s) {
+    for (int axis = 0; axis < s.rank(0); ++axis) {
+        if (axis != 1) s.freeze_axis(0, axis, "samples along the axis");
+    }
+    for (size_t input = 1; input < s.node.inputs.size(); ++input) {
+        for (int axis = 0; s.has(input) && axis < s.rank(input); ++axis) {
+            s.freeze_axis(input, axis, "says where to sample");
+        }
+    }
+    s.set(0, 1, s.labels(0, 1));
+}
+
 // Which axes of input 0 are reduced; nothing where that is computed.
 std::optional<std::vector<bool>> reduced_axes(const CouplingScope& s) {
     std::vector<bool> reduced(static_cast<size_t>(s.rank(0)), false);
@@ -80,7 +93,8 @@ void top_k(CouplingScope& s) {
 
 std::vector<NamedCouplingRule> reduction_coupling_rules() {
     std::vector<NamedCouplingRule> rules = {
-        {"ReduceSum", reduce<true>, "read where summed over"},
+        {"GridSample", sample, "kept"},
+        {"RoiAlign", sample, "kept"},
         {"ArgMax", arg_reduce, "frozen on its axis"},
         {"ArgMin", arg_reduce, "frozen on its axis"},
         {"TopK", top_k, "frozen on its axis"},
@@ -89,8 +103,12 @@ std::vector<NamedCouplingRule> reduction_coupling_rules() {
                            "LpPool", "MaxPool"}) {
         rules.push_back({op, pool, "kept"});
     }
-    for (const char* op : {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax",
-                           "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSumSquare"}) {
+    // Channels of zeros add nothing to these.
+    for (const char* op : {"ReduceL1", "ReduceL2", "ReduceSum", "ReduceSumSquare"}) {
+        rules.push_back({op, reduce<true>, "read where summed over"});
+    }
+    for (const char* op : {"ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+                           "ReduceMin", "ReduceProd"}) {
         rules.push_back({op, reduce<false>, "frozen where reduced"});
     }
     return rules;

@@ -171,6 +171,10 @@ Tensor cast_tensor(const Tensor& source, DType type, const CastOptions& options)
     return to;
 }
 
+Tensor as_type(Tensor tensor, DType type) {
+    return tensor.type == type ? std::move(tensor) : cast_tensor(tensor, type);
+}
+
 Results evaluate_cast(const EvaluateScope& scope) {
     const DType type = scope.out().type;
     if (bits_of(scope.in(0).type) == 0 || bits_of(type) == 0) return std::nullopt;

@@ -130,6 +130,11 @@ bool is_floating(DType type) {
     return type == DType::kFloat || type == DType::kDouble || is_small_float(type);
 }
 
+bool is_real(DType type) {
+    return type == DType::kFloat || type == DType::kDouble || type == DType::kFloat16 ||
+           type == DType::kBfloat16;
+}
+
 int64_t elements(const Shape& shape) {
     int64_t product = 1;
     for (int64_t dimension : shape) {

@@ -49,6 +49,8 @@ std::string_view name_of(DType type);
 int bits_of(DType type);
 // Any of the floating types, from float4 to double.
 bool is_floating(DType type);
+// float, double, float16 or bfloat16: the types that networks compute in.
+bool is_real(DType type);
 
 using Shape = std::vector<int64_t>;
 inline constexpr int64_t kUnknown = -1;

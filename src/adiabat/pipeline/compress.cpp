@@ -13,6 +13,7 @@
 #include "adiabat/base/digest.h"
 #include "adiabat/base/units.h"
 #include "adiabat/data/split.h"
+#include "adiabat/net/cast.h"
 #include "adiabat/net/describe.h"
 #include "adiabat/net/raise_opset.h"
 #include "adiabat/onnx/write.h"
@@ -71,6 +72,10 @@ class Run {
         check_paths(options_);
         model_ = load_model(options_.model);
         require_one_input(model_);
+        compute_in_float(model_);
+        if (!model_.computed_in.empty()) {
+            progress_.say("the network computes in " + model_.computed_in + "; float from here on");
+        }
         require_matches(options_.keep, model_.graph);
         apply::require_quantizable(model_.graph, net::find_layers(model_.graph));
         raise_opset();
@@ -221,7 +226,10 @@ class Run {
             apply::cut_groups(model_.graph, network_->coupling, plan::cut_flags(*network_, plan_));
         apply::Quantized quantized =
             apply::quantize(cut, net::find_layers(cut), plan_.bits, options_.weights);
-        apply::calibrate(quantized, {model_.graph, cut, *network_, plan_, sensing_.pixels},
+        const net::Tensor pixels =
+            net::as_type(std::move(sensing_.pixels),
+                         model_.graph.value(model_.graph.inputs[0]).type);
+        apply::calibrate(quantized, {model_.graph, cut, *network_, plan_, pixels},
                          *engine_, {options_.threads}, stop_, progress_);
         std::vector<onnx::WeightCodes> weights;
         for (const auto& layer : quantized.layers) weights.push_back(layer.weight);

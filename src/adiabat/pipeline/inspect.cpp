@@ -119,7 +119,13 @@ Json to_json(const net::Cost& cost) {
             {"activations", cost.activations}};
 }
 
-Json inspect(const Model& model, const std::vector<std::string>& keep) {
+Json inspect(Model& model, const std::vector<std::string>& keep) {
+    std::string stays_as_it_is;
+    try {
+        compute_in_float(model);
+    } catch (const InputError& error) {
+        stays_as_it_is = error.what();
+    }
     const net::Graph& graph = model.graph;
     require_matches(keep, graph);
     const plan::Network network(graph, coupling_options(keep));
@@ -128,6 +134,7 @@ Json inspect(const Model& model, const std::vector<std::string>& keep) {
     result["model"] = to_json(model);
     result["opset"] = graph.opset;
     result["producer"] = graph.producer;
+    if (!model.computed_in.empty()) result["computed_in"] = model.computed_in;
     for (const auto& [name, ids] :
          {std::pair{"inputs", &graph.inputs}, {"outputs", &graph.outputs}}) {
         result[name] = Json::array();
@@ -157,6 +164,7 @@ Json inspect(const Model& model, const std::vector<std::string>& keep) {
     }
 
     try {
+        if (!stays_as_it_is.empty()) throw InputError("{}", stays_as_it_is);
         apply::require_quantizable(graph, network.layers);
         net::Graph prepared = graph;
         net::raise_opset(prepared, apply::least_opset(onnx::Storage::kPlanes));

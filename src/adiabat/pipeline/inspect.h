@@ -14,8 +14,9 @@ namespace adiabat::pipeline {
 
 // Layers, families of channel groups, what is frozen and why, residual branches, costs in fp32,
 // reachable budgets (none for a network that cannot be quantized, with the reason), operators
-// without a rule. `keep` as in compress.h. Schema: doc/run-json.md.
-Json inspect(const Model& model, const std::vector<std::string>& keep = {});
+// without a rule. A network that computes in another type than float is turned into one that does,
+// where that can be done. `keep` as in compress.h. Schema: doc/run-json.md.
+Json inspect(Model& model, const std::vector<std::string>& keep = {});
 
 // Every channel group with the indices that go with it, parameter by parameter (those of the
 // network as it was simplified), and what is frozen. Schema: doc/run-json.md.

@@ -6,6 +6,7 @@
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
 #include "adiabat/net/simplify.h"
+#include "adiabat/net/to_float32.h"
 #include "adiabat/onnx/read.h"
 
 namespace adiabat::pipeline {
@@ -60,6 +61,19 @@ Model load_model(const std::filesystem::path& path) {
     return model;
 }
 
+void compute_in_float(Model& model) {
+    if (!net::needs_float32(model.graph)) return;
+    std::string type;
+    for (const net::Value& value : model.graph.values) {
+        if (type.empty() && value.type != net::DType::kFloat && net::is_real(value.type)) {
+            type = net::name_of(value.type);
+        }
+    }
+    net::to_float32(model.graph);
+    net::simplify(model.graph);
+    model.computed_in = type;
+}
+
 Json to_json(const Model& model) {
     return {{"path", model.path}, {"bytes", model.file_bytes}, {"sha256", model.sha256}};
 }
@@ -71,8 +85,8 @@ void require_one_input(const Model& model) {
                          model.path, inputs.size());
     }
     const net::Value& input = model.graph.value(inputs[0]);
-    if (input.type != net::DType::kFloat) {
-        throw InputError("{}: input {} takes {}: networks whose input is float can be run so far",
+    if (!net::is_real(input.type)) {
+        throw InputError("{}: input {} takes {}: networks whose input is real can be run so far",
                          model.path, input.name, net::name_of(input.type));
     }
 }

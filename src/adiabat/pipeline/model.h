@@ -17,7 +17,8 @@ struct Model {
     std::string path;
     int64_t file_bytes = 0;  // with the weights it keeps in other files
     std::string sha256;
-    net::Graph graph;  // simplified (net/simplify.h)
+    net::Graph graph;         // simplified (net/simplify.h)
+    std::string computed_in;  // the type before compute_in_float, empty where it was float
 };
 
 // Throws InputError as onnx::read_model and net::simplify do.
@@ -30,8 +31,12 @@ net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& w
 // {"path": .., "bytes": .., "sha256": ..}
 Json to_json(const Model& model);
 
-// Throws InputError unless the network has exactly one input, of float, that is fed (verbs that run
-// images).
+// Turns a network that computes in half precision or in double into one that computes in float, its
+// inputs and outputs as they were (net/to_float32.h). Throws InputError as to_float32 does.
+void compute_in_float(Model& model);
+
+// Throws InputError unless the network has exactly one input, of real numbers, that is fed (verbs
+// that run images).
 void require_one_input(const Model& model);
 
 }  // namespace adiabat::pipeline

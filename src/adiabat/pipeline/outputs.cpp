@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adiabat/net/cast.h"
+
 namespace adiabat::pipeline {
 
 namespace {
@@ -43,9 +45,12 @@ net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_
     net::Tensor all;
     for (int64_t begin = 0; begin < images.shape[0]; begin += batch) {
         if (stop.requested()) throw Interrupted();
-        const net::Tensor part = rows(images, begin, std::min(batch, images.shape[0] - begin));
+        const net::Tensor part =
+            net::as_type(rows(images, begin, std::min(batch, images.shape[0] - begin)),
+                         graph.value(graph.inputs[0]).type);
         const std::vector<net::Feed> feeds = {{graph.inputs[0], &part}};
-        net::Tensor outputs = std::move(session.run(feeds, fetches)[0]);
+        net::Tensor outputs =
+            net::as_type(std::move(session.run(feeds, fetches)[0]), net::DType::kFloat);
         if (outputs.shape.empty() || outputs.shape[0] != part.shape[0]) {
             throw InputError("output {} is {} for {} images: its first dimension must be the batch",
                              graph.value(graph.outputs[0]).name, net::to_string(outputs.shape),

@@ -13,7 +13,8 @@
 
 namespace adiabat::pipeline {
 
-// First output of the network for all images ([N, C, H, W]), `batch` images a run. Throws
+// First output of the network, in float, for all images ([N, C, H, W], float; cast to what the
+// network takes), `batch` images a run. Throws
 // Interrupted, and InputError where the output has no row for every image.
 net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_t batch,
                         StopToken stop = {}, ProgressSink& progress = no_progress());
