@@ -8,6 +8,7 @@
 
 #include "adiabat/net/fold.h"
 #include "adiabat/net/fuse.h"
+#include "adiabat/net/settle_shapes.h"
 #include "adiabat/net/shape_arithmetic.h"
 #include "adiabat/net/shape_inference.h"
 
@@ -179,6 +180,7 @@ void simplify(Graph& graph) {
         changes += fold_constants(graph, budget);
         changes += fuse_batch_norm(graph);
         remove_dead(graph);
+        if (changes == 0) changes = settle_shapes(graph, budget);
     }
     infer_shapes(graph);
 }

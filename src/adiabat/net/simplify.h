@@ -15,7 +15,8 @@ namespace adiabat::net {
 // the node stays. Returns how many went. O(nodes).
 int bypass_identities(Graph& graph);
 
-// bypass_identities, fold_constants, fuse_batch_norm, until nothing changes; then remove_dead and
+// bypass_identities, fold_constants, fuse_batch_norm, settle_shapes, until nothing changes; then
+// remove_dead and
 // infer_shapes. Renumbers the values. Throws InputError as these do.
 void simplify(Graph& graph);
 
