@@ -2,8 +2,10 @@
 #include "adiabat/plan/budget.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/base/units.h"
@@ -49,45 +51,121 @@ int64_t parse_limit(std::string_view text, Quantity quantity, const Originals& o
 
 // Of each family so many of the least counts that may stay are tried.
 constexpr int kFewCounts = 8;
+// Elementary steps that trying every layer and family alone may take.
+constexpr int64_t kMostSteps = 20'000'000;
 
-// Descends over one layer's bits or one family's kept count at a time until nothing gets smaller.
-Plan smallest_plan(const Network& network, const std::function<int64_t(const Plan&)>& cost) {
-    Plan plan = uniform_plan(network, kMinBits);
-    const auto keep = [&](Plan& changed, size_t family, int64_t kept) {
+using Members = std::vector<size_t>;
+
+// Layers of one shape, and families of one size: what is best for one of them is for the others,
+// but for a byte here and there.
+std::vector<Members> alike_layers(const Network& network) {
+    std::map<std::array<int64_t, 5>, Members> classes;
+    const std::vector<net::LayerState> states =
+        plan::states(network, uniform_plan(network, kMinBits));
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        const net::Layer& layer = network.layers[k];
+        classes[{states[k].filters, states[k].inputs, layer.weights(), layer.groups,
+                 layer.bias == net::kNoValue}]
+            .push_back(k);
+    }
+    std::vector<Members> list;
+    for (auto& [shape, members] : classes) list.push_back(std::move(members));
+    return list;
+}
+
+std::vector<Members> alike_families(const Network& network) {
+    std::map<std::array<int64_t, 3>, Members> classes;
+    for (size_t f = 0; f < network.families(); ++f) {
+        classes[{network.groups(f), network.coupling.families[f].channels, network.group_step(f)}]
+            .push_back(f);
+    }
+    std::vector<Members> list;
+    for (auto& [size, members] : classes) list.push_back(std::move(members));
+    return list;
+}
+
+std::vector<Members> one_by_one(size_t count) {
+    std::vector<Members> list;
+    for (size_t k = 0; k < count; ++k) list.push_back({k});
+    return list;
+}
+
+// Descends over the bits of some layers or the kept count of some families at a time until nothing
+// gets smaller.
+class Descent {
+  public:
+    Descent(const Network& network, const std::function<int64_t(const Plan&)>& cost)
+        : network_(network), cost_(cost), plan_(uniform_plan(network, kMinBits)) {
+        for (size_t f = 0; f < plan_.cut.size(); ++f) {
+            keep(plan_, f, allowed_kept(network, f, kLeastKept));
+        }
+        least_ = cost_(plan_);
+    }
+
+    void run(const std::vector<Members>& layers, const std::vector<Members>& families) {
+        for (bool smaller = true; smaller;) {
+            smaller = false;
+            for (const Members& members : layers) smaller |= try_bits(members);
+            for (const Members& members : families) smaller |= try_counts(members);
+        }
+    }
+
+    const Plan& plan() const { return plan_; }
+
+  private:
+    static void keep(Plan& changed, size_t family, int64_t kept) {
         auto& cut = changed.cut[family];
         std::fill(cut.begin(), cut.end(), uint8_t{1});
         std::fill_n(cut.begin(), kept, uint8_t{0});
-    };
-    for (size_t f = 0; f < plan.cut.size(); ++f)
-        keep(plan, f, allowed_kept(network, f, kLeastKept));
-    int64_t least = cost(plan);
-    for (bool smaller = true; smaller;) {
-        smaller = false;
-        const auto keep_if_smaller = [&](const Plan& candidate) {
-            const int64_t here = cost(candidate);
-            if (here >= least) return;
-            least = here;
-            plan = candidate;
-            smaller = true;
-        };
-        for (size_t k = 0; k < plan.bits.size(); ++k) {
-            for (int bits = kMinBits; bits <= kMaxBits; ++bits) {
-                Plan candidate = plan;
-                candidate.bits[k] = bits;
-                keep_if_smaller(candidate);
-            }
-        }
-        for (size_t f = 0; f < plan.cut.size(); ++f) {
-            int64_t kept = allowed_kept(network, f, kLeastKept);
-            for (int k = 0; k < kFewCounts && kept < network.groups(f); ++k) {
-                Plan candidate = plan;
-                keep(candidate, f, kept);
-                keep_if_smaller(candidate);
-                kept = allowed_kept(network, f, kept + 1);
-            }
-        }
     }
-    return plan;
+
+    bool take_if_smaller(Plan candidate) {
+        const int64_t here = cost_(candidate);
+        if (here >= least_) return false;
+        least_ = here;
+        plan_ = std::move(candidate);
+        return true;
+    }
+
+    bool try_bits(const Members& layers) {
+        bool smaller = false;
+        for (int bits = kMinBits; bits <= kMaxBits; ++bits) {
+            Plan candidate = plan_;
+            for (size_t k : layers) candidate.bits[k] = bits;
+            smaller |= take_if_smaller(std::move(candidate));
+        }
+        return smaller;
+    }
+
+    bool try_counts(const Members& families) {
+        bool smaller = false;
+        int64_t kept = allowed_kept(network_, families[0], kLeastKept);
+        for (int k = 0; k < kFewCounts && kept < network_.groups(families[0]); ++k) {
+            Plan candidate = plan_;
+            for (size_t f : families) keep(candidate, f, kept);
+            smaller |= take_if_smaller(std::move(candidate));
+            kept = allowed_kept(network_, families[0], kept + 1);
+        }
+        return smaller;
+    }
+
+    const Network& network_;
+    const std::function<int64_t(const Plan&)>& cost_;
+    Plan plan_;
+    int64_t least_ = 0;
+};
+
+// The smallest plan that descents find: over all alike at once, then, where the network is not
+// enormous, over each alone.
+Plan smallest_plan(const Network& network, const std::function<int64_t(const Plan&)>& cost) {
+    Descent descent(network, cost);
+    descent.run(alike_layers(network), alike_families(network));
+    const auto layers = std::ssize(network.layers), families = static_cast<int64_t>(network.families());
+    if ((layers * (kMaxBits - kMinBits + 1) + families * kFewCounts) * (layers + families) <
+        kMostSteps) {
+        descent.run(one_by_one(network.layers.size()), one_by_one(network.families()));
+    }
+    return descent.plan();
 }
 
 }  // namespace
