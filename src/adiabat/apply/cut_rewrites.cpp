@@ -98,6 +98,12 @@ void convolution(CutScope& s, Node& node) {
     node.attributes["group"] = whole / s.extent_left(node.inputs[1], 1);
 }
 
+void group_normalization(CutScope& s, Node& node) {
+    const int64_t groups = node.int_or("num_groups", 1);
+    const int64_t size = s.extent(node.inputs[0], 1) / groups;
+    node.attributes["num_groups"] = s.extent_left(node.inputs[0], 1) / size;
+}
+
 // Entries of a shape that name a cut axis of the output; -1 and 0 stay what they are.
 void target_shape(CutScope& s, Node& node) {
     std::vector<int64_t> target = s.ints(node, "shape", 1);
@@ -245,6 +251,7 @@ void rewrite_node(CutScope& scope, Node& node) {
     for (ValueId id : node.outputs) touched = touched || (id != kNoValue && any_cut(scope, id));
     if (!touched) return;
     if (node.op == "Conv" || node.op == "ConvTranspose") return convolution(scope, node);
+    if (node.op == "GroupNormalization") return group_normalization(scope, node);
     if (node.op == "Reshape" || node.op == "Expand") return target_shape(scope, node);
     if (node.op == "Split") return split(scope, node);
     if (node.op == "Gather") return gather(scope, node);

@@ -60,9 +60,8 @@ void FileSize::find_what_changes(const Quantized& quantized) {
     }
     for (size_t n = 0; n < graph_.nodes.size(); ++n) {
         const net::Node& node = graph_.nodes[n];
-        if (node.int_or("group", 1) == 1 || !node.domain.empty() || quantized.node_of[n] < 0) {
-            continue;
-        }
+        const bool grouped = node.int_or("group", 1) != 1 || node.op == "GroupNormalization";
+        if (!grouped || !node.domain.empty() || quantized.node_of[n] < 0) continue;
         grouped_.push_back(
             {n, quantized.graph.nodes[static_cast<size_t>(quantized.node_of[n])], {}});
     }
@@ -86,7 +85,8 @@ uint64_t FileSize::changing_bytes(std::span<const int64_t> cut) const {
         const auto [found, is_new] = grouped.bytes.try_emplace(groups, 0);
         if (is_new) {
             net::Node written = grouped.written;
-            written.attributes["group"] = groups;
+            const bool normalizes = node.op == "GroupNormalization";
+            written.attributes[normalizes ? "num_groups" : "group"] = groups;
             if (groups == 1 && node.op == "Conv") written.attributes.erase("group");
             found->second = onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(names_, written));
         }

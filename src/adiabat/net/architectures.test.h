@@ -208,6 +208,26 @@ inline Graph normalizations() {
     return b.classify(b.node("Clip", {x, b.scalar<float>(-1), b.scalar<float>(2)}), 5);
 }
 
+// Channels of one group are normalized together.
+inline Graph group_normalized() {
+    NetworkBuilder b(21);
+    ValueId x = b.node("GroupNormalization", {b.conv(b.image(), 3, 12, 3), b.weight({12}), b.weight({12})},
+                       {{"num_groups", int64_t{4}}});
+    x = b.node("GroupNormalization", {b.conv(b.relu(x), 12, 6), b.weight({6}), b.weight({6})},
+               {{"num_groups", int64_t{3}}});
+    return b.classify(x, 6);
+}
+
+inline Graph group_normalized_by_reshape() {
+    NetworkBuilder b;
+    ValueId x = b.conv(b.image(), 3, 12, 3);
+    const ValueId grouped = b.reshape(x, {0, 4, -1});
+    x = b.node("InstanceNormalization", {grouped, b.weight({4}), b.weight({4})});
+    x = b.reshape(x, {-1, 12, 8, 8});
+    x = b.node("Add", {b.node("Mul", {x, b.weight({12, 1, 1})}), b.weight({12, 1, 1})});
+    return b.classify(b.relu(b.conv(b.relu(x), 12, 5)), 5);
+}
+
 inline Graph tiled_gate() {
     NetworkBuilder b;
     const ValueId x = b.relu(b.conv(b.image(), 3, 6, 3));
@@ -285,6 +305,8 @@ inline std::vector<Architecture> architectures() {
         {"u-net", u_net, 5 + 6 + 4},
         {"slices and pads", slices_and_pads, 9 + 4 + 4},
         {"normalizations", normalizations, 6 + 5},
+        {"group normalization", group_normalized, 4 + 3},
+        {"group normalization by Reshape", group_normalized_by_reshape, 4 + 5},
         {"tiled gate", tiled_gate, 6},
         {"sums", sums, 6},
         {"joined with the image", joined_with_the_image, 4 + 5},

@@ -118,6 +118,11 @@ LayerState CostModel::state(size_t layer, std::span<const int64_t> cut, int bits
 }
 
 int64_t CostModel::groups_left(const Node& node, std::span<const int64_t> cut) const {
+    if (node.op == "GroupNormalization") {
+        const int64_t groups = node.int_or("num_groups", 1);
+        const int64_t channels = (*graph_.value(node.input(0)).shape)[1];
+        return extent(node.input(0), 1, cut) / std::max<int64_t>(channels / groups, 1);
+    }
     const bool transposed = node.op == "ConvTranspose";
     const ValueId channels = transposed ? node.outputs[0] : node.input(0);
     return extent(channels, 1, cut) / extent(node.input(1), 1, cut);

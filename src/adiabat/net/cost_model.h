@@ -40,7 +40,8 @@ class CostModel {
 
     // Filters and inputs of a layer that stay.
     LayerState state(size_t layer, std::span<const int64_t> cut, int bits) const;
-    // Groups of a convolution that stay (coupling cuts whole groups, or channels of every group).
+    // Groups of a convolution or a GroupNormalization that stay (coupling cuts whole groups, or
+    // channels of every group).
     int64_t groups_left(const Node& node, std::span<const int64_t> cut) const;
     // The shape that a constant has left.
     Shape shape_left(ValueId constant, std::span<const int64_t> cut) const;

@@ -81,7 +81,9 @@ void batch_normalization(CouplingScope& s) {
     }
 }
 
+// Group normalization is exported as this one between two Reshapes: whole groups can go.
 void instance_normalization(CouplingScope& s) {
+    s.unite(s.node.inputs[0], 1);
     for (int axis = 2; axis < s.rank(0); ++axis) s.freeze_axis(0, axis, "normalizes over the axis");
     channel_parameters(s);
 }
@@ -104,10 +106,30 @@ void layer_normalization(CouplingScope& s) {
     normalize_axes(s, axis ? static_cast<int>(*axis) : 0, s.rank(0));
 }
 
+// The channels of one group are normalized together and go together. Before opset 21 the parameters
+// have one entry a group.
 void group_normalization(CouplingScope& s) {
-    for (size_t input = 1; input < s.node.inputs.size(); ++input) s.bind(input, 0, nullptr);
-    s.freeze_axis(0, 1, "normalizes across channels");
-    s.pass(0);
+    const Labels channels = s.labels(0, 1);
+    const int64_t groups = s.node.int_or("num_groups", 1);
+    for (int axis = 2; axis < s.rank(0); ++axis) s.freeze_axis(0, axis, "normalizes over the axis");
+    if (channels && (groups < 1 || std::ssize(*channels) % groups != 0)) {
+        s.freeze(channels, "has groups of unequal sizes");
+    }
+    if (!channels || groups < 1 || std::ssize(*channels) % groups != 0) {
+        for (size_t input = 1; input < s.node.inputs.size(); ++input) s.bind(input, 0, nullptr);
+        return;
+    }
+    const auto size = static_cast<size_t>(std::ssize(*channels) / groups);
+    std::vector<Atom> firsts;
+    for (size_t k = 0; k < channels->size(); ++k) {
+        if (k % size == 0) firsts.push_back((*channels)[k]);
+        s.tie(firsts.back(), (*channels)[k]);
+    }
+    for (size_t input = 1; input < s.node.inputs.size(); ++input) {
+        s.bind(input, 0, s.opset() < 21 ? s.make(firsts) : channels);
+    }
+    s.set(0, 0, s.labels(0, 0));
+    s.set(0, 1, channels);
 }
 
 void across_channels(CouplingScope& s) {
@@ -160,7 +182,7 @@ std::vector<NamedCouplingRule> elementwise_coupling_rules() {
         {"InstanceNormalization", instance_normalization, "kept, parameters go along"},
         {"LayerNormalization", layer_normalization, "frozen where normalized over"},
         {"RMSNormalization", layer_normalization, "frozen where normalized over"},
-        {"GroupNormalization", group_normalization, "frozen"},
+        {"GroupNormalization", group_normalization, "tied by groups"},
         {"LRN", across_channels, "frozen"},
         {"MeanVarianceNormalization", mean_variance, "frozen where normalized over"},
         {"LpNormalization", one_axis, "frozen on its axis"},

@@ -123,15 +123,16 @@ void split_axis(CouplingScope& s, const std::vector<ReshapeSegment>& segments,
     std::iota(joint.positions.begin(), joint.positions.end(), 0);
     const auto others = unchanged_axes(segments, segment);
     const bool alone = segment.in_end - segment.in_begin == 1;
+    split->whole = others && alone;
     if (others) joint.others = *others;
     s.set_joint(0, std::move(joint));
-    if (!others || !alone) s.unite(s.node.outputs[0]);
+    if (!others) s.unite(s.node.outputs[0]);
 }
 
 // The parts of a split axis become one again, in another order, all other axes as they were.
 bool merge_axis(CouplingScope& s, const std::vector<ReshapeSegment>& segments) {
     const JointLabels* joint = s.joint(0);
-    if (!joint) return false;
+    if (!joint || !joint->split->whole) return false;
     for (const ReshapeSegment& segment : segments) {
         const auto from = longer_than_one(s.shape(0), segment.in_begin, segment.in_end);
         const auto to = longer_than_one(s.out_shape(), segment.out_begin, segment.out_end);

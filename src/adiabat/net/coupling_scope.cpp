@@ -61,12 +61,11 @@ void walk(const Shape& extents, Visit visit) {
     }
 }
 
-// Unites the labels of a split axis along its longest part.
-void unite_split(CouplingState& state, SplitAxis& split) {
+// Unites the labels of a split axis along one of its parts.
+void unite_split(CouplingState& state, SplitAxis& split, int part) {
     if (split.united >= 0) return;
-    const auto longest = std::max_element(split.extents.begin(), split.extents.end());
-    split.united = static_cast<int>(longest - split.extents.begin());
-    std::vector<Atom> along(static_cast<size_t>(*longest), -1);
+    split.united = part;
+    std::vector<Atom> along(static_cast<size_t>(split.extents[static_cast<size_t>(part)]), -1);
     walk(split.extents, [&](const std::vector<int64_t>& index, int64_t position) {
         const auto k = static_cast<size_t>(index[static_cast<size_t>(split.united)]);
         const Atom atom = split.labels[static_cast<size_t>(position)];
@@ -227,10 +226,16 @@ Labels CouplingScope::labels_beside_joint(size_t input, int axis) {
     return of(node.input(input)).axes[static_cast<size_t>(axis)];
 }
 
-void CouplingScope::unite(ValueId id) {
+void CouplingScope::unite(ValueId id, int axis) {
     ValueLabels& value = of(id);
     for (const JointLabels& joint : value.joint) {
-        unite_split(state_, *joint.split);
+        const Shape& extents = joint.split->extents;
+        auto part = static_cast<int>(std::max_element(extents.begin(), extents.end()) -
+                                     extents.begin());
+        for (size_t k = 0; k < joint.axes.size(); ++k) {
+            if (joint.axes[k] == axis) part = joint.parts[k];
+        }
+        unite_split(state_, *joint.split, part);
         bool found = false;
         for (size_t k = 0; k < joint.axes.size(); ++k) {
             if (joint.parts[k] != joint.split->united) continue;

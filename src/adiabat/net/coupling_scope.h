@@ -54,6 +54,8 @@ struct SplitAxis {
     int axis = 0;  // of the source
     Shape extents;
     std::vector<Atom> labels;  // row-major over the extents
+    // Whether the parts are one axis of the source, so that they can be merged to it again.
+    bool whole = true;
     // The part along which the labels are united, since an operator reads it; -1 while none is.
     int united = -1;
     Labels along;  // the labels of that part
@@ -142,8 +144,9 @@ class CouplingScope {
     void set_joint(size_t output, JointLabels joint);
     // The labels of an input's axis that is no part of its split axis; the split one stays split.
     Labels labels_beside_joint(size_t input, int axis);
-    // Makes the longest part of a value's split axis the one that is cut: an operator reads it.
-    void unite(ValueId id);
+    // Makes a part of a value's split axis the one that is cut, since an operator reads it: the part
+    // that is `axis` of the value, the longest where none is given.
+    void unite(ValueId id, int axis = -1);
     // The output's `axis` holds slices of an earlier value, whose axis `from` split where it is
     // given.
     void move(ValueId source, int axis, std::vector<int64_t> positions,

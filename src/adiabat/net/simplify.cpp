@@ -11,6 +11,7 @@
 #include "adiabat/net/settle_shapes.h"
 #include "adiabat/net/shape_arithmetic.h"
 #include "adiabat/net/shape_inference.h"
+#include "adiabat/net/unshare.h"
 
 namespace adiabat::net {
 
@@ -182,6 +183,7 @@ void simplify(Graph& graph) {
         remove_dead(graph);
         if (changes == 0) changes = settle_shapes(graph, budget);
     }
+    unshare_biases(graph);
     infer_shapes(graph);
 }
 

@@ -16,7 +16,7 @@ namespace adiabat::net {
 int bypass_identities(Graph& graph);
 
 // bypass_identities, fold_constants, fuse_batch_norm, settle_shapes, until nothing changes; then
-// remove_dead and
+// unshare_biases, remove_dead and
 // infer_shapes. Renumbers the values. Throws InputError as these do.
 void simplify(Graph& graph);
 

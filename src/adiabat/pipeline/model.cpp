@@ -8,6 +8,7 @@
 #include "adiabat/net/simplify.h"
 #include "adiabat/net/to_float32.h"
 #include "adiabat/onnx/read.h"
+#include "adiabat/pipeline/fold_with_engine.h"
 
 namespace adiabat::pipeline {
 
@@ -58,6 +59,7 @@ Model load_model(const std::filesystem::path& path) {
     model.file_bytes += model.graph.notes.external_bytes;
     free_batch(model.graph);
     net::simplify(model.graph);
+    if (fold_with_engine(model.graph) > 0) net::simplify(model.graph);
     return model;
 }
 
