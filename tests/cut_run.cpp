@@ -8,8 +8,8 @@
 // Every subset cuts a random share of the groups (S, or any), one of each family at least staying,
 // and, with --branches, every residual branch with an even chance. Prints one JSON line a subset:
 // groups, how many are cut, the largest difference relative to the largest output, parameters
-// before, after as the cost model predicts (without dropped branches), and after as counted. --write leaves FOLDER/K-cut.onnx and
-// FOLDER/K-masked.onnx for other runtimes.
+// before, after as the cost model predicts (without dropped branches), and after as counted.
+// --write leaves FOLDER/K-cut.onnx and FOLDER/K-masked.onnx for other runtimes.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For tests/: reads a model and writes it again, as it is, simplified, turned to float, or simplified
-// and raised to an opset.
+// For tests/: reads a model and writes it again, as it is, simplified, turned to float, or
+// simplified and raised to an opset.
 //
 //     adiabat_round_trip write|simplify|float32|OPSET IN.onnx OUT.onnx
 

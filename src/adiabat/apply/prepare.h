@@ -3,8 +3,8 @@
 
 // The form of a graph in which every cut leaves the same nodes, so that the size of what will be
 // written is known before anything is cut (file_size.h): movements are Gathers from the start, a
-// Split along channels names its parts, and what is rewritten (bounds, sizes, shapes) is shared by no
-// two nodes. Computes the same. O(nodes).
+// Split along channels names its parts, and what is rewritten (bounds, sizes, shapes) is shared by
+// no two nodes. Computes the same. O(nodes).
 
 #include "adiabat/net/coupling.h"
 #include "adiabat/net/graph.h"

@@ -28,8 +28,8 @@ bool is_one_of(const Node& node, const std::array<std::string_view, N>& operator
 
 // Operators that move values without changing them: they work on codes.
 constexpr std::array<std::string_view, 10> kMovers = {
-    "Slice",     "Split",   "Gather",    "Pad",    "Flatten", "Reshape",
-    "Transpose", "Squeeze", "Unsqueeze", "MaxPool"};
+    "Slice",   "Split",     "Gather",  "Pad",       "Flatten",
+    "Reshape", "Transpose", "Squeeze", "Unsqueeze", "MaxPool"};
 // Operators besides layers whose outputs are coded: the runtime has integer kernels for them.
 constexpr std::array<std::string_view, 4> kInteger = {"Add", "GlobalAveragePool", "AveragePool",
                                                       "Concat"};
@@ -37,7 +37,8 @@ constexpr std::array<std::string_view, 4> kInteger = {"Add", "GlobalAveragePool"
 struct Version {
     int opset, ir;
 };
-// Of ai.onnx and of the file format: QuantizeLinear and DequantizeLinear along an axis; 4-bit types.
+// Of ai.onnx and of the file format: QuantizeLinear and DequantizeLinear along an axis; 4-bit
+// types.
 Version least_version(onnx::Storage storage) {
     return storage == onnx::Storage::kInt4 ? Version{21, 10} : Version{13, 7};
 }
@@ -171,8 +172,8 @@ class Builder {
         result_.stages.push_back(stage);
     }
 
-    // A node that moves the codes of `input` to what stands for `originals`; its first input and its
-    // outputs are set here.
+    // A node that moves the codes of `input` to what stands for `originals`; its first input and
+    // its outputs are set here.
     void move_codes(Node node, ValueId input, const std::vector<ValueId>& originals) {
         const Codes codes = codes_[index(input)];
         node.inputs[0] = codes.value;

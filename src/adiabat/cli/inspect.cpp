@@ -90,8 +90,7 @@ void print_groups(const Json& d) {
     fmt::print("\n{} residual branches that can go whole\n", d["branches"].size());
     std::vector<std::vector<std::string>> rows;
     for (const Json& branch : d["branches"]) {
-        rows.push_back({text_of(branch["added_by"]),
-                        std::to_string(branch["nodes"].get<int64_t>()),
+        rows.push_back({text_of(branch["added_by"]), std::to_string(branch["nodes"].get<int64_t>()),
                         first_and_more(branch["layers"])});
     }
     print_table({{"added by", false}, {"nodes"}, {"layers", false}}, rows);
@@ -101,9 +100,9 @@ void print(const Json& d) {
     const Json& cost = d["cost"];
     fmt::print("{}: {}, opset {}\n", d["model"]["path"].get<std::string>(),
                format_bytes(d["model"]["bytes"].get<int64_t>()), d["opset"].get<int>());
-    if (d.contains("computed_in")) {
+    if (d["model"].contains("computed_in")) {
         fmt::print("  computes in {}; counted and compressed as float\n",
-                   d["computed_in"].get<std::string>());
+                   d["model"]["computed_in"].get<std::string>());
     }
     for (const char* side : {"inputs", "outputs"}) {
         for (const Json& value : d[side]) fmt::print("  {:<8}{}\n", side, shape_text(value));

@@ -211,8 +211,9 @@ inline Graph normalizations() {
 // Channels of one group are normalized together.
 inline Graph group_normalized() {
     NetworkBuilder b(21);
-    ValueId x = b.node("GroupNormalization", {b.conv(b.image(), 3, 12, 3), b.weight({12}), b.weight({12})},
-                       {{"num_groups", int64_t{4}}});
+    ValueId x =
+        b.node("GroupNormalization", {b.conv(b.image(), 3, 12, 3), b.weight({12}), b.weight({12})},
+               {{"num_groups", int64_t{4}}});
     x = b.node("GroupNormalization", {b.conv(b.relu(x), 12, 6), b.weight({6}), b.weight({6})},
                {{"num_groups", int64_t{3}}});
     return b.classify(x, 6);

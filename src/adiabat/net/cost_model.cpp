@@ -111,6 +111,14 @@ int64_t CostModel::peak_elements(std::span<const int64_t> cut) const {
     return peak;
 }
 
+Cost CostModel::cost_of_layer(size_t layer, std::span<const int64_t> cut, int bits) const {
+    Cost cost = layer_cost(layers_[layer], state(layer, cut, bits));
+    const Node& node = graph_.nodes[static_cast<size_t>(layers_[layer].node)];
+    cost.activations = (elements_left(node.input(0), cut) + elements_left(node.outputs[0], cut)) *
+                       (bits < 32 ? 1 : 4);
+    return cost;
+}
+
 LayerState CostModel::state(size_t layer, std::span<const int64_t> cut, int bits) const {
     const Layer& facts = layers_[layer];
     const auto filters = static_cast<size_t>(facts.filter_axis);

@@ -38,6 +38,8 @@ class CostModel {
     // Of the graph as it is.
     Cost whole() const;
 
+    // Of one layer; its activations are what it reads and writes for one image.
+    Cost cost_of_layer(size_t layer, std::span<const int64_t> cut, int bits) const;
     // Filters and inputs of a layer that stay.
     LayerState state(size_t layer, std::span<const int64_t> cut, int bits) const;
     // Groups of a convolution or a GroupNormalization that stay (coupling cuts whole groups, or

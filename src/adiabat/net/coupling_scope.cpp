@@ -230,8 +230,8 @@ void CouplingScope::unite(ValueId id, int axis) {
     ValueLabels& value = of(id);
     for (const JointLabels& joint : value.joint) {
         const Shape& extents = joint.split->extents;
-        auto part = static_cast<int>(std::max_element(extents.begin(), extents.end()) -
-                                     extents.begin());
+        auto part =
+            static_cast<int>(std::max_element(extents.begin(), extents.end()) - extents.begin());
         for (size_t k = 0; k < joint.axes.size(); ++k) {
             if (joint.axes[k] == axis) part = joint.parts[k];
         }

@@ -144,8 +144,8 @@ class CouplingScope {
     void set_joint(size_t output, JointLabels joint);
     // The labels of an input's axis that is no part of its split axis; the split one stays split.
     Labels labels_beside_joint(size_t input, int axis);
-    // Makes a part of a value's split axis the one that is cut, since an operator reads it: the part
-    // that is `axis` of the value, the longest where none is given.
+    // Makes a part of a value's split axis the one that is cut, since an operator reads it: the
+    // part that is `axis` of the value, the longest where none is given.
     void unite(ValueId id, int axis = -1);
     // The output's `axis` holds slices of an earlier value, whose axis `from` split where it is
     // given.

@@ -123,7 +123,8 @@ class Folder {
     // Resize to sizes {N, 24, 16, 16}, N the batch: the same by scales, which leave the batch free.
     bool settle_sizes(Node& node) {
         if (node.op != "Resize" || !node.domain.empty() || node.input(3) == kNoValue ||
-            node.has("axes") || node.string_or("keep_aspect_ratio_policy", "stretch") != "stretch" ||
+            node.has("axes") ||
+            node.string_or("keep_aspect_ratio_policy", "stretch") != "stretch" ||
             node.string_or("coordinate_transformation_mode", "") == "tf_crop_and_resize") {
             return false;
         }

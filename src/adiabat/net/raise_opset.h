@@ -5,8 +5,8 @@
 // axis came with opset 13, 4-bit types with 21.
 //
 // Most operators only gained types and options. Those that changed are said anew: attributes that
-// became inputs (the bounds of Clip, the axes of Squeeze), defaults that changed (Softmax, RoiAlign),
-// operators that were replaced (Upsample, Scatter). The network computes the same.
+// became inputs (the bounds of Clip, the axes of Squeeze), defaults that changed (Softmax,
+// RoiAlign), operators that were replaced (Upsample, Scatter). The network computes the same.
 // Source: the changelog of ONNX's operators, opset 7 to 22.
 
 #include "adiabat/net/graph.h"

@@ -31,8 +31,8 @@ TEST(SettleShapes, FlattenOfTrailingAxesIsAPlainReshape) {
 // The batch stands where the input has another dimension: it is no copy, and -1 is taken.
 TEST(SettleShapes, LeavesWhatItCannotSay) {
     GraphBuilder b;
-    const ValueId x = b.node("Transpose", {b.input("x", {kUnknown, 6, 4, 4})},
-                             {{"perm", Ints{1, 0, 2, 3}}});
+    const ValueId x =
+        b.node("Transpose", {b.input("x", {kUnknown, 6, 4, 4})}, {{"perm", Ints{1, 0, 2, 3}}});
     const ValueId batch = part_of_shape(b, x, 1, 2);
     const ValueId target = b.node("Concat", {batch, b.ints({6, -1})}, {{"axis", int64_t{0}}});
     b.output(b.node("Reshape", {x, target}));
@@ -48,8 +48,8 @@ TEST(SettleShapes, WhatIsTheSameForEveryBatchBecomesAConstant) {
     const ValueId shape = b.node("Shape", {x});
     const ValueId width = part_of_shape(b, x, 2, 3);
     const ValueId ends = b.node("Where", {b.node("Less", {width, b.ints({5})}), width, shape});
-    b.output(b.node("Slice", {x, b.ints({0}), b.node("Slice", {ends, b.ints({0}), b.ints({1})}),
-                              b.ints({1})}));
+    b.output(b.node(
+        "Slice", {x, b.ints({0}), b.node("Slice", {ends, b.ints({0}), b.ints({1})}), b.ints({1})}));
     simplify(b.graph);
     const Node& slice = b.graph.nodes.back();
     ASSERT_TRUE(b.graph.constant(slice.inputs[2]));

@@ -170,9 +170,13 @@ int bypass_identities(Graph& graph) {
 }
 
 void simplify(Graph& graph) {
+    FoldBudget budget(graph);
+    simplify(graph, budget);
+}
+
+void simplify(Graph& graph, FoldBudget& budget) {
     // Every round but the last removes a node; a network has one or two of what hides what.
     constexpr int kMostRounds = 16;
-    FoldBudget budget(graph);
     infer_shapes(graph);  // what changes nothing is known by its shapes
     int changes = 1;
     for (int round = 0; changes > 0 && round < kMostRounds; ++round) {
@@ -183,7 +187,7 @@ void simplify(Graph& graph) {
         remove_dead(graph);
         if (changes == 0) changes = settle_shapes(graph, budget);
     }
-    unshare_biases(graph);
+    unshare_parameters(graph);
     infer_shapes(graph);
 }
 

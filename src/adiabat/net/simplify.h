@@ -4,6 +4,7 @@
 // The network in the form that everything after reading works on: shapes known, constants folded,
 // nothing that only training needs, batch normalization inside the convolutions before it.
 
+#include "adiabat/net/fold.h"
 #include "adiabat/net/graph.h"
 
 namespace adiabat::net {
@@ -16,8 +17,10 @@ namespace adiabat::net {
 int bypass_identities(Graph& graph);
 
 // bypass_identities, fold_constants, fuse_batch_norm, settle_shapes, until nothing changes; then
-// unshare_biases, remove_dead and
+// unshare_parameters, remove_dead and
 // infer_shapes. Renumbers the values. Throws InputError as these do.
 void simplify(Graph& graph);
+// The same, with what is left of a budget.
+void simplify(Graph& graph, FoldBudget& budget);
 
 }  // namespace adiabat::net

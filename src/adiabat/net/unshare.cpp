@@ -2,53 +2,104 @@
 #include "adiabat/net/unshare.h"
 
 #include <map>
-#include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 namespace adiabat::net {
 
 namespace {
 
-bool has_bias(const Graph& graph, const Node& node) {
-    return node.domain.empty() &&
-           (node.op == "Conv" || node.op == "ConvTranspose" || node.op == "Gemm") &&
-           graph.constant(node.input(1)) && graph.constant(node.input(2));
+constexpr int64_t kLargestCopy = 65536;
+
+using Inputs = std::vector<size_t>;
+
+// Inputs that hold a number a channel, where they are constants.
+Inputs channel_parameters(const Node& node) {
+    static const std::unordered_map<std::string_view, Inputs> known = {
+        {"Conv", {2}},
+        {"ConvTranspose", {2}},
+        {"Gemm", {2}},
+        {"BatchNormalization", {1, 2, 3, 4}},
+        {"InstanceNormalization", {1, 2}},
+        {"GroupNormalization", {1, 2}},
+        {"LayerNormalization", {1, 2}},
+        {"PRelu", {1}},
+        {"Add", {0, 1}},
+        {"Sub", {0, 1}},
+        {"Mul", {0, 1}},
+        {"Div", {0, 1}},
+    };
+    if (!node.domain.empty()) return {};
+    const auto found = known.find(node.op);
+    return found == known.end() ? Inputs{} : found->second;
 }
+
+// Whose parameter it is: the weight's beside it, or the node's alone.
+using Owner = std::pair<ValueId, size_t>;
+
+Owner owner_of(const Graph& graph, size_t n) {
+    const Node& node = graph.nodes[n];
+    const bool has_weight = node.op == "Conv" || node.op == "ConvTranspose" || node.op == "Gemm";
+    return has_weight && graph.constant(node.input(1)) ? Owner{node.input(1), 0}
+                                                       : Owner{kNoValue, n};
+}
+
+class Unsharing {
+  public:
+    explicit Unsharing(Graph& graph) : graph_(graph) {}
+
+    int run() {
+        for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+            for (size_t k : channel_parameters(graph_.nodes[n])) {
+                if (k < graph_.nodes[n].inputs.size()) visit(n, graph_.nodes[n].inputs[k]);
+            }
+        }
+        return copied_;
+    }
+
+  private:
+    void visit(size_t n, ValueId& id) {
+        const Tensor* tensor = graph_.constant(id);
+        if (!tensor || !is_real(tensor->type) || tensor->size() < 2 ||
+            tensor->size() > kLargestCopy) {
+            return;
+        }
+        const Owner owner = owner_of(graph_, n);
+        const auto first = first_.try_emplace(id, owner).first;  // it keeps the original
+        if (first->second == owner) return;
+        const auto [copy, is_new] = copies_.try_emplace({id, owner}, kNoValue);
+        if (is_new) {
+            // Equal until somebody cuts one of them; the memory is one.
+            const Value original = graph_.value(id);
+            copy->second = graph_.add_value(unused(original.name), original.type, original.shape);
+            graph_.value(copy->second).constant = original.constant;
+            ++copied_;
+        }
+        id = copy->second;
+    }
+
+    std::string unused(const std::string& of) {
+        if (names_.empty()) {
+            for (const Value& value : graph_.values) names_.insert(value.name);
+        }
+        std::string name = of + "_copy";
+        for (int k = 2; !names_.insert(name).second; ++k) name = of + "_copy" + std::to_string(k);
+        return name;
+    }
+
+    Graph& graph_;
+    std::map<ValueId, Owner> first_;
+    std::map<std::pair<ValueId, Owner>, ValueId> copies_;
+    std::unordered_set<std::string> names_;
+    int copied_ = 0;
+};
 
 }  // namespace
 
-int unshare_biases(Graph& graph) {
-    std::map<ValueId, std::set<ValueId>> weights;  // that stand beside a bias
-    for (const Node& node : graph.nodes) {
-        if (has_bias(graph, node)) weights[node.inputs[2]].insert(node.inputs[1]);
-    }
-    std::erase_if(weights, [](const auto& entry) { return entry.second.size() < 2; });
-    if (weights.empty()) return 0;
-
-    std::unordered_set<std::string> names;
-    for (const Value& value : graph.values) names.insert(value.name);
-    std::map<std::pair<ValueId, ValueId>, ValueId> copies;  // by bias and weight
-    int copied = 0;
-    for (Node& node : graph.nodes) {
-        if (!has_bias(graph, node) || !weights.contains(node.inputs[2])) continue;
-        const auto [copy, is_new] =
-            copies.try_emplace({node.inputs[2], node.inputs[1]}, node.inputs[2]);
-        // One of the weights keeps the original.
-        if (is_new && *weights[node.inputs[2]].begin() != node.inputs[1]) {
-            const Value& bias = graph.value(node.inputs[2]);
-            std::string name = bias.name + "_copy";
-            for (int k = 2; !names.insert(name).second; ++k) {
-                name = bias.name + "_copy" + std::to_string(k);
-            }
-            const Tensor tensor = *bias.constant;
-            copy->second = graph.add_constant(std::move(name), tensor);
-            ++copied;
-        }
-        node.inputs[2] = copy->second;
-    }
-    return copied;
-}
+int unshare_parameters(Graph& graph) { return Unsharing(graph).run(); }
 
 }  // namespace adiabat::net

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Biases that layers share by chance.
+// Parameters a channel that operators share by chance.
 //
-// Exporters store equal tensors once, so that layers whose biases are all zero read one constant. A
-// layer can be cut and quantized only where its parameters are its own. Layers that also share the
-// weight (a head that runs on several scales) mean it, and stay as they are.
+// Exporters store equal tensors once, so that layers whose biases are all zero, or normalizations
+// whose scales are all one, read one constant. A layer can be cut and quantized only where its
+// parameters are its own, and channels that meet in one constant would have to go together. Layers
+// that also share the weight (a head that runs on several scales) mean it, and stay as they are.
 
 #include "adiabat/net/graph.h"
 
 namespace adiabat::net {
 
-// Gives each Conv, ConvTranspose and Gemm that shares its bias with a layer of another weight a copy
-// of it. Returns how many got one. O(nodes + values).
-int unshare_biases(Graph& graph);
+// Gives operators copies of real constants that others read as well: the bias of a Conv,
+// ConvTranspose or Gemm (layers of one weight share one), the parameters of normalizations, PRelu's
+// slope, constants in Add, Sub, Mul, Div. Those of more than 65,536 elements stay shared. Returns
+// how many copies there are. O(nodes + values).
+int unshare_parameters(Graph& graph);
 
 }  // namespace adiabat::net

@@ -106,8 +106,8 @@ class Run {
         document_["opset"] = {{"before", before}, {"after", std::max(before, least)}};
         if (before >= least) return;
         net::raise_opset(model_.graph, least);
-        progress_.say(fmt::format("opset {} raised to {}, which the written file needs", before,
-                                  least));
+        progress_.say(
+            fmt::format("opset {} raised to {}, which the written file needs", before, least));
     }
 
     void budget() {
@@ -194,6 +194,7 @@ class Run {
     void describe_plan() {
         const auto after = plan::states(*network_, plan_);
         const auto flags = plan::cut_flags(*network_, plan_);
+        const auto counts = plan::cut_counts(plan_);
         const net::Cost cost = plan::cost(*network_, plan_);
         document_["after"] = to_json(cost);
         Json layers = Json::array();
@@ -205,14 +206,15 @@ class Run {
                     cut.push_back(i);
                 }
             }
-            layers.push_back({{"name", network_->layers[k].name},
-                              {"bits", after[k].bits},
-                              {"filters", after[k].filters},
-                              {"inputs", after[k].inputs},
-                              {"filters_before", network_->layers[k].filters},
-                              {"inputs_before", network_->layers[k].inputs},
-                              {"cut", std::move(cut)},
-                              {"cost", to_json(net::layer_cost(network_->layers[k], after[k]))}});
+            layers.push_back(
+                {{"name", network_->layers[k].name},
+                 {"bits", after[k].bits},
+                 {"filters", after[k].filters},
+                 {"inputs", after[k].inputs},
+                 {"filters_before", network_->layers[k].filters},
+                 {"inputs_before", network_->layers[k].inputs},
+                 {"cut", std::move(cut)},
+                 {"cost", to_json(network_->costs.cost_of_layer(k, counts, plan_.bits[k]))}});
         }
         document_["plan"] = std::move(layers);
         document_["groups"] = {{"all", flags.size()},
@@ -226,11 +228,10 @@ class Run {
             apply::cut_groups(model_.graph, network_->coupling, plan::cut_flags(*network_, plan_));
         apply::Quantized quantized =
             apply::quantize(cut, net::find_layers(cut), plan_.bits, options_.weights);
-        const net::Tensor pixels =
-            net::as_type(std::move(sensing_.pixels),
-                         model_.graph.value(model_.graph.inputs[0]).type);
-        apply::calibrate(quantized, {model_.graph, cut, *network_, plan_, pixels},
-                         *engine_, {options_.threads}, stop_, progress_);
+        const net::Tensor pixels = net::as_type(std::move(sensing_.pixels),
+                                                model_.graph.value(model_.graph.inputs[0]).type);
+        apply::calibrate(quantized, {model_.graph, cut, *network_, plan_, pixels}, *engine_,
+                         {options_.threads}, stop_, progress_);
         std::vector<onnx::WeightCodes> weights;
         for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
         onnx::encode_weights(quantized.graph, weights, options_.weights, quantized.prefix);
@@ -285,8 +286,8 @@ class Run {
                                {"replicas", options_.replicas},
                                {"seed", options_.seed},
                                {"threads", options_.threads}};
-        for (const char* part : {"data", "engine", "budgets", "problem", "groups", "plan", "before",
-                                 "after", "predicted", "measured"}) {
+        for (const char* part : {"data", "engine", "opset", "budgets", "problem", "groups", "plan",
+                                 "before", "after", "predicted", "measured"}) {
             document[part] = std::move(document_[part]);
         }
         document["after"]["file"] = file_.size();

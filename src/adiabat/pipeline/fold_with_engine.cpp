@@ -28,9 +28,9 @@ struct Foldable {
     std::vector<ValueId> results;
 };
 
-Foldable find_foldable(const Graph& graph) {
+Foldable find_foldable(const Graph& graph, net::FoldBudget& budget) {
     Foldable found{std::vector<uint8_t>(graph.nodes.size(), 0), {}};
-    net::FoldBudget budget(graph);
+    int64_t largest = budget.largest;
     std::vector<uint8_t> computed(graph.values.size(), 0);
     std::set<ValueId> read;
     const auto is_known = [&](ValueId id) {
@@ -39,11 +39,12 @@ Foldable find_foldable(const Graph& graph) {
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
         const Node& node = graph.nodes[n];
         const auto cost = net::evaluation_cost(graph, node);
-        const bool is_random = node.op.starts_with("Random") || node.op == "Multinomial" ||
-                               node.op == "Bernoulli";
+        const bool is_random =
+            node.op.starts_with("Random") || node.op == "Multinomial" || node.op == "Bernoulli";
         if (!node.inputs.empty() && node.captured.empty() && !is_random && cost &&
-            cost->result_bytes <= budget.largest && cost->work_bytes <= budget.work_left &&
+            cost->result_bytes <= largest && cost->work_bytes <= budget.work_left &&
             std::all_of(node.inputs.begin(), node.inputs.end(), is_known)) {
+            largest -= cost->result_bytes;  // they are in memory together
             budget.work_left -= cost->work_bytes;
             found.node[n] = 1;
             for (ValueId id : node.outputs) {
@@ -63,8 +64,8 @@ Foldable find_foldable(const Graph& graph) {
 
 }  // namespace
 
-int fold_with_engine(Graph& graph) {
-    const Foldable found = find_foldable(graph);
+int fold_with_engine(Graph& graph, net::FoldBudget& budget) {
+    const Foldable found = find_foldable(graph, budget);
     if (found.results.empty()) return 0;
     std::vector<net::Tensor> tensors;
     try {

@@ -89,14 +89,14 @@ Json branches_json(const net::Graph& graph) {
 Json layer_json(const net::Graph& graph, const plan::Network& network, size_t k) {
     const net::Layer& layer = network.layers[k];
     const auto& groups = network.filter_groups(k);
-    const net::LayerState whole{layer.filters, layer.inputs, 32};
+    const std::vector<int64_t> nothing(network.families(), 0);
     Json entry = {{"name", layer.name},
                   {"operator", graph.nodes[static_cast<size_t>(layer.node)].op},
                   {"filters", layer.filters},
                   {"inputs", layer.inputs},
                   {"taps", layer.taps},
                   {"groups", layer.groups},
-                  {"cost", to_json(net::layer_cost(layer, whole))},
+                  {"cost", to_json(network.costs.cost_of_layer(k, nothing, 32))},
                   {"cut", std::count_if(groups.begin(), groups.end(),
                                         [](net::GroupId id) { return id != net::kStays; })},
                   {"input_cut", !network.input_shares(k).empty()}};
@@ -134,7 +134,6 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
     result["model"] = to_json(model);
     result["opset"] = graph.opset;
     result["producer"] = graph.producer;
-    if (!model.computed_in.empty()) result["computed_in"] = model.computed_in;
     for (const auto& [name, ids] :
          {std::pair{"inputs", &graph.inputs}, {"outputs", &graph.outputs}}) {
         result[name] = Json::array();

@@ -58,8 +58,9 @@ Model load_model(const std::filesystem::path& path) {
     bytes = {};  // the graph has all there is
     model.file_bytes += model.graph.notes.external_bytes;
     free_batch(model.graph);
-    net::simplify(model.graph);
-    if (fold_with_engine(model.graph) > 0) net::simplify(model.graph);
+    net::FoldBudget budget(model.graph);
+    net::simplify(model.graph, budget);
+    if (fold_with_engine(model.graph, budget) > 0) net::simplify(model.graph, budget);
     return model;
 }
 
@@ -77,7 +78,9 @@ void compute_in_float(Model& model) {
 }
 
 Json to_json(const Model& model) {
-    return {{"path", model.path}, {"bytes", model.file_bytes}, {"sha256", model.sha256}};
+    Json json = {{"path", model.path}, {"bytes", model.file_bytes}, {"sha256", model.sha256}};
+    if (!model.computed_in.empty()) json["computed_in"] = model.computed_in;
+    return json;
 }
 
 void require_one_input(const Model& model) {

@@ -160,7 +160,8 @@ class Descent {
 Plan smallest_plan(const Network& network, const std::function<int64_t(const Plan&)>& cost) {
     Descent descent(network, cost);
     descent.run(alike_layers(network), alike_families(network));
-    const auto layers = std::ssize(network.layers), families = static_cast<int64_t>(network.families());
+    const auto layers = std::ssize(network.layers),
+               families = static_cast<int64_t>(network.families());
     if ((layers * (kMaxBits - kMinBits + 1) + families * kFewCounts) * (layers + families) <
         kMostSteps) {
         descent.run(one_by_one(network.layers.size()), one_by_one(network.families()));

@@ -52,8 +52,8 @@ void Network::align_families() {
             const auto f = static_cast<size_t>(share.family);
             return groups(f) % steps[f] != 0;
         });
-        const bool is_sum = shares.size() > 1 || std::ssize(filter_groups(k)) !=
-                                                     shares_total(*this, shares);
+        const bool is_sum =
+            shares.size() > 1 || std::ssize(filter_groups(k)) != shares_total(*this, shares);
         if (!odd || !is_sum) continue;
         for (const auto& share : shares) held[static_cast<size_t>(share.family)] = 1;
     }

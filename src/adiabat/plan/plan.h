@@ -40,8 +40,8 @@ struct Network {
 
     size_t families() const { return coupling.families.size(); }
     int64_t groups(size_t family) const { return std::ssize(coupling.families[family].groups); }
-    // A family that is cut keeps a multiple of so many groups. All of them where `align` lets none go:
-    // where it shares a layer with a family whose filters are no multiple.
+    // A family that is cut keeps a multiple of so many groups. All of them where `align` lets none
+    // go: where it shares a layer with a family whose filters are no multiple.
     int64_t group_step(size_t family) const { return steps[family]; }
     // Families on a layer's filter axis and on its input axis, with indices a group; empty where
     // nothing is cut there.
