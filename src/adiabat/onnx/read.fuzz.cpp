@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes at all: read, simplified, written, read again. The one way out is InputError. Built
-// with clang's libFuzzer (-D ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh runs it.
+// Any bytes at all: read, simplified, written, read again; channels followed and cut, the opset
+// raised. The one way out is InputError. Built with clang's libFuzzer (-D ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh runs it.
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
+#include "adiabat/apply/cut.h"
+#include "adiabat/apply/prepare.h"
 #include "adiabat/base/errors.h"
-#include "adiabat/net/channels.h"
-#include "adiabat/net/cost.h"
+#include "adiabat/net/branches.h"
+#include "adiabat/net/cost_model.h"
+#include "adiabat/net/coupling.h"
 #include "adiabat/net/graph.h"
 #include "adiabat/net/layers.h"
+#include "adiabat/net/raise_opset.h"
 #include "adiabat/net/shape_inference.h"
 #include "adiabat/net/simplify.h"
 #include "adiabat/net/to_float32.h"
@@ -39,6 +44,25 @@ void go_there_and_back(const net::Graph& graph) {
     require(back.nodes.size() == graph.nodes.size(), "the nodes are there again");
 }
 
+// Every second group of every family.
+void cut(net::Graph graph) {
+    net::raise_opset(graph, 13);
+    net::check_graph(graph);
+    apply::prepare_for_cutting(graph, net::find_coupling(graph));
+    const net::Coupling coupling = net::find_coupling(graph);
+    std::vector<uint8_t> flags(coupling.groups.size(), 0);
+    std::vector<int64_t> counts(coupling.families.size(), 0);
+    for (size_t g = 0; g < flags.size(); ++g) {
+        flags[g] = coupling.groups[g].member % 2 != 0;
+        counts[static_cast<size_t>(coupling.groups[g].family)] += flags[g];
+    }
+    const auto layers = net::find_layers(graph);
+    const std::vector<int> bits(layers.size(), 32);
+    net::CostModel(graph, coupling, layers).cost(counts, bits);
+    const auto branches = net::find_branches(graph);
+    net::check_graph(apply::cut_groups(graph, coupling, flags, branches));
+}
+
 void use(std::span<const uint8_t> bytes) {
     net::Graph graph;
     try {
@@ -53,9 +77,8 @@ void use(std::span<const uint8_t> bytes) {
         net::infer_shapes(as_it_is);
         net::simplify(graph);
         net::check_graph(graph);
-        const auto found = net::search_layers(graph);
-        net::network_cost(found.layers, net::untouched(found.layers));
         net::to_float32(as_it_is);
+        cut(graph);
     } catch (const InputError&) {
         return;
     }
