@@ -8,6 +8,8 @@ if(ADIABAT_BUILD_FUZZERS)
         message(FATAL_ERROR "ADIABAT_BUILD_FUZZERS needs clang: -D CMAKE_CXX_COMPILER=clang++")
     endif()
     adiabat_sources(fuzzed_sources base net onnx)
+    list(APPEND fuzzed_sources src/adiabat/apply/cut.cpp src/adiabat/apply/cut_rewrites.cpp
+         src/adiabat/apply/prepare.cpp)
     add_executable(adiabat_fuzz_read src/adiabat/onnx/read.fuzz.cpp ${fuzzed_sources})
     target_include_directories(adiabat_fuzz_read PRIVATE src)
     target_compile_options(adiabat_fuzz_read PRIVATE

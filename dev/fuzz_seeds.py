@@ -45,6 +45,29 @@ def plain():
     return model(nodes, ["y"], constants)
 
 
+def coupled():
+    """Channels that meet in every way: sums, gates, shuffles, slices, groups."""
+    node = helper.make_node
+    ints = {"shuffle": [-1, 2, 2, 6, 6], "back": [-1, 4, 6, 6], "0": [0], "1": [1], "2": [2], "3": [3], "four": [4],
+            "pads": [0, 1, 0, 0, 0, 1, 0, 0], "order": [3, 1, 1, 0], "tiles": [1, 4, 1, 1], "wide": [1, 4, 6, 6],
+            "grouped": [0, 2, -1], "sizes": [1, 3]}
+    nodes = [node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]), node("Conv", ["a", "d"], ["b"], group=4),
+             node("Add", ["a", "b"], ["c"]), node("Reshape", ["c", "shuffle"], ["c1"]),
+             node("Transpose", ["c1"], ["c2"], perm=[0, 2, 1, 3, 4]), node("Reshape", ["c2", "back"], ["e"]),
+             node("Split", ["e", "sizes"], ["e1", "e2"], axis=1), node("Concat", ["e2", "e1"], ["f"], axis=1),
+             node("GlobalAveragePool", ["f"], ["p"]), node("Conv", ["p", "one"], ["q"]), node("Sigmoid", ["q"], ["g"]),
+             node("Mul", ["f", "g"], ["h"]), node("Tile", ["m", "tiles"], ["m4"]), node("Add", ["h", "m4"], ["h1"]),
+             node("Slice", ["h1", "1", "3", "1"], ["s"]), node("Pad", ["s", "pads"], ["s1"]),
+             node("Gather", ["s1", "order"], ["s2"], axis=1), node("ConvTranspose", ["s2", "t"], ["u"], group=2),
+             node("Reshape", ["u", "grouped"], ["u1"]), node("InstanceNormalization", ["u1", "i", "i"], ["u2"]),
+             node("Reshape", ["u2", "back"], ["u3"]), node("DepthToSpace", ["u3"], ["z"], blocksize=2),
+             node("Conv", ["z", "last"], ["y0"]), node("Flatten", ["y0"], ["y1"]), node("Gemm", ["y1", "k"], ["y"])]
+    constants = [numpy_helper.from_array(np.array(values, np.int64), name) for name, values in ints.items()]
+    constants += [tensor("w", (4, 2, 3, 3)), tensor("d", (4, 1, 1, 1)), tensor("one", (4, 4, 1, 1)), tensor("t", (4, 2, 1, 1)),
+                  tensor("m", (1, 1, 1, 1)), tensor("i", 2), tensor("last", (2, 1, 1, 1)), tensor("k", (288, 3))]
+    return model(nodes, ["y"], constants)
+
+
 def shapes():
     """Shapes computed at run time, and what changes nothing."""
     node = helper.make_node
@@ -116,7 +139,7 @@ def half():
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (plain, shapes, control_flow, functions, stored, half):
+    for make in (plain, coupled, shapes, control_flow, functions, stored, half):
         (folder / f"{make.__name__}.onnx").write_bytes(make().SerializeToString())
 
 

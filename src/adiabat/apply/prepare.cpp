@@ -50,6 +50,7 @@ void name_parts(Graph& graph, const net::Coupling& coupling, Node& node) {
 }
 
 bool has_labels(const Graph& graph, const net::Coupling& coupling, ValueId id) {
+    if (id == net::kNoValue) return false;
     const auto& shape = graph.value(id).shape;
     for (int64_t axis = 0; shape && axis < std::ssize(*shape); ++axis) {
         if (coupling.labels_of(id, axis)) return true;
@@ -86,7 +87,7 @@ void own_constant(Graph& graph, const net::Uses& uses, Node& node, size_t k) {
 void own_constants(Graph& graph, const net::Coupling& coupling, const net::Uses& uses, Node& node) {
     const bool touched = has_labels(graph, coupling, node.input(0)) ||
                          std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
-                             return id != net::kNoValue && has_labels(graph, coupling, id);
+                             return has_labels(graph, coupling, id);
                          });
     if (!touched) return;
     if (node.op == "Slice") {
@@ -123,6 +124,7 @@ void prepare_for_cutting(Graph& graph, const net::Coupling& coupling) {
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
         Node& node = graph.nodes[n];
         if (!node.domain.empty() || moved.contains(static_cast<int>(n))) continue;
+        if (node.input(0) == net::kNoValue) continue;
         own_constants(graph, coupling, uses, node);
         if (node.op == "Split") name_parts(graph, coupling, node);
     }

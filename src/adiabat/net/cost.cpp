@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/net/cost.h"
 
+#include <algorithm>
+
 namespace adiabat::net {
 
+int64_t times(int64_t a, int64_t b) {
+    int64_t product = 0;
+    return __builtin_mul_overflow(a, b, &product) ? kMostCounted : std::min(product, kMostCounted);
+}
+
+int64_t plus(int64_t a, int64_t b) { return std::min(a + b, kMostCounted); }
+
 Cost& Cost::operator+=(const Cost& other) {
-    parameters += other.parameters;
-    bytes += other.bytes;
-    macs += other.macs;
-    bops += other.bops;
-    activations += other.activations;
+    parameters = plus(parameters, other.parameters);
+    bytes = plus(bytes, other.bytes);
+    macs = plus(macs, other.macs);
+    bops = plus(bops, other.bops);
+    activations = plus(activations, other.activations);
     return *this;
 }
 
@@ -20,23 +29,9 @@ Cost layer_cost(const Layer& layer, const LayerState& state) {
     cost.parameters = weights + biases;
     // A quantized layer always has a bias: re-centring puts one there.
     cost.bytes = (weights * state.bits + 7) / 8 + 4 * (quantized ? 2 * state.filters : biases);
-    cost.macs = layer.positions * weights;
-    cost.bops = cost.macs * state.bits * (quantized ? kActivationBits : 32);
+    cost.macs = times(layer.positions, weights);
+    cost.bops = times(cost.macs, state.bits * (quantized ? kActivationBits : 32));
     return cost;
-}
-
-Cost network_cost(std::span<const Layer> layers, std::span<const LayerState> states) {
-    ADIABAT_CHECK(layers.size() == states.size(), "{} layers, {} states", layers.size(),
-                  states.size());
-    Cost total;
-    for (size_t k = 0; k < layers.size(); ++k) total += layer_cost(layers[k], states[k]);
-    return total;
-}
-
-std::vector<LayerState> untouched(std::span<const Layer> layers) {
-    std::vector<LayerState> states;
-    for (const Layer& layer : layers) states.push_back({layer.filters, layer.inputs, 32});
-    return states;
 }
 
 }  // namespace adiabat::net

@@ -12,10 +12,7 @@
 // file are counted by apply/file_size.h.
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
-#include "adiabat/net/graph.h"
 #include "adiabat/net/layers.h"
 
 namespace adiabat::net {
@@ -26,6 +23,11 @@ struct LayerState {
     int64_t inputs = 0;  // that one filter reads
     int bits = 32;       // of a weight: 2 to 8, or 32 for fp32
 };
+
+// Products and sums of counts, which stop at kMostCounted: a hostile file may claim any size.
+inline constexpr int64_t kMostCounted = int64_t{1} << 60;
+int64_t times(int64_t a, int64_t b);
+int64_t plus(int64_t a, int64_t b);
 
 struct Cost {
     int64_t parameters = 0;
@@ -41,9 +43,5 @@ struct Cost {
 inline constexpr int kActivationBits = 8;
 
 Cost layer_cost(const Layer& layer, const LayerState& state);
-Cost network_cost(std::span<const Layer> layers, std::span<const LayerState> states);
-
-// Every layer whole, in fp32.
-std::vector<LayerState> untouched(std::span<const Layer> layers);
 
 }  // namespace adiabat::net

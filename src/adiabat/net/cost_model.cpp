@@ -8,6 +8,9 @@ namespace adiabat::net {
 
 namespace {
 
+// Elements of one tensor; a sum over all tensors of a graph stays in range.
+constexpr int64_t kMostElements = int64_t{1} << 42;
+
 bool multiplies(const Node& node) {
     return node.domain.empty() && (node.op == "Conv" || node.op == "ConvTranspose" ||
                                    node.op == "Gemm" || node.op == "MatMul");
@@ -73,7 +76,7 @@ int64_t CostModel::elements_left(ValueId id, std::span<const int64_t> cut) const
     if (!shape) return 0;
     int64_t count = 1;
     for (size_t axis = 0; axis < shape->size(); ++axis) {
-        if (__builtin_mul_overflow(count, extent(id, axis, cut), &count)) return 0;
+        count = std::min(times(count, extent(id, axis, cut)), kMostElements);
     }
     return count;
 }
@@ -88,13 +91,13 @@ int64_t CostModel::macs_of(const Node& node, std::span<const int64_t> cut) const
         const ValueId over = node.op == "Conv" ? node.outputs[0] : node.input(0);
         int64_t positions = 1;
         for (size_t axis = 2; axis < graph_.value(over).shape->size(); ++axis) {
-            positions *= extent(over, axis, cut);
+            positions = times(positions, extent(over, axis, cut));
         }
-        return positions * elements_left(node.input(1), cut);
+        return times(positions, elements_left(node.input(1), cut));
     }
     const bool transposed = node.op == "Gemm" && node.int_or("transA", 0) != 0;
     const size_t summed = transposed ? 0 : a->size() - 1;
-    return elements_left(node.outputs[0], cut) * extent(node.input(0), summed, cut);
+    return times(elements_left(node.outputs[0], cut), extent(node.input(0), summed, cut));
 }
 
 int64_t CostModel::peak_elements(std::span<const int64_t> cut) const {
@@ -148,13 +151,13 @@ Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) co
     }
     for (ValueId id : others_) {
         const int64_t count = elements_left(id, cut);
-        total.parameters += count;
-        total.bytes += count * 4;
+        total.parameters = plus(total.parameters, count);
+        total.bytes = plus(total.bytes, count * 4);
     }
     for (int n : products_) {
         const int64_t macs = macs_of(graph_.nodes[static_cast<size_t>(n)], cut);
-        total.macs += macs;
-        total.bops += macs * 32 * 32;
+        total.macs = plus(total.macs, macs);
+        total.bops = plus(total.bops, times(macs, 32 * 32));
     }
     total.activations = peak_elements(cut) * (quantized ? 1 : 4);
     return total;

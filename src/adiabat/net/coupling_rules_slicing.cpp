@@ -98,6 +98,8 @@ void concat(CouplingScope& s) {
         any = any || labels;
         if (!labels) {
             labels = s.make(s.fresh(extent));
+            known = labels != nullptr;
+            if (!known) break;
             if (s.is_constant(input)) {
                 s.bind(input, place, labels);
             } else {

@@ -160,12 +160,19 @@ void CouplingScope::pass(size_t input, size_t output) {
     for (int axis = 0; axis < rank(input); ++axis) set(output, axis, labels(input, axis));
 }
 
-Labels CouplingScope::make(std::vector<Atom> atoms) const {
-    return std::make_shared<const std::vector<Atom>>(std::move(atoms));
+Labels CouplingScope::make(std::vector<Atom> atoms) {
+    auto labels = std::make_shared<const std::vector<Atom>>(std::move(atoms));
+    state_.labels_left -= std::ssize(*labels);
+    if (state_.labels_left >= 0) return labels;
+    freeze(labels, "is behind more channels than are followed");
+    return nullptr;
 }
 
 std::vector<Atom> CouplingScope::fresh(int64_t count) {
     ADIABAT_CHECK(count <= kMaxLabels, "{} labels", count);
+    if (count > state_.labels_left) {
+        return std::vector<Atom>(static_cast<size_t>(count), state_.forest.fresh());
+    }
     std::vector<Atom> atoms(static_cast<size_t>(count));
     for (Atom& atom : atoms) atom = state_.forest.fresh();
     return atoms;
@@ -189,7 +196,9 @@ void CouplingScope::freeze(const Labels& labels, const std::string& why) {
     }
 }
 
-void CouplingScope::freeze(Atom atom, const std::string& why) { freeze(make({atom}), why); }
+void CouplingScope::freeze(Atom atom, const std::string& why) {
+    freeze(std::make_shared<const std::vector<Atom>>(1, atom), why);
+}
 
 void CouplingScope::freeze_all(const std::string& why) {
     for (size_t input = 0; input < node.inputs.size(); ++input) {

@@ -23,9 +23,10 @@ using Atom = int32_t;
 // The labels along an axis; null for an axis that is never cut.
 using Labels = std::shared_ptr<const std::vector<Atom>>;
 
-// Arrays of labels stay below this: no network's channel axis is longer, and a hostile file's may
-// be.
-inline constexpr int64_t kMaxLabels = int64_t{1} << 24;
+// Axes that are followed are no longer than this, and all arrays of labels together no longer than
+// that: networks stay far below, and a hostile file of a few bytes may name any size.
+inline constexpr int64_t kMaxLabels = int64_t{1} << 22;
+inline constexpr int64_t kMaxLabelsInAll = int64_t{1} << 25;
 
 // Union-find over labels: what each class is frozen for and who makes it.
 class LabelForest {
@@ -86,6 +87,7 @@ struct CouplingState {
     std::vector<std::string> reasons;
     std::vector<Movement> movements;
     std::vector<std::shared_ptr<SplitAxis>> moved_from;  // one a movement, or null
+    int64_t labels_left = kMaxLabelsInAll;
 };
 
 class CouplingScope {
@@ -124,7 +126,9 @@ class CouplingScope {
     // All axes of an output as those of an input of the same rank.
     void pass(size_t input, size_t output = 0);
 
-    Labels make(std::vector<Atom> atoms) const;
+    // Null, and the atoms frozen, where there are too many labels already.
+    Labels make(std::vector<Atom> atoms);
+    // Atoms that nobody makes; all one where there are too many labels already.
     std::vector<Atom> fresh(int64_t count);
     void tie(const Labels& a, const Labels& b);
     void tie(Atom a, Atom b) { state_.forest.tie(a, b); }
