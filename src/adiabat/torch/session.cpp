@@ -15,6 +15,7 @@
 #include "adiabat/torch/operators.h"
 #include "adiabat/torch/plan.h"
 #include "adiabat/torch/quantized.h"
+#include "adiabat/torch/silence.h"
 #include "adiabat/torch/tensors.h"
 
 namespace adiabat::torch {
@@ -103,6 +104,7 @@ class TorchSession final : public net::Session {
         Collector collector(types_of(fetches), batch);
         try {
             for_slices(plan, batch, [&](const Slice& slice) {
+                const Silence silence;
                 const c10::InferenceMode guard;
                 Slots slots(graph_.values.size());
                 const auto kept = feed(feeds, plan, slice, slots);
@@ -135,6 +137,7 @@ class TorchSession final : public net::Session {
         Collector fetched(types_of(outputs), batch), gradients(floats(wanted.size()), batch);
         OrderedSum sum;
         for_slices(plan, batch, [&](const Slice& slice) {
+            const Silence silence;
             const at::AutoGradMode guard(true);
             Slots slots(graph_.values.size());
             const auto kept = feed(feeds, plan, slice, slots);
