@@ -56,9 +56,11 @@ def difference(masked, cut, seed):
 
 
 def parameters_of(path):
-    """Float numbers among the initializers of a file; scalars (bounds of Clip) are no parameters."""
-    return sum(int(np.prod(t.dims)) for t in onnx.load(str(path)).graph.initializer
-               if t.data_type == onnx.TensorProto.FLOAT and t.dims)
+    """Float numbers among the initializers of a file; scalars (bounds of Clip) and scales are no parameters."""
+    graph = onnx.load(str(path)).graph
+    scales = {name for node in graph.node if node.op_type in ("Resize", "Upsample") for name in node.input}
+    return sum(int(np.prod(t.dims)) for t in graph.initializer if t.name not in scales
+               and t.data_type == onnx.TensorProto.FLOAT and t.dims)
 
 
 def judge(tool, model, arguments):

@@ -85,6 +85,7 @@ int64_t parameters_of(const net::Graph& graph) {
     std::set<net::ValueId> seen;
     int64_t count = 0;
     for (const net::Node& node : graph.nodes) {
+        if (node.op == "Resize" || node.op == "Upsample") continue;
         for (net::ValueId id : node.inputs) {
             const net::Tensor* tensor = graph.constant(id);
             if (tensor && tensor->type == net::DType::kFloat && !tensor->shape.empty() &&

@@ -107,6 +107,7 @@ class Builder {
         to_.name = from_.name;
         to_.opset = from_.opset;
         to_.ir_version = from_.ir_version;
+        to_.producer = from_.producer;
         to_.metadata = from_.metadata;
         to_.notes.domains = net::needed_domains(from_);
         for (ValueId id : from_.inputs) {

@@ -100,6 +100,9 @@ std::vector<uint8_t> read_file(const std::filesystem::path& path) {
     if (std::filesystem::is_directory(status)) {
         throw InputError("{}: is a directory, a file is needed", path.string());
     }
+    if (!std::filesystem::is_regular_file(status)) {
+        throw InputError("{}: is no regular file, one is needed", path.string());
+    }
     std::ifstream file(path, std::ios::binary);
     std::vector<uint8_t> bytes;
     const auto size = std::filesystem::file_size(path, error);

@@ -87,7 +87,8 @@ void print_groups(const Json& d) {
         print_table({{"groups"}, {"filters each"}, {"made by", false}, {"read by", false}}, rows);
     }
     if (d["branches"].empty()) return;
-    fmt::print("\n{} residual branches that can go whole\n", d["branches"].size());
+    fmt::print("\n{} residual {} that can go whole\n", d["branches"].size(),
+               d["branches"].size() == 1 ? "branch" : "branches");
     std::vector<std::vector<std::string>> rows;
     for (const Json& branch : d["branches"]) {
         rows.push_back({text_of(branch["added_by"]), std::to_string(branch["nodes"].get<int64_t>()),
@@ -120,7 +121,7 @@ void print(const Json& d) {
     }
     if (!d["left_alone"].empty()) fmt::print("\n");
     if (!d["unknown_operators"].empty()) {
-        fmt::print("\noperators without a rule (kept as they are, cannot be run):");
+        fmt::print("\noperators without a rule (kept as they are; eval and compress cannot run them):");
         for (const Json& name : d["unknown_operators"]) fmt::print(" {}", text_of(name));
         fmt::print("\n");
     }
@@ -160,6 +161,7 @@ void add_inspect(CLI::App& tool, Frame& frame) {
     add_seed_option(*verb, *seed);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
+            if (!groups->empty()) pipeline::check_output(*groups, {*model});
             pipeline::Model network = pipeline::load_model(*model);
             const Json found = pipeline::inspect(network, *keep);
             if (!groups->empty()) {

@@ -34,11 +34,14 @@ CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<con
         if (multiplies(node) && !layer_nodes.contains(static_cast<int>(n))) {
             products_.push_back(static_cast<int>(n));
         }
+        // Scales and regions of a Resize are sizes.
+        const bool resizes = node.op == "Resize" || node.op == "Upsample";
         for (ValueId id : node.inputs) {
             if (id == kNoValue) continue;
             last[static_cast<size_t>(id)] = static_cast<int>(n);
             const Tensor* tensor = graph.constant(id);
-            const bool is_parameter = tensor && is_real(tensor->type) && !tensor->shape.empty();
+            const bool is_parameter =
+                tensor && is_real(tensor->type) && !tensor->shape.empty() && !resizes;
             if (is_parameter && !of_layers.contains(id) && read.insert(id).second) {
                 others_.push_back(id);
             }
@@ -56,7 +59,8 @@ CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<con
 }
 
 int64_t CostModel::extent(ValueId id, size_t axis, std::span<const int64_t> cut) const {
-    int64_t left = std::max<int64_t>((*graph_.value(id).shape)[axis], 1);
+    int64_t left = (*graph_.value(id).shape)[axis];
+    if (left == kUnknown) return 1;
     if (const auto* labels = coupling_.labels_of(id, static_cast<int64_t>(axis))) {
         for (const auto& share : labels->shares) {
             left -= share.count * cut[static_cast<size_t>(share.family)];
@@ -136,7 +140,7 @@ int64_t CostModel::groups_left(const Node& node, std::span<const int64_t> cut) c
     }
     const bool transposed = node.op == "ConvTranspose";
     const ValueId channels = transposed ? node.outputs[0] : node.input(0);
-    return extent(channels, 1, cut) / extent(node.input(1), 1, cut);
+    return extent(channels, 1, cut) / std::max<int64_t>(extent(node.input(1), 1, cut), 1);
 }
 
 Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) const {

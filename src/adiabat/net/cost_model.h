@@ -9,7 +9,7 @@
 // everything else in the graph is float:
 //
 //   parameters   elements of all float constants, those of the layers included; numbers of rank 0
-//                (bounds of Clip, factors) are none
+//                (bounds of Clip, factors) and the scales of Resize are none
 //   bytes        the layers', and 4 a parameter of the rest
 //   macs, bops   the layers', and those of the other products (ConvTranspose, MatMul)
 //   activations  the most bytes that are alive at once while one image goes through, 4 an element,

@@ -29,6 +29,21 @@ bool ranks_known(const Graph& graph, const Node& node) {
            std::all_of(node.outputs.begin(), node.outputs.end(), known);
 }
 
+// What a node makes that cannot be followed for want of shapes, so that it is named among what
+// stays.
+void freeze_filters(CouplingScope& scope) {
+    const Node& node = scope.node;
+    if (!scope.is_constant(1)) return;
+    int axis = -1;
+    if (node.op == "Conv") axis = 0;
+    if (node.op == "ConvTranspose" || node.op == "Gemm") {
+        axis = node.op == "Gemm" && node.int_or("transB", 0) ? 0 : 1;
+    }
+    if (node.op == "MatMul") axis = scope.rank(1) - 1;
+    if (axis < 0 || axis >= scope.rank(1)) return;
+    scope.freeze(scope.filters(1, axis), "the shape of its input is not known");
+}
+
 void visit(CouplingState& state, int index, const CouplingOptions& options) {
     CouplingScope scope(state, index);
     const Node& node = scope.node;
@@ -38,6 +53,7 @@ void visit(CouplingState& state, int index, const CouplingOptions& options) {
         return;
     }
     if (!ranks_known(state.graph, node)) {
+        freeze_filters(scope);
         scope.freeze_all("shapes are not known");
         return;
     }

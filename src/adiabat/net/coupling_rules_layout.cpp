@@ -362,7 +362,7 @@ void shape_of(CouplingScope& s) {
     }
     for (int axis = 0; axis < rank; ++axis) {
         if (used[static_cast<size_t>(axis)]) {
-            s.freeze_axis(0, axis, "its size is computed with");
+            s.freeze_axis(0, axis, "its size is read and computed with");
         }
     }
 }

@@ -2,6 +2,8 @@
 #include "adiabat/net/graph.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "adiabat/base/errors.h"
 
@@ -108,6 +110,18 @@ std::map<std::string, int64_t> needed_domains(const Graph& graph) {
     return needed;
 }
 
+namespace {
+
+// Whether outputs behind the first may be left out by the operator's specification. A Split may not:
+// ONNX Runtime crashes where a part has no name.
+bool has_optional_outputs(const Node& node) {
+    static const std::set<std::string_view> known = {
+        "BatchNormalization", "Dropout", "GRU", "LSTM", "LayerNormalization", "MaxPool", "RNN"};
+    return node.domain.empty() && known.contains(node.op);
+}
+
+}  // namespace
+
 void remove_dead(Graph& graph) {
     std::vector<bool> needed(graph.values.size(), false);
     for (ValueId id : graph.outputs) needed[static_cast<size_t>(id)] = true;
@@ -130,10 +144,16 @@ void remove_dead(Graph& graph) {
         if (keep[n]) nodes.push_back(std::move(graph.nodes[n]));
     }
     graph.nodes = std::move(nodes);
-    // An output that nobody reads of a node that stays is left out.
+    // An optional output that nobody reads of a node that stays is left out; others keep their names.
     for (Node& node : graph.nodes) {
+        const bool optional = has_optional_outputs(node);
         for (ValueId& id : node.outputs) {
-            if (id != kNoValue && !needed[static_cast<size_t>(id)]) id = kNoValue;
+            if (id == kNoValue || needed[static_cast<size_t>(id)]) continue;
+            if (optional) {
+                id = kNoValue;
+            } else {
+                needed[static_cast<size_t>(id)] = true;
+            }
         }
         while (node.outputs.size() > 1 && node.outputs.back() == kNoValue) node.outputs.pop_back();
     }

@@ -7,11 +7,13 @@ namespace adiabat::net {
 
 namespace {
 
-// A float constant that only this node reads.
-bool is_own_parameter(const Graph& graph, const Uses& uses, ValueId id) {
+// Why a parameter is no float constant that only this node reads; empty where it is.
+std::string why_not_own(const Graph& graph, const Uses& uses, ValueId id) {
     const Tensor* tensor = graph.constant(id);
-    return tensor && tensor->type == DType::kFloat && uses.readers(id).size() == 1 &&
-           !graph.is_output(id);
+    if (!tensor) return "computed while the network runs";
+    if (tensor->type != DType::kFloat) return std::string(name_of(tensor->type)) + ", not float";
+    if (uses.readers(id).size() > 1) return "shared with another operator";
+    return graph.is_output(id) ? "an output of the network" : "";
 }
 
 int64_t positions_of(const Graph& graph, ValueId output) {
@@ -29,8 +31,8 @@ namespace {
 // Fills in the layer that a node is; returns why it is none, or nothing.
 std::string classify(const Graph& graph, const Uses& uses, const Node& node, Layer& layer) {
     if (graph.constant(node.input(0))) return "its input is a constant";
-    if (!is_own_parameter(graph, uses, node.input(1))) {
-        return "its weight is computed, shared, or not float";
+    if (const std::string why = why_not_own(graph, uses, node.input(1)); !why.empty()) {
+        return "its weight is " + why;
     }
     const Tensor& weight = *graph.constant(node.input(1));
     layer.name = node.name.empty() ? graph.value(node.outputs[0]).name : node.name;
@@ -52,9 +54,10 @@ std::string classify(const Graph& graph, const Uses& uses, const Node& node, Lay
     }
     if (const ValueId bias = node.input(2); bias != kNoValue) {
         const Tensor* tensor = graph.constant(bias);
-        if (!is_own_parameter(graph, uses, bias) || tensor->shape != Shape{layer.filters}) {
-            return "its bias is computed, shared, or not one number a filter";
+        if (const std::string why = why_not_own(graph, uses, bias); !why.empty()) {
+            return "its bias is " + why;
         }
+        if (tensor->shape != Shape{layer.filters}) return "its bias is not one number a filter";
         layer.bias = bias;
     }
     return "";

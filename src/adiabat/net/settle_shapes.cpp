@@ -16,9 +16,24 @@ namespace adiabat::net {
 
 namespace {
 
-constexpr std::array<int64_t, 3> kBatches = {1, 1021, 2053};
-// Images of unknown size; networks halve them several times.
-constexpr std::array<int64_t, 3> kExtents = {256, 320, 448};
+// Different remainders by 2, 3, 4, 5 and 7, so that arithmetic on them tells them apart.
+constexpr std::array<int64_t, 3> kBatches = {1, 1022, 2055};
+
+// Whether nothing but one batch is unknown of the inputs: images of free sizes are padded to
+// multiples, halved and cropped, and samples of them prove nothing.
+bool only_batch_is_unknown(const Graph& graph) {
+    std::string batch;
+    for (size_t k = 0; k < graph.inputs.size(); ++k) {
+        const Value& input = graph.value(graph.inputs[k]);
+        if (!input.shape) return false;
+        for (size_t axis = 0; axis < input.shape->size(); ++axis) {
+            if ((*input.shape)[axis] != kUnknown) continue;
+            if (axis != 0 || (k > 0 && input.axis_name(0) != batch)) return false;
+        }
+        if (k == 0) batch = input.axis_name(0);
+    }
+    return true;
+}
 
 bool computes_shapes(const Graph& graph) {
     return std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
@@ -32,10 +47,7 @@ class Sample {
     Sample(const Graph& original, size_t k, FoldBudget budget) : graph_(original) {
         for (ValueId id : graph_.inputs) {
             auto& shape = graph_.value(id).shape;
-            for (size_t axis = 0; shape && axis < shape->size(); ++axis) {
-                int64_t& extent = (*shape)[axis];
-                if (extent == kUnknown) extent = axis == 0 ? kBatches[k] : kExtents[k];
-            }
+            if (!shape->empty() && shape->front() == kUnknown) shape->front() = kBatches[k];
         }
         for (const Node& node : graph_.nodes) {
             for (ValueId id : node.outputs) {
@@ -196,12 +208,12 @@ class Settler {
 }  // namespace
 
 int settle_shapes(Graph& graph, const FoldBudget& budget) {
-    if (!computes_shapes(graph)) return 0;
+    if (!computes_shapes(graph) || !only_batch_is_unknown(graph)) return 0;
     std::vector<Sample> samples;
     try {
         for (size_t k = 0; k < kBatches.size(); ++k) samples.emplace_back(graph, k, budget);
     } catch (const InputError&) {
-        return 0;  // no batch of that size, or no image
+        return 0;  // no batch of that size
     }
     return Settler(graph, samples).run();
 }

@@ -10,8 +10,9 @@
 // same, 0 where it repeats the input's dimension, and at most one -1. Shapes of which nothing was
 // known become known as far as they are the same.
 //
-// A network that computes its shapes otherwise for some batch sizes than for 1, 1021 and 2053
-// images would be changed; none does that.
+// Only where the batch is all that is unknown of the inputs: with images of free sizes, nothing is
+// settled. A network that computes its shapes otherwise for some batch than for 1, 1022 and 2055
+// images would be changed.
 
 #include "adiabat/net/fold.h"
 #include "adiabat/net/graph.h"

@@ -80,7 +80,11 @@ std::optional<Shape> convolution_shape(const RuleScope& scope, size_t input, siz
     check_channels(scope, x, *w, scope.shape(bias), (*w)[0], in_groups(scope, (*w)[1]));
     const Fail fail = fail_of(scope);
     const SlidingWindow window = read_window(scope.node, kernel_of(scope, *w), fail);
-    if (!x) return std::nullopt;
+    if (!x) {  // the weight tells the rank
+        Shape out(w->size(), kUnknown);
+        out[1] = (*w)[0];
+        return out;
+    }
     Shape out = {(*x)[0], (*w)[0]};
     for (size_t k = 0; k < window.rank(); ++k) {
         out.push_back(positions(window, k, (*x)[k + 2], fail));
@@ -101,7 +105,11 @@ void transposed_convolution(const RuleScope& scope) {
     const Fail fail = fail_of(scope);
     const TransposedWindow transposed =
         read_transposed_window(scope.node, kernel_of(scope, *w), fail);
-    if (!x) return scope.set(0, scope.type(0));
+    if (!x) {
+        Shape out(w->size(), kUnknown);
+        out[1] = filters;
+        return scope.set(0, scope.type(0), out);
+    }
     Shape out = {(*x)[0], filters};
     for (size_t k = 0; k + 2 < w->size(); ++k) {
         out.push_back(transposed.extent(k, (*x)[k + 2], fail).size);

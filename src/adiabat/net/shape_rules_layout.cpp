@@ -39,6 +39,9 @@ void reshape_rule(const RuleScope& scope) {
         const Shape* length = scope.shape(1);
         const bool rank_known = length && length->size() == 1 && (*length)[0] != kUnknown;
         if (!rank_known) return scope.set(0, scope.type(0));
+        if ((*length)[0] > static_cast<int64_t>(kMaxPartialInts)) {
+            scope.fail("a shape of {} dimensions", (*length)[0]);
+        }
         return scope.set(0, scope.type(0), Shape(static_cast<size_t>((*length)[0]), kUnknown));
     }
     if (!x) return scope.set(0, scope.type(0), Shape(target.entries.size(), kUnknown));

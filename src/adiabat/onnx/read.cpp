@@ -48,14 +48,16 @@ constexpr int kMostOutputs = 4096;
 // "" and "ai.onnx" are two names of one domain.
 std::string domain_of(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
 
-std::optional<Shape> shape_of(const TypeProto& type) {
+std::optional<Shape> shape_of(const TypeProto& type, const std::string& name) {
     if (!type.tensor_type().has_shape()) return std::nullopt;
     Shape shape;
     for (const auto& dim : type.tensor_type().shape().dim()) {
-        // Zero and negative dimensions are how some writers say that they do not know; what no
-        // array has tells nothing either.
-        const bool known =
-            dim.has_dim_value() && dim.dim_value() > 0 && dim.dim_value() <= net::kMaxDimension;
+        // Zero and negative dimensions are how some writers say that they do not know.
+        const bool known = dim.has_dim_value() && dim.dim_value() > 0;
+        if (known && dim.dim_value() > net::kMaxDimension) {
+            throw InputError("value '{}' has a dimension of {}: no tensor has more than {}", name,
+                             dim.dim_value(), net::kMaxDimension);
+        }
         shape.push_back(known ? dim.dim_value() : kUnknown);
     }
     return shape;
@@ -230,7 +232,7 @@ class Reader {
             return;
         }
         value.type = static_cast<net::DType>(info.type().tensor_type().elem_type());
-        value.shape = shape_of(info.type());
+        value.shape = shape_of(info.type(), info.name());
     }
 
     // Of an input or output: names of dimensions, documentation. Uses the info up.

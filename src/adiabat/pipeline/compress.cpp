@@ -38,24 +38,13 @@ std::filesystem::path run_file_of(const CompressOptions& options) {
 // Everything that would make the work futile is found before it begins.
 void check_paths(const CompressOptions& options) {
     const std::filesystem::path output = options.output, run_file = run_file_of(options);
-    std::error_code error;
-    const auto same = [&](const std::filesystem::path& a, const std::filesystem::path& b) {
-        return std::filesystem::weakly_canonical(a, error) ==
-               std::filesystem::weakly_canonical(b, error);
-    };
     std::vector<std::filesystem::path> inputs = {options.model, options.data.path};
     if (options.data.labels) inputs.push_back(*options.data.labels);
     if (options.data.classes) inputs.push_back(*options.data.classes);
-    for (const auto& path : {output, run_file}) {
-        for (const auto& input : inputs) {
-            if (same(path, input)) {
-                throw InputError("{}: the output would overwrite the input {}", path.string(),
-                                 input.string());
-            }
-        }
-        check_writable(path);
-    }
-    if (same(output, run_file)) {
+    for (const auto& path : {output, run_file}) check_output(path, inputs);
+    std::error_code error;
+    if (std::filesystem::weakly_canonical(output, error) ==
+        std::filesystem::weakly_canonical(run_file, error)) {
         throw InputError("{}: the network and the document of the run cannot be one file",
                          options.output);
     }

@@ -73,6 +73,7 @@ int64_t parameters_in(const Graph& graph) {
     int64_t count = 0;
     std::set<net::ValueId> seen;
     for (const net::Node& node : graph.nodes) {
+        if (node.op == "Resize") continue;  // its scales are no parameters
         for (net::ValueId id : node.inputs) {
             const Tensor* tensor = graph.constant(id);
             if (tensor && tensor->type == net::DType::kFloat && !tensor->shape.empty() &&

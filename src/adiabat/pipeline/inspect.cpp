@@ -76,9 +76,15 @@ Json frozen_json(const net::Graph& graph, const net::Coupling& coupling) {
     return frozen;
 }
 
-Json branches_json(const net::Graph& graph) {
+// A branch with a layer that is to stay cannot go.
+Json branches_json(const net::Graph& graph, const std::vector<std::string>& keep) {
+    const net::CouplingOptions options = coupling_options(keep);
     Json branches = Json::array();
     for (const net::Branch& branch : net::find_branches(graph)) {
+        const bool stays =
+            options.keep && std::any_of(branch.weighted.begin(), branch.weighted.end(),
+                                        [&](int n) { return !options.keep(name_of(graph, n)).empty(); });
+        if (stays) continue;
         branches.push_back({{"added_by", name_of(graph, branch.add)},
                             {"nodes", branch.nodes.size()},
                             {"layers", names_of(graph, branch.weighted)}});
@@ -153,7 +159,7 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
     result["groups"] = network.coupling.groups.size();
     result["families"] = families_json(graph, network.coupling);
     result["frozen"] = frozen_json(graph, network.coupling);
-    result["branches"] = branches_json(graph);
+    result["branches"] = branches_json(graph, keep);
 
     result["left_alone"] = Json::array();
     for (const net::LeftAlone& left : net::search_layers(graph).left_alone) {
@@ -209,7 +215,7 @@ Json groups_json(const Model& model, const std::vector<std::string>& keep) {
             {"groups", groups},
             {"families", families_json(graph, coupling)},
             {"frozen", frozen_json(graph, coupling)},
-            {"branches", branches_json(graph)}};
+            {"branches", branches_json(graph, keep)}};
 }
 
 }  // namespace adiabat::pipeline

@@ -40,7 +40,7 @@ net::CouplingOptions coupling_options(const std::vector<std::string>& keep) {
     if (keep.empty()) return options;
     options.keep = [keep](const std::string& name) -> std::string {
         for (const std::string& pattern : keep) {
-            if (matches(pattern, name)) return "kept as asked: --keep " + pattern;
+            if (matches(pattern, name)) return "as asked: --keep " + pattern;
         }
         return "";
     };

@@ -5,6 +5,7 @@
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
+#include "adiabat/net/shape_inference.h"
 #include "adiabat/net/simplify.h"
 #include "adiabat/net/to_float32.h"
 #include "adiabat/onnx/read.h"
@@ -14,6 +15,33 @@ namespace adiabat::pipeline {
 
 namespace {
 
+// x.view(x.size(0), -1) is exported as a Reshape to {1, -1} where the batch was fixed at 1: that entry
+// repeats the batch, which is said by a 0.
+void free_reshapes(net::Graph& graph, int64_t batch) {
+    net::infer_shapes(graph);
+    const auto begins_with_batch = [&](const std::optional<net::Shape>& shape) {
+        return shape && !shape->empty() && shape->front() == batch;
+    };
+    for (net::Node& node : graph.nodes) {
+        const net::Tensor* target =
+            node.op == "Reshape" && node.domain.empty() ? graph.constant(node.input(1)) : nullptr;
+        if (!target || target->type != net::DType::kInt64 || target->rank() != 1 ||
+            node.input(0) == net::kNoValue || node.int_or("allowzero", 0) != 0 ||
+            !begins_with_batch(graph.value(node.inputs[0]).shape) ||
+            !begins_with_batch(target->to_ints())) {
+            continue;
+        }
+        auto entries = target->to_ints();
+        entries[0] = 0;
+        std::string name = graph.value(node.inputs[1]).name + "_free";
+        for (int k = 2; graph.find(name) != net::kNoValue; ++k) {
+            name = graph.value(node.inputs[1]).name + "_free" + std::to_string(k);
+        }
+        node.inputs[1] =
+            graph.add_constant(name, net::Tensor::of<int64_t>({std::ssize(entries)}, entries));
+    }
+}
+
 // Exporters fix the batch, often at 1. The network is run on many images at once all the same: the
 // leading dimension of its only input is made unknown, and what was inferred from it is inferred
 // anew.
@@ -22,6 +50,7 @@ void free_batch(net::Graph& graph) {
     auto& input = graph.value(graph.inputs[0]).shape;
     if (!input || input->empty() || input->front() == net::kUnknown) return;
     const int64_t batch = input->front();
+    free_reshapes(graph, batch);
     for (net::ValueId id : graph.outputs) {
         const auto& shape = graph.value(id).shape;
         if (shape && !shape->empty() && shape->front() == batch)
@@ -37,6 +66,19 @@ void free_batch(net::Graph& graph) {
 }
 
 }  // namespace
+
+void check_output(const std::filesystem::path& path,
+                  const std::vector<std::filesystem::path>& inputs) {
+    std::error_code error;
+    for (const auto& input : inputs) {
+        if (std::filesystem::weakly_canonical(path, error) ==
+            std::filesystem::weakly_canonical(input, error)) {
+            throw InputError("{}: the output would overwrite the input {}", path.string(),
+                             input.string());
+        }
+    }
+    check_writable(path);
+}
 
 net::Graph parse_simplified(std::span<const uint8_t> bytes, const std::string& where) {
     net::Graph graph = onnx::parse_model(bytes, where);
@@ -57,10 +99,14 @@ Model load_model(const std::filesystem::path& path) {
     }
     bytes = {};  // the graph has all there is
     model.file_bytes += model.graph.notes.external_bytes;
-    free_batch(model.graph);
-    net::FoldBudget budget(model.graph);
-    net::simplify(model.graph, budget);
-    if (fold_with_engine(model.graph, budget) > 0) net::simplify(model.graph, budget);
+    try {
+        free_batch(model.graph);
+        net::FoldBudget budget(model.graph);
+        net::simplify(model.graph, budget);
+        if (fold_with_engine(model.graph, budget) > 0) net::simplify(model.graph, budget);
+    } catch (const InputError& error) {
+        throw InputError("{}: {}", model.path, error.what());
+    }
     return model;
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "adiabat/base/json.h"
 #include "adiabat/net/graph.h"
@@ -23,6 +24,10 @@ struct Model {
 
 // Throws InputError as onnx::read_model and net::simplify do.
 Model load_model(const std::filesystem::path& path);
+
+// Throws InputError where a file cannot be written there, or would overwrite one of the inputs.
+void check_output(const std::filesystem::path& path,
+                  const std::vector<std::filesystem::path>& inputs);
 
 // The graph of a model in memory, simplified, its batch free (Value::fixed_batch keeps what it
 // was).
