@@ -39,7 +39,8 @@ def random_feeds(session, seed):
     feeds = {}
     for value in session.get_inputs():
         shape = [d if isinstance(d, int) else 2 for d in value.shape]
-        feeds[value.name] = rng.uniform(-1, 1, shape).astype(np.float32)
+        kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(value.type, np.float32)
+        feeds[value.name] = rng.uniform(-1, 1, shape).astype(kind)
     return feeds
 
 
@@ -96,7 +97,15 @@ def main():
     tool = os.environ.get("ADIABAT_CUT_RUN", str(ROOT / "build/release/adiabat_cut_run"))
     failed = False
     for model in arguments.models:
-        ours, theirs, left = judge(tool, model, arguments)
+        try:
+            ours, theirs, left = judge(tool, model, arguments)
+        except (ValueError, subprocess.CalledProcessError) as error:
+            print(f"{pathlib.Path(model).name:32} FAILED: {error}", flush=True)
+            failed = True
+            continue
+        if min(left) == 1:
+            print(f"{pathlib.Path(model).name:32} nothing can be cut", flush=True)
+            continue
         wrong = not (ours <= TOLERANCE and theirs <= TOLERANCE)
         failed = failed or wrong
         print(f"{pathlib.Path(model).name:32} {arguments.subsets} subsets, {100 * min(left):.0f} to "

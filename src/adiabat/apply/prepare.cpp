@@ -86,9 +86,8 @@ void own_constant(Graph& graph, const net::Uses& uses, Node& node, size_t k) {
 
 void own_constants(Graph& graph, const net::Coupling& coupling, const net::Uses& uses, Node& node) {
     const bool touched = has_labels(graph, coupling, node.input(0)) ||
-                         std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
-                             return has_labels(graph, coupling, id);
-                         });
+                         std::any_of(node.outputs.begin(), node.outputs.end(),
+                                     [&](ValueId id) { return has_labels(graph, coupling, id); });
     if (!touched) return;
     if (node.op == "Slice") {
         for (size_t k : {size_t{1}, size_t{2}}) {

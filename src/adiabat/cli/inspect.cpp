@@ -108,11 +108,17 @@ void print(const Json& d) {
     for (const char* side : {"inputs", "outputs"}) {
         for (const Json& value : d[side]) fmt::print("  {:<8}{}\n", side, shape_text(value));
     }
-    fmt::print("  {} parameters, {} in fp32, {} MACs and {} of activations at most an image\n\n",
-               format_count(cost["parameters"].get<int64_t>()),
-               format_bytes(cost["bytes"].get<int64_t>()),
-               format_count(cost["macs"].get<int64_t>()),
-               format_bytes(cost["activations"].get<int64_t>()));
+    // Sizes of images are free, or shapes end at an operator that nobody knows.
+    const bool partly = !d["unknown_operators"].empty() ||
+                        std::any_of(d["layers"].begin(), d["layers"].end(),
+                                    [](const Json& layer) { return layer["cost"]["macs"] == 0; });
+    fmt::print(
+        "  {} parameters, {} in fp32; an image takes {}{} MACs, {} bit operations, {} of "
+        "activations at once\n\n",
+        format_count(cost["parameters"].get<int64_t>()), format_bytes(cost["bytes"].get<int64_t>()),
+        partly ? "more than " : "", format_count(cost["macs"].get<int64_t>()),
+        format_count(cost["bops"].get<int64_t>()),
+        format_bytes(cost["activations"].get<int64_t>()));
 
     print_layers(d["layers"]);
     print_groups(d);
@@ -121,7 +127,8 @@ void print(const Json& d) {
     }
     if (!d["left_alone"].empty()) fmt::print("\n");
     if (!d["unknown_operators"].empty()) {
-        fmt::print("\noperators without a rule (kept as they are; eval and compress cannot run them):");
+        fmt::print(
+            "\noperators without a rule (kept as they are; eval and compress cannot run them):");
         for (const Json& name : d["unknown_operators"]) fmt::print(" {}", text_of(name));
         fmt::print("\n");
     }

@@ -34,7 +34,8 @@ struct Cost {
     int64_t bytes = 0;
     int64_t macs = 0;
     int64_t bops = 0;
-    int64_t activations = 0;  // peak bytes of a network, what a layer reads and writes (cost_model.h)
+    int64_t activations =
+        0;  // peak bytes of a network, what a layer reads and writes (cost_model.h)
 
     Cost& operator+=(const Cost& other);
     bool operator==(const Cost&) const = default;

@@ -112,11 +112,11 @@ std::map<std::string, int64_t> needed_domains(const Graph& graph) {
 
 namespace {
 
-// Whether outputs behind the first may be left out by the operator's specification. A Split may not:
-// ONNX Runtime crashes where a part has no name.
+// Whether outputs behind the first may be left out by the operator's specification. A Split may
+// not: ONNX Runtime crashes where a part has no name.
 bool has_optional_outputs(const Node& node) {
-    static const std::set<std::string_view> known = {
-        "BatchNormalization", "Dropout", "GRU", "LSTM", "LayerNormalization", "MaxPool", "RNN"};
+    static const std::set<std::string_view> known = {"BatchNormalization", "Dropout", "GRU", "LSTM",
+                                                     "LayerNormalization", "MaxPool", "RNN"};
     return node.domain.empty() && known.contains(node.op);
 }
 
@@ -144,7 +144,8 @@ void remove_dead(Graph& graph) {
         if (keep[n]) nodes.push_back(std::move(graph.nodes[n]));
     }
     graph.nodes = std::move(nodes);
-    // An optional output that nobody reads of a node that stays is left out; others keep their names.
+    // An optional output that nobody reads of a node that stays is left out; others keep their
+    // names.
     for (Node& node : graph.nodes) {
         const bool optional = has_optional_outputs(node);
         for (ValueId& id : node.outputs) {

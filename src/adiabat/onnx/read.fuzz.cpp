@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Any bytes at all: read, simplified, written, read again; channels followed and cut, the opset
-// raised. The one way out is InputError. Built with clang's libFuzzer (-D ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh runs it.
+// raised. The one way out is InputError. Built with clang's libFuzzer (-D
+// ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh runs it.
 
 #include <cstdint>
 #include <cstdio>

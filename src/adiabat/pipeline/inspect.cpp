@@ -82,8 +82,9 @@ Json branches_json(const net::Graph& graph, const std::vector<std::string>& keep
     Json branches = Json::array();
     for (const net::Branch& branch : net::find_branches(graph)) {
         const bool stays =
-            options.keep && std::any_of(branch.weighted.begin(), branch.weighted.end(),
-                                        [&](int n) { return !options.keep(name_of(graph, n)).empty(); });
+            options.keep && std::any_of(branch.weighted.begin(), branch.weighted.end(), [&](int n) {
+                return !options.keep(name_of(graph, n)).empty();
+            });
         if (stays) continue;
         branches.push_back({{"added_by", name_of(graph, branch.add)},
                             {"nodes", branch.nodes.size()},

@@ -15,8 +15,8 @@ namespace adiabat::pipeline {
 
 namespace {
 
-// x.view(x.size(0), -1) is exported as a Reshape to {1, -1} where the batch was fixed at 1: that entry
-// repeats the batch, which is said by a 0.
+// x.view(x.size(0), -1) is exported as a Reshape to {1, -1} where the batch was fixed at 1: that
+// entry repeats the batch, which is said by a 0.
 void free_reshapes(net::Graph& graph, int64_t batch) {
     net::infer_shapes(graph);
     const auto begins_with_batch = [&](const std::optional<net::Shape>& shape) {
