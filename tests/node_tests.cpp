@@ -65,7 +65,12 @@ Tensor read_tensor(const fs::path& path) {
     if (adiabat::net::bits_of(type) == 0) {
         throw InputError("{} is of element type {}", path.filename().string(), proto.data_type());
     }
-    Tensor tensor(type, {proto.dims().begin(), proto.dims().end()});
+    const adiabat::net::Shape shape(proto.dims().begin(), proto.dims().end());
+    // A sequence or an optional, read as a tensor, has any shape.
+    if (adiabat::net::elements(shape) > static_cast<int64_t>(bytes.size()) * 8) {
+        throw InputError("{} is no tensor", path.filename().string());
+    }
+    Tensor tensor(type, shape);
     if (proto.has_raw_data()) {
         if (proto.raw_data().size() != tensor.bytes.size()) {
             throw InputError("{} holds {} bytes", path.filename().string(),
