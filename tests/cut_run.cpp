@@ -21,6 +21,7 @@
 
 #include "adiabat/apply/cut.h"
 #include "adiabat/apply/masked.test.h"
+#include "adiabat/apply/random_cut.test.h"
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/json.h"
 #include "adiabat/base/random.h"
@@ -59,42 +60,6 @@ Options parse(const std::vector<std::string>& arguments) {
         }
     }
     return options;
-}
-
-std::vector<uint8_t> random_cut(const net::Coupling& coupling, double share, Random& random) {
-    std::vector<uint8_t> cut(coupling.groups.size(), 0);
-    for (const net::GroupFamily& family : coupling.families) {
-        const uint32_t stays = random.below(static_cast<uint32_t>(family.groups.size()));
-        for (size_t k = 0; k < family.groups.size(); ++k) {
-            cut[static_cast<size_t>(family.groups[k])] = k != stays && random.uniform() < share;
-        }
-    }
-    return cut;
-}
-
-std::vector<int64_t> counts_of(const net::Coupling& coupling, const std::vector<uint8_t>& cut) {
-    std::vector<int64_t> counts(coupling.families.size(), 0);
-    for (size_t g = 0; g < cut.size(); ++g) {
-        counts[static_cast<size_t>(coupling.groups[g].family)] += cut[g];
-    }
-    return counts;
-}
-
-// Elements of all float constants that nodes read, each once; scalars are no parameters.
-int64_t parameters_of(const net::Graph& graph) {
-    std::set<net::ValueId> seen;
-    int64_t count = 0;
-    for (const net::Node& node : graph.nodes) {
-        if (node.op == "Resize" || node.op == "Upsample") continue;
-        for (net::ValueId id : node.inputs) {
-            const net::Tensor* tensor = graph.constant(id);
-            if (tensor && tensor->type == net::DType::kFloat && !tensor->shape.empty() &&
-                seen.insert(id).second) {
-                count += tensor->size();
-            }
-        }
-    }
-    return count;
 }
 
 std::vector<net::Tensor> random_inputs(const net::Graph& graph, Random& random) {
@@ -143,7 +108,7 @@ void run(const Options& options) {
     Random random(options.seed);
     for (int k = 0; k < options.subsets; ++k) {
         const double share = options.share >= 0 ? options.share : random.uniform();
-        const auto cut = random_cut(coupling, share, random);
+        const auto cut = apply::random_cut(coupling, share, random);
         std::vector<net::Branch> dropped;
         for (const net::Branch& branch : branches) {
             if (options.branches && random.below(2) == 1) dropped.push_back(branch);
@@ -156,8 +121,8 @@ void run(const Options& options) {
         line["cut"] = std::count(cut.begin(), cut.end(), 1);
         line["dropped"] = dropped.size();
         line["before"] = costs.whole().parameters;
-        line["predicted"] = costs.cost(counts_of(coupling, cut), bits).parameters;
-        if (dropped.empty()) line["after"] = parameters_of(small);
+        line["predicted"] = costs.cost(apply::counts_of(coupling, cut), bits).parameters;
+        if (dropped.empty()) line["after"] = apply::parameters_of(small);
         line["difference"] =
             difference(outputs_of(*engine, masked, inputs), outputs_of(*engine, small, inputs));
         if (!options.folder.empty()) {

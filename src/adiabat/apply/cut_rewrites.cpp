@@ -70,11 +70,7 @@ void CutScope::set_ints(Node& node, const char* attribute, size_t k, std::vector
     const std::string name = node.inputs[k] == kNoValue
                                  ? after.value(node.outputs[0]).name + "_" + attribute
                                  : after.value(node.inputs[k]).name;
-    std::string unused = name;
-    for (int suffix = 2; after.find(unused) != kNoValue; ++suffix) {
-        unused = name + "_" + std::to_string(suffix);
-    }
-    node.inputs[k] = after.add_constant(unused, std::move(tensor));
+    node.inputs[k] = after.add_constant(names_.take(name), std::move(tensor));
 }
 
 namespace {

@@ -10,6 +10,7 @@
 
 #include "adiabat/net/coupling.h"
 #include "adiabat/net/graph.h"
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::apply {
 
@@ -38,6 +39,9 @@ class CutScope {
     std::vector<int64_t> ints(const net::Node& node, const char* attribute, size_t k) const;
     // Gives the node these integers, in the form in which it had them.
     void set_ints(net::Node& node, const char* attribute, size_t k, std::vector<int64_t> values);
+
+  private:
+    net::UnusedNames names_{after};
 };
 
 // Rewrites a node of the graph that is being cut, where it says anything about cut axes.

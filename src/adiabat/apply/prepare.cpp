@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "adiabat/net/shape_arithmetic.h"
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::apply {
 
@@ -17,21 +18,14 @@ using net::Node;
 using net::Tensor;
 using net::ValueId;
 
-std::string unused(const Graph& graph, const std::string& wanted) {
-    std::string name = wanted;
-    for (int suffix = 2; graph.find(name) != net::kNoValue; ++suffix) {
-        name = wanted + "_" + std::to_string(suffix);
-    }
-    return name;
-}
-
-ValueId add_ints(Graph& graph, const std::string& wanted, const std::vector<int64_t>& values) {
-    return graph.add_constant(unused(graph, wanted),
+ValueId add_ints(Graph& graph, net::UnusedNames& names, const std::string& wanted,
+                 const std::vector<int64_t>& values) {
+    return graph.add_constant(names.take(wanted),
                               Tensor::of<int64_t>({std::ssize(values)}, values));
 }
 
 // A Split that cuts along labelled channels without saying how many go where.
-void name_parts(Graph& graph, const net::Coupling& coupling, Node& node) {
+void name_parts(Graph& graph, const net::Coupling& coupling, net::UnusedNames& names, Node& node) {
     const auto& shape = graph.value(node.inputs[0]).shape;
     if (!shape || node.has("split") || node.input(1) != net::kNoValue) return;
     const auto axis = net::normal_axis(node.int_or("axis", 0), std::ssize(*shape));
@@ -45,7 +39,8 @@ void name_parts(Graph& graph, const net::Coupling& coupling, Node& node) {
         node.attributes["split"] = std::move(parts);
     } else {
         node.inputs.resize(2, net::kNoValue);
-        node.inputs[1] = add_ints(graph, graph.value(node.outputs[0]).name + "_parts", parts);
+        node.inputs[1] =
+            add_ints(graph, names, graph.value(node.outputs[0]).name + "_parts", parts);
     }
 }
 
@@ -76,22 +71,24 @@ bool bound_moves(const Graph& graph, const net::Coupling& coupling, const Node& 
 
 // Input `k`, if cutting may give it another value: a constant that other nodes read as well becomes
 // the node's own.
-void own_constant(Graph& graph, const net::Uses& uses, Node& node, size_t k) {
+void own_constant(Graph& graph, const net::Uses& uses, net::UnusedNames& names, Node& node,
+                  size_t k) {
     const ValueId id = node.input(k);
     const Tensor* tensor = graph.constant(id);
     if (!tensor || uses.readers(id).size() < 2) return;
     node.inputs[k] = graph.add_constant(
-        unused(graph, graph.value(node.outputs[0]).name + "_" + graph.value(id).name), *tensor);
+        names.take(graph.value(node.outputs[0]).name + "_" + graph.value(id).name), *tensor);
 }
 
-void own_constants(Graph& graph, const net::Coupling& coupling, const net::Uses& uses, Node& node) {
+void own_constants(Graph& graph, const net::Coupling& coupling, const net::Uses& uses,
+                   net::UnusedNames& names, Node& node) {
     const bool touched = has_labels(graph, coupling, node.input(0)) ||
                          std::any_of(node.outputs.begin(), node.outputs.end(),
                                      [&](ValueId id) { return has_labels(graph, coupling, id); });
     if (!touched) return;
     if (node.op == "Slice") {
         for (size_t k : {size_t{1}, size_t{2}}) {
-            if (bound_moves(graph, coupling, node, k)) own_constant(graph, uses, node, k);
+            if (bound_moves(graph, coupling, node, k)) own_constant(graph, uses, names, node, k);
         }
     }
     for (const auto& [op, k] : {std::pair<std::string_view, size_t>{"Reshape", 1},
@@ -101,13 +98,14 @@ void own_constants(Graph& graph, const net::Coupling& coupling, const net::Uses&
                                 {"Pad", 1},
                                 {"Tile", 1},
                                 {"Resize", 3}}) {
-        if (node.op == op) own_constant(graph, uses, node, k);
+        if (node.op == op) own_constant(graph, uses, names, node, k);
     }
 }
 
 }  // namespace
 
 void prepare_for_cutting(Graph& graph, const net::Coupling& coupling) {
+    net::UnusedNames names(graph);
     std::set<int> moved;
     for (const net::Movement& movement : coupling.movements) {
         if (!coupling.labels_of(movement.source, movement.axis)) continue;
@@ -115,7 +113,7 @@ void prepare_for_cutting(Graph& graph, const net::Coupling& coupling) {
         Node& node = graph.nodes[static_cast<size_t>(movement.node)];
         const ValueId output = node.outputs[0];
         const ValueId indices =
-            add_ints(graph, graph.value(output).name + "_order", movement.positions);
+            add_ints(graph, names, graph.value(output).name + "_order", movement.positions);
         node = {"Gather", "", node.name, {movement.source, indices}, {output}, {}};
         node.attributes["axis"] = int64_t{movement.axis};
     }
@@ -124,8 +122,8 @@ void prepare_for_cutting(Graph& graph, const net::Coupling& coupling) {
         Node& node = graph.nodes[n];
         if (!node.domain.empty() || moved.contains(static_cast<int>(n))) continue;
         if (node.input(0) == net::kNoValue) continue;
-        own_constants(graph, coupling, uses, node);
-        if (node.op == "Split") name_parts(graph, coupling, node);
+        own_constants(graph, coupling, uses, names, node);
+        if (node.op == "Split") name_parts(graph, coupling, names, node);
     }
     net::remove_dead(graph);
 }

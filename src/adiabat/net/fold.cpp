@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "adiabat/net/evaluate.h"
 #include "adiabat/net/shape_inference.h"
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::net {
 
@@ -114,7 +114,7 @@ class Folder {
         const auto count = static_cast<int64_t>(entries.size());
         --readers_[static_cast<size_t>(node.inputs[1])];
         node.inputs[1] =
-            graph_.add_constant(unused_name(graph_.value(node.outputs[0]).name + "_shape"),
+            graph_.add_constant(names_.take(graph_.value(node.outputs[0]).name + "_shape"),
                                 Tensor::of<int64_t>({count}, entries));
         readers_.push_back(1);
         return true;
@@ -146,26 +146,17 @@ class Folder {
         if (node.inputs[2] != kNoValue) --readers_[static_cast<size_t>(node.inputs[2])];
         node.inputs.resize(3);
         node.inputs[2] =
-            graph_.add_constant(unused_name(graph_.value(node.outputs[0]).name + "_scales"),
+            graph_.add_constant(names_.take(graph_.value(node.outputs[0]).name + "_scales"),
                                 Tensor::of<float>({static_cast<int64_t>(scales.size())}, scales));
         readers_.push_back(1);
         return true;
-    }
-
-    std::string unused_name(const std::string& wanted) {
-        if (names_.empty()) {
-            for (const Value& value : graph_.values) names_.insert(value.name);
-        }
-        std::string name = wanted;
-        for (int k = 2; !names_.insert(name).second; ++k) name = wanted + "_" + std::to_string(k);
-        return name;
     }
 
     Graph& graph_;
     FoldBudget& budget_;
     ShapeInference shapes_;
     std::vector<int> readers_;  // inputs and graph outputs that a value serves, by id
-    std::set<std::string> names_;
+    UnusedNames names_{graph_};
 };
 
 }  // namespace

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_set>
 
 #include "adiabat/net/evaluate.h"
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::net {
 
@@ -164,17 +164,12 @@ class Fuser {
         }
         const std::string suffix = input == 1 ? "_weight" : "_bias";
         const std::string wanted = graph_.value(bn.outputs[0]).name + suffix;
-        std::string name = wanted;
-        if (names_.empty()) {
-            for (const Value& value : graph_.values) names_.insert(value.name);
-        }
-        for (int k = 2; !names_.insert(name).second; ++k) name = wanted + "_" + std::to_string(k);
-        id = graph_.add_constant(name, std::move(tensor));
+        id = graph_.add_constant(names_.take(wanted), std::move(tensor));
     }
 
     Graph& graph_;
     Uses uses_;
-    std::unordered_set<std::string> names_;  // of all values, once one is looked for
+    UnusedNames names_{graph_};
 };
 
 }  // namespace

@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/net/describe.h"
 #include "adiabat/net/shape_arithmetic.h"
 #include "adiabat/net/shape_inference.h"
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::net {
 
@@ -19,9 +19,7 @@ namespace {
 // The graph that is being made, and the node that is being said anew.
 class Rewriter {
   public:
-    Rewriter(Graph& graph, int from) : graph_(graph), from_(from) {
-        for (const Value& value : graph.values) names_.insert(value.name);
-    }
+    Rewriter(Graph& graph, int from) : graph_(graph), from_(from) {}
 
     Graph& graph() { return graph_; }
     int from() const { return from_; }
@@ -39,16 +37,8 @@ class Rewriter {
         return graph_.value(node.inputs[input]).shape;
     }
 
-    std::string unused(const std::string& wanted) {
-        std::string name = wanted;
-        for (int suffix = 2; !names_.insert(name).second; ++suffix) {
-            name = wanted + "_" + std::to_string(suffix);
-        }
-        return name;
-    }
-
     ValueId constant(const char* what, Tensor tensor) {
-        return graph_.add_constant(unused(graph_.value(node.outputs[0]).name + "_" + what),
+        return graph_.add_constant(names_.take(graph_.value(node.outputs[0]).name + "_" + what),
                                    std::move(tensor));
     }
 
@@ -57,7 +47,7 @@ class Rewriter {
     }
 
     ValueId value(const char* what, DType type) {
-        return graph_.add_value(unused(graph_.value(node.outputs[0]).name + "_" + what), type);
+        return graph_.add_value(names_.take(graph_.value(node.outputs[0]).name + "_" + what), type);
     }
 
     void set_input(size_t k, ValueId id) {
@@ -91,7 +81,7 @@ class Rewriter {
   private:
     Graph& graph_;
     int from_;
-    std::unordered_set<std::string> names_;
+    UnusedNames names_{graph_};
 };
 
 void batch_normalization(Rewriter& r) {

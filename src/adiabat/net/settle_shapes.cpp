@@ -11,6 +11,7 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/net/partial_ints.h"
 #include "adiabat/net/shape_inference.h"
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::net {
 
@@ -138,7 +139,7 @@ class Settler {
     int settle(Node& node, size_t k, Tensor tensor) {
         const std::string name = graph_.value(node.inputs[k]).name + "_settled";
         const auto [known, is_new] = settled_.try_emplace(name, kNoValue);
-        if (is_new) known->second = graph_.add_constant(unused(name), std::move(tensor));
+        if (is_new) known->second = graph_.add_constant(names_.take(name), std::move(tensor));
         node.inputs[k] = known->second;
         return 1;
     }
@@ -176,8 +177,8 @@ class Settler {
             }
         }
         const std::string name = graph_.value(node.outputs[0]).name + "_target";
-        node.inputs[1] =
-            graph_.add_constant(unused(name), Tensor::of<int64_t>({std::ssize(target)}, target));
+        node.inputs[1] = graph_.add_constant(names_.take(name),
+                                             Tensor::of<int64_t>({std::ssize(target)}, target));
         return 1;
     }
 
@@ -192,16 +193,9 @@ class Settler {
         return true;
     }
 
-    std::string unused(const std::string& wanted) const {
-        std::string name = wanted;
-        for (int suffix = 2; graph_.find(name) != kNoValue; ++suffix) {
-            name = wanted + "_" + std::to_string(suffix);
-        }
-        return name;
-    }
-
     Graph& graph_;
     const std::vector<Sample>& samples_;
+    UnusedNames names_{graph_};
     std::unordered_map<std::string, ValueId> settled_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "adiabat/net/describe.h"
 #include "adiabat/net/shape_inference.h"
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::net {
 
@@ -37,9 +38,7 @@ constexpr std::string_view kTypeNames[] = {"to", "dtype", "output_dtype"};
 
 class Converter {
   public:
-    explicit Converter(Graph& graph) : graph_(graph) {
-        for (const Value& value : graph.values) names_.insert(value.name);
-    }
+    explicit Converter(Graph& graph) : graph_(graph) {}
 
     void run() {
         for (const Node& node : graph_.nodes) check(node);
@@ -81,14 +80,6 @@ class Converter {
         return "another type";
     }
 
-    std::string unused(const std::string& value_name) {
-        std::string name = value_name + "_float";
-        for (int k = 2; !names_.insert(name).second; ++k) {
-            name = fmt::format("{}_float_{}", value_name, k);
-        }
-        return name;
-    }
-
     ValueId now(ValueId id) const {
         const auto size = static_cast<ValueId>(instead_.size());
         return id == kNoValue || id >= size || instead_[static_cast<size_t>(id)] == kNoValue
@@ -99,7 +90,7 @@ class Converter {
     // The value that is read, or made, in place of one that keeps its type.
     ValueId stand_in(ValueId id) {
         instead_.resize(std::max(instead_.size(), static_cast<size_t>(id) + 1), kNoValue);
-        const std::string name = unused(graph_.value(id).name);
+        const std::string name = names_.take(graph_.value(id).name + "_float");
         auto shape = graph_.value(id).shape;
         const ValueId added = graph_.add_value(name, DType::kFloat, std::move(shape));
         kept_.insert(id);
@@ -161,7 +152,7 @@ class Converter {
     }
 
     Graph& graph_;
-    std::unordered_set<std::string> names_;
+    UnusedNames names_{graph_};
     std::unordered_set<ValueId> kept_;  // inputs and outputs, which keep their type
     std::vector<ValueId> instead_;      // by value: its stand-in, kNoValue where there is none
 };

@@ -5,9 +5,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
+
+#include "adiabat/net/unused_names.h"
 
 namespace adiabat::net {
 
@@ -75,26 +76,18 @@ class Unsharing {
         if (is_new) {
             // Equal until somebody cuts one of them; the memory is one.
             const Value original = graph_.value(id);
-            copy->second = graph_.add_value(unused(original.name), original.type, original.shape);
+            copy->second = graph_.add_value(names_.take(original.name + "_copy"), original.type,
+                                            original.shape);
             graph_.value(copy->second).constant = original.constant;
             ++copied_;
         }
         id = copy->second;
     }
 
-    std::string unused(const std::string& of) {
-        if (names_.empty()) {
-            for (const Value& value : graph_.values) names_.insert(value.name);
-        }
-        std::string name = of + "_copy";
-        for (int k = 2; !names_.insert(name).second; ++k) name = of + "_copy" + std::to_string(k);
-        return name;
-    }
-
     Graph& graph_;
     std::map<ValueId, Owner> first_;
     std::map<std::pair<ValueId, Owner>, ValueId> copies_;
-    std::unordered_set<std::string> names_;
+    UnusedNames names_{graph_};
     int copied_ = 0;
 };
 

@@ -12,6 +12,7 @@
 
 #include "adiabat/apply/masked.test.h"
 #include "adiabat/apply/prepare.h"
+#include "adiabat/apply/random_cut.test.h"
 #include "adiabat/net/architectures.test.h"
 #include "adiabat/net/cost_model.h"
 #include "adiabat/net/residual_network.test.h"
@@ -25,28 +26,6 @@ namespace {
 using net::Coupling;
 using net::Graph;
 using net::Tensor;
-
-std::vector<uint8_t> random_cut(const Coupling& coupling, Random& random) {
-    const double share = random.uniform();
-    std::vector<uint8_t> cut(coupling.groups.size(), 0);
-    for (const net::GroupFamily& family : coupling.families) {
-        const uint32_t stays = random.below(static_cast<uint32_t>(family.groups.size()));
-        for (size_t k = 0; k < family.groups.size(); ++k) {
-            cut[static_cast<size_t>(family.groups[k])] = k != stays && random.uniform() < share;
-        }
-    }
-    return cut;
-}
-
-std::vector<int64_t> counts_of(const Coupling& coupling, const std::vector<uint8_t>& cut) {
-    std::vector<int64_t> counts;
-    for (const net::GroupFamily& family : coupling.families) {
-        counts.push_back(std::count_if(family.groups.begin(), family.groups.end(), [&](auto group) {
-            return cut[static_cast<size_t>(group)] != 0;
-        }));
-    }
-    return counts;
-}
 
 Tensor output_of(net::Engine& engine, const Graph& graph) {
     net::Shape shape = *graph.value(graph.inputs[0]).shape;
@@ -69,22 +48,6 @@ void expect_close(const Tensor& a, const Tensor& b, const std::string& what) {
     EXPECT_GT(scale, 0) << what;
 }
 
-int64_t parameters_in(const Graph& graph) {
-    int64_t count = 0;
-    std::set<net::ValueId> seen;
-    for (const net::Node& node : graph.nodes) {
-        if (node.op == "Resize") continue;  // its scales are no parameters
-        for (net::ValueId id : node.inputs) {
-            const Tensor* tensor = graph.constant(id);
-            if (tensor && tensor->type == net::DType::kFloat && !tensor->shape.empty() &&
-                seen.insert(id).second) {
-                count += tensor->size();
-            }
-        }
-    }
-    return count;
-}
-
 TEST(Cut, EqualsMaskedWhereverChannelsMeet) {
     const auto engine = load_engine();
     for (const net::Architecture& architecture : net::architectures()) {
@@ -97,14 +60,14 @@ TEST(Cut, EqualsMaskedWhereverChannelsMeet) {
         const std::vector<int> bits(layers.size(), 32);
         Random random(3);
         for (int trial = 0; trial < 12; ++trial) {
-            const auto cut = random_cut(coupling, random);
+            const auto cut = apply::random_cut(coupling, random.uniform(), random);
             const Graph small = apply::cut_groups(graph, coupling, cut);
             const std::string what =
                 std::string(architecture.name) + ", trial " + std::to_string(trial);
             expect_close(output_of(*engine, apply::mask_groups(graph, coupling, cut)),
                          output_of(*engine, small), what);
-            const net::Cost predicted = costs.cost(counts_of(coupling, cut), bits);
-            EXPECT_EQ(parameters_in(small), predicted.parameters) << what;
+            const net::Cost predicted = costs.cost(apply::counts_of(coupling, cut), bits);
+            EXPECT_EQ(apply::parameters_of(small), predicted.parameters) << what;
             const auto small_layers = net::find_layers(small);
             const Coupling small_coupling = net::find_coupling(small);
             const net::CostModel counted(small, small_coupling, small_layers);
@@ -129,7 +92,7 @@ TEST(Cut, OfAPreparedGraphIsTheSame) {
         EXPECT_TRUE(coupling.joint.empty() || coupling.movements.empty()) << architecture.name;
         expect_close(output_of(*engine, graph), output_of(*engine, prepared), architecture.name);
         Random random(4);
-        const auto cut = random_cut(coupling, random);
+        const auto cut = apply::random_cut(coupling, random.uniform(), random);
         expect_close(output_of(*engine, apply::mask_groups(prepared, coupling, cut)),
                      output_of(*engine, apply::cut_groups(prepared, coupling, cut)),
                      architecture.name);
@@ -142,7 +105,8 @@ TEST(Cut, WrittenAndReadBackComputesTheSame) {
         const Graph graph = architecture.build();
         const Coupling coupling = net::find_coupling(graph);
         Random random(5);
-        const Graph small = apply::cut_groups(graph, coupling, random_cut(coupling, random));
+        const Graph small = apply::cut_groups(
+            graph, coupling, apply::random_cut(coupling, random.uniform(), random));
         Graph read = onnx::parse_model(onnx::serialize_model(small), architecture.name);
         net::infer_shapes(read);
         expect_close(output_of(*engine, small), output_of(*engine, read), architecture.name);
@@ -163,7 +127,7 @@ TEST(Cut, DropsBranchesWithTheirBlocks) {
             for (size_t k = 0; k < 2; ++k) {
                 if (subset >> k & 1) dropped.push_back(branches[k]);
             }
-            const auto cut = random_cut(coupling, random);
+            const auto cut = apply::random_cut(coupling, random.uniform(), random);
             const Graph small = apply::cut_groups(graph, coupling, cut, dropped);
             expect_close(output_of(*engine, apply::mask_groups(graph, coupling, cut, dropped)),
                          output_of(*engine, small), "seed " + std::to_string(seed));

@@ -8,6 +8,7 @@
 #include "adiabat/net/shape_inference.h"
 #include "adiabat/net/simplify.h"
 #include "adiabat/net/to_float32.h"
+#include "adiabat/net/unused_names.h"
 #include "adiabat/onnx/read.h"
 #include "adiabat/pipeline/fold_with_engine.h"
 
@@ -19,6 +20,7 @@ namespace {
 // entry repeats the batch, which is said by a 0.
 void free_reshapes(net::Graph& graph, int64_t batch) {
     net::infer_shapes(graph);
+    net::UnusedNames names(graph);
     const auto begins_with_batch = [&](const std::optional<net::Shape>& shape) {
         return shape && !shape->empty() && shape->front() == batch;
     };
@@ -33,12 +35,9 @@ void free_reshapes(net::Graph& graph, int64_t batch) {
         }
         auto entries = target->to_ints();
         entries[0] = 0;
-        std::string name = graph.value(node.inputs[1]).name + "_free";
-        for (int k = 2; graph.find(name) != net::kNoValue; ++k) {
-            name = graph.value(node.inputs[1]).name + "_free" + std::to_string(k);
-        }
-        node.inputs[1] =
-            graph.add_constant(name, net::Tensor::of<int64_t>({std::ssize(entries)}, entries));
+        const std::string wanted = graph.value(node.inputs[1]).name + "_free";
+        node.inputs[1] = graph.add_constant(
+            names.take(wanted), net::Tensor::of<int64_t>({std::ssize(entries)}, entries));
     }
 }
 
