@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Unit tests stand beside what they test (foo.test.cpp); one executable holds them all, so that LibTorch and
-# GoogleTest are linked once. Tests that run networks load the plug-in as the tool does.
+# Unit tests stand beside what they test (foo.test.cpp). Two executables hold them: adiabat_anneal_tests those of
+# the annealers alone, which build in a moment, adiabat_tests the others. Tests that run networks load the plug-in
+# as the tool does.
 
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
+file(GLOB anneal_test_sources CONFIGURE_DEPENDS
+     "src/adiabat/base/*.test.cpp" "src/adiabat/qubo/*.test.cpp" "src/adiabat/qubo/*/*.test.cpp"
+     "src/adiabat/anneal/*.test.cpp" "src/adiabat/anneal/*/*.test.cpp")
+add_executable(adiabat_anneal_tests ${anneal_test_sources})
+target_link_libraries(adiabat_anneal_tests PRIVATE adiabat_anneal adiabat_warnings Eigen3::Eigen hwy::hwy
+                      GTest::gtest GTest::gtest_main)
+target_compile_definitions(adiabat_anneal_tests PRIVATE ADIABAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+gtest_discover_tests(adiabat_anneal_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+
 file(GLOB test_sources CONFIGURE_DEPENDS "src/adiabat/*/*.test.cpp")
+list(FILTER test_sources EXCLUDE REGEX "/(base|qubo|anneal)/")
 if(NOT ADIABAT_WITH_TORCH)
     list(FILTER test_sources EXCLUDE REGEX "/(torch|pipeline)/")
 endif()

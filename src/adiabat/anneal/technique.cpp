@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/anneal/technique.h"
+
+#include <array>
+#include <string>
+
+#include "adiabat/base/errors.h"
+#include "adiabat/base/random.h"
+
+namespace adiabat::anneal {
+
+namespace {
+
+constexpr uint32_t kStartStream = 0x5A02;
+
+// The order is that of the documentation.
+constexpr std::array<const Technique*, 0> kAll = {};
+
+}  // namespace
+
+const char* to_text(Keeps keeps) {
+    switch (keeps) {
+        case Keeps::kNatively:
+            return "natively";
+        case Keeps::kByPenalty:
+            return "by penalty";
+        case Keeps::kNot:
+            return "refused";
+    }
+    return "";
+}
+
+std::vector<uint8_t> start_of(const Task& task, int read) {
+    const auto r = static_cast<size_t>(read);
+    if (!task.initial.empty()) return task.initial[r % task.initial.size()];
+    Random random(task.seed, kStartStream, task.first_read + static_cast<uint32_t>(read));
+    std::vector<uint8_t> x(static_cast<size_t>(task.problem.variables()));
+    for (auto& value : x) value = static_cast<uint8_t>(random() >> 31);
+    return x;
+}
+
+std::span<const Technique* const> techniques() { return kAll; }
+
+const Technique& technique(std::string_view name) {
+    std::string names;
+    for (const Technique* const known : kAll) {
+        if (name == known->name) return *known;
+        names += (names.empty() ? "" : ", ") + std::string(known->name);
+    }
+    throw InputError("there is no technique '{}': expected one of {}", name, names);
+}
+
+}  // namespace adiabat::anneal
