@@ -17,6 +17,9 @@ namespace {
 // Between two looks at the watch: a few milliseconds of flips.
 constexpr size_t kMostOperations = 20'000'000;
 
+// As many replicas share a row before the cache has lost it; more gain little.
+constexpr int kTogether = 8;
+
 template <typename T>
 using Aligned = hwy::AlignedFreeUniquePtr<T[]>;
 
@@ -38,7 +41,7 @@ struct DenseModel final : Model {
     int variables() const override { return n; }
     std::unique_ptr<Walkers> walkers(int replicas, uint64_t seed,
                                      uint32_t first_replica) const override;
-    int replicas_together() const override { return 1; }
+    int replicas_together() const override { return kTogether; }
     uint64_t memory_bytes() const override { return sizeof(Int) * (stride * stride + stride); }
     uint64_t walker_bytes(int replicas) const override {
         return static_cast<uint64_t>(replicas) * (2 * sizeof(Int) * stride + stride / 4);
@@ -77,22 +80,24 @@ class DenseWalkers final : public Walkers {
     }
 
     void sweep(std::span<const double> betas, uint32_t sweep, const Watch& watch) override {
-        const size_t step = std::max(kDensePadding, kMostOperations / model_.stride /
-                                                        kDensePadding * kDensePadding);
-        for (int r = 0; r < replicas(); ++r) {
-            DenseSweep job;
-            job.seed = seed_;
-            job.replica = first_ + static_cast<uint32_t>(r);
-            job.sweep = sweep;
+        std::vector<DenseSweep> jobs(replicas_.size());
+        for (size_t r = 0; r < jobs.size(); ++r) {
+            jobs[r].seed = seed_;
+            jobs[r].replica = first_ + static_cast<uint32_t>(r);
+            jobs[r].sweep = sweep;
             // Finite, so that 0 * units_per_t is a number.
-            job.units_per_t = static_cast<float>(
-                std::min(1 / (std::max(betas[static_cast<size_t>(r)], 1e-300) * model_.unit),
-                         1e30));
-            for (size_t begin = 0; begin < model_.stride; begin += step) {
-                if (watch.over()) return;
-                job.begin = begin;
-                job.end = std::min(begin + step, model_.stride);
-                sweep_dense(model_rows(), at(r), job);
+            jobs[r].units_per_t = static_cast<float>(
+                std::min(1 / (std::max(betas[r], 1e-300) * model_.unit), 1e30));
+        }
+        // All replicas move on one stretch of variables before the next: its rows stay in the cache.
+        size_t operations = 0;
+        for (size_t begin = 0; begin < model_.stride; begin += kDensePadding) {
+            if (operations == 0 && watch.over()) return;
+            operations += kDensePadding * model_.stride * jobs.size();
+            if (operations > kMostOperations) operations = 0;
+            for (size_t r = 0; r < jobs.size(); ++r) {
+                jobs[r].first = begin;
+                sweep_dense_group(model_rows(), replicas_[r], jobs[r]);
             }
         }
     }
@@ -108,7 +113,8 @@ class DenseWalkers final : public Walkers {
         DenseReplica<Int>& r = at(replica);
         const auto i = static_cast<size_t>(variable);
         const Int sign = r.signs[i];
-        note_flip(r, model_.stride, i, static_cast<int64_t>((r.fields[i] ^ sign) - sign));
+        note_flips(r, model_.stride, i / 64 * 64, static_cast<int64_t>((r.fields[i] ^ sign) - sign),
+                   r.bits[i / 64] ^ uint64_t{1} << (i % 64));
         const Int* const row = model_.rows.get() + i * model_.stride;
         for (size_t j = 0; j < model_.stride; ++j)
             r.fields[j] = static_cast<Int>(r.fields[j] + (sign == 0 ? row[j] : -row[j]));

@@ -18,7 +18,7 @@ namespace adiabat::anneal::HWY_NAMESPACE {
 
 template <typename Int>
 void sweep_any(const DenseRows<Int>& rows, DenseReplica<Int>& replica, const DenseSweep& sweep) {
-    sweep_dense_naive(rows, replica, sweep);
+    sweep_dense_group_naive(rows, replica, sweep);
 }
 
 template <typename Int>
@@ -35,46 +35,58 @@ void add_any(const DenseRows<Int>& rows, const uint64_t* bits, Int* fields) {
 // Rows that are added to and taken from the fields outside of a block.
 template <typename Int>
 struct Pending {
-    const Int* up[hwy::kMaxVectorSize];
-    const Int* down[hwy::kMaxVectorSize];
+    const Int* up[hwy::kMaxVectorSize + 1];
+    const Int* down[hwy::kMaxVectorSize + 1];
     size_t ups = 0, downs = 0;
 };
 
-template <typename Int>
-HWY_INLINE void apply(const Pending<Int>& pending, Int* fields, size_t begin, size_t end) {
+// kCount vectors at a time: a row's address is fetched once for all of them.
+template <size_t kCount, typename Int>
+HWY_INLINE size_t apply_some(const Pending<Int>& pending, Int* fields, size_t begin, size_t end) {
     const hn::ScalableTag<Int> d;
     const size_t lanes = hn::Lanes(d);
-    for (size_t j = begin; j < end; j += 2 * lanes) {
-        auto f0 = hn::Load(d, fields + j);
-        auto f1 = hn::Load(d, fields + j + lanes);
+    for (; begin + kCount * lanes <= end; begin += kCount * lanes) {
+        hn::Vec<decltype(d)> f[kCount];
+        for (size_t v = 0; v < kCount; ++v) f[v] = hn::Load(d, fields + begin + v * lanes);
         for (size_t k = 0; k < pending.ups; ++k) {
-            f0 = hn::Add(f0, hn::Load(d, pending.up[k] + j));
-            f1 = hn::Add(f1, hn::Load(d, pending.up[k] + j + lanes));
+            const Int* const row = pending.up[k] + begin;
+            for (size_t v = 0; v < kCount; ++v) f[v] = hn::Add(f[v], hn::Load(d, row + v * lanes));
         }
         for (size_t k = 0; k < pending.downs; ++k) {
-            f0 = hn::Sub(f0, hn::Load(d, pending.down[k] + j));
-            f1 = hn::Sub(f1, hn::Load(d, pending.down[k] + j + lanes));
+            const Int* const row = pending.down[k] + begin;
+            for (size_t v = 0; v < kCount; ++v) f[v] = hn::Sub(f[v], hn::Load(d, row + v * lanes));
         }
-        hn::Store(f0, d, fields + j);
-        hn::Store(f1, d, fields + j + lanes);
+        for (size_t v = 0; v < kCount; ++v) hn::Store(f[v], d, fields + begin + v * lanes);
     }
+    return begin;
 }
 
-// Thresholds, each plus one (what must be above d), of the variables from `first` on, as many as a vector of counters gives.
-HWY_INLINE void draw_block(const DenseSweep& sweep, size_t first, float most, int32_t* thresholds) {
+template <typename Int>
+HWY_INLINE void apply(const Pending<Int>& pending, Int* fields, size_t begin, size_t end) {
+    apply_some<2>(pending, fields, apply_some<8>(pending, fields, begin, end), end);
+}
+
+// Thresholds in units, each plus one (what must be above d), of the variables of a group.
+HWY_INLINE void draw_all(const DenseSweep& sweep, const GroupDraw& group, float most,
+                         int32_t* thresholds) {
     const hn::ScalableTag<uint32_t> du;
     const hn::Rebind<float, decltype(du)> df;
     const hn::Rebind<int32_t, decltype(du)> di;
-    const auto group = hn::Iota(du, static_cast<uint32_t>(first / 4));
-    const auto words = draw_words(du, group, hn::Set(du, sweep.sweep), hn::Set(du, sweep.replica),
-                                  sweep.seed);
     const auto units = hn::Set(df, sweep.units_per_t), clip = hn::Set(df, most);
     const auto in_units = [&](auto word) HWY_ATTR {
-        const auto t = hn::Min(hn::Mul(HWY_NAMESPACE::thresholds(du, word), units), clip);
-        return hn::Add(hn::ConvertTo(di, t), hn::Set(di, 1));
+        const auto t = hn::Mul(thresholds_below(du, word, group.share), units);
+        return hn::Add(hn::ConvertTo(di, hn::Min(t, clip)), hn::Set(di, 1));
     };
-    hn::StoreInterleaved4(in_units(words.w[0]), in_units(words.w[1]), in_units(words.w[2]),
-                          in_units(words.w[3]), di, thresholds);
+    const size_t lanes = hn::Lanes(du);
+    for (size_t k = 0; k < kGroup; k += 4 * lanes) {
+        const auto counter = hn::Iota(du, static_cast<uint32_t>((sweep.first + k) / 4));
+        const auto words = draw_words(du, counter, hn::Set(du, sweep.sweep),
+                                      hn::Set(du, sweep.replica), sweep.seed);
+        hn::StoreInterleaved4(in_units(words.w[0]), in_units(words.w[1]), in_units(words.w[2]),
+                              in_units(words.w[3]), di, thresholds + k);
+    }
+    thresholds[group.argmax] =
+        static_cast<int32_t>(std::min(group.most * sweep.units_per_t, most)) + 1;
 }
 
 HWY_INLINE auto load_thresholds(hn::ScalableTag<int32_t> d, const int32_t* from) {
@@ -87,65 +99,127 @@ HWY_INLINE auto load_thresholds(hn::ScalableTag<int16_t> d, const int32_t* from)
                        hn::DemoteTo(half, hn::Load(wide, from)));
 }
 
+// A block of variables in registers: kVectors vectors of fields and signs.
+template <typename Int>
+struct Block {
+    static constexpr size_t kVectors = sizeof(Int);  // four vectors of counters have words for it
+    using D = hn::ScalableTag<Int>;
+    using V = hn::Vec<D>;
+
+    HWY_INLINE void load(const DenseReplica<Int>& replica, size_t first) {
+        const D d;
+        for (size_t v = 0; v < kVectors; ++v) {
+            fields[v] = hn::Load(d, replica.fields + first + v * hn::Lanes(d));
+            signs[v] = hn::Load(d, replica.signs + first + v * hn::Lanes(d));
+        }
+    }
+    HWY_INLINE void store(DenseReplica<Int>& replica, size_t first) const {
+        const D d;
+        for (size_t v = 0; v < kVectors; ++v) {
+            hn::Store(fields[v], d, replica.fields + first + v * hn::Lanes(d));
+            hn::Store(signs[v], d, replica.signs + first + v * hn::Lanes(d));
+        }
+    }
+    HWY_INLINE V change(size_t v) const { return hn::Sub(hn::Xor(fields[v], signs[v]), signs[v]); }
+    // Adds the row where `sign` is 0 and takes it away where it is -1.
+    HWY_INLINE void add(const Int* row, Int sign) {
+        const D d;
+        const V s = hn::Set(d, sign);
+        for (size_t v = 0; v < kVectors; ++v) {
+            const V values = hn::Load(d, row + v * hn::Lanes(d));
+            fields[v] = hn::Add(fields[v], hn::Sub(hn::Xor(values, s), s));
+        }
+    }
+
+    V fields[kVectors], signs[kVectors];
+    V gained[kVectors];  // sum of the changes of flips; a lane flips once at most
+};
+
+// The flips of one vector of a block, lane by lane. `word` holds the group's x.
+template <typename Int>
+HWY_INLINE void flip_lanes(const DenseRows<Int>& rows, size_t first, size_t v,
+                           const int32_t* thresholds, Block<Int>& block, Pending<Int>& pending,
+                           uint64_t& word) {
+    const hn::ScalableTag<Int> d;
+    const size_t at = first + v * hn::Lanes(d);
+    const auto threshold = load_thresholds(d, thresholds + at % kGroup);
+    const auto lane_numbers = hn::Iota(d, Int{0});
+    auto change = block.change(v);
+    auto open = hn::Lt(change, threshold);
+    for (intptr_t lane = hn::FindFirstTrue(d, open); lane >= 0;
+         lane = hn::FindFirstTrue(d, open)) {
+        const size_t i = at + static_cast<size_t>(lane);
+        // No branch on the sign: it is as good as random.
+        const uint64_t bit = uint64_t{1} << (i % kGroup);
+        const size_t set = (word & bit) != 0 ? 1 : 0;
+        word ^= bit;
+        const Int* const row = rows.rows + i * rows.stride;
+        pending.up[pending.ups] = row;
+        pending.down[pending.downs] = row;
+        pending.ups += 1 - set;
+        pending.downs += set;
+        block.add(row + first, static_cast<Int>(-static_cast<Int>(set)));
+        const auto here = hn::Set(d, static_cast<Int>(lane));
+        const auto is_here = hn::Eq(lane_numbers, here);
+        block.gained[v] = hn::Add(block.gained[v], hn::IfThenElseZero(is_here, change));
+        block.signs[v] = hn::Xor(block.signs[v], hn::VecFromMask(d, is_here));
+        change = block.change(v);
+        // Those up to this one have had their turn.
+        open = hn::And(hn::Lt(change, threshold), hn::Gt(lane_numbers, here));
+    }
+}
+
+HWY_INLINE int64_t sum_of(hn::ScalableTag<int32_t> d, hn::Vec<hn::ScalableTag<int32_t>> values) {
+    const hn::RepartitionToWide<decltype(d)> wide;
+    const auto even = hn::ShiftRight<32>(hn::ShiftLeft<32>(hn::BitCast(wide, values)));
+    const auto odd = hn::ShiftRight<32>(hn::BitCast(wide, values));
+    return hn::GetLane(hn::SumOfLanes(wide, hn::Add(even, odd)));
+}
+HWY_INLINE int64_t sum_of(hn::ScalableTag<int16_t> d, hn::Vec<hn::ScalableTag<int16_t>> values) {
+    const hn::RepartitionToWide<decltype(d)> wide;
+    const auto even = hn::ShiftRight<16>(hn::ShiftLeft<16>(hn::BitCast(wide, values)));
+    const auto odd = hn::ShiftRight<16>(hn::BitCast(wide, values));
+    return hn::GetLane(hn::SumOfLanes(wide, hn::Add(even, odd)));
+}
+
 template <typename Int>
 void sweep_any(const DenseRows<Int>& rows, DenseReplica<Int>& replica, const DenseSweep& sweep) {
     const hn::ScalableTag<Int> d;
-    const size_t lanes = hn::Lanes(d);
-    const size_t block = 4 * hn::Lanes(hn::ScalableTag<int32_t>());
+    constexpr size_t kVectors = Block<Int>::kVectors;
+    const size_t size = kVectors * hn::Lanes(d), end = sweep.first + kGroup;
     const auto most = static_cast<float>(kMostField<Int>);
-    const float limit = std::min(kMostThreshold * sweep.units_per_t, most);
+    const GroupDraw group = draw_group(sweep.seed, sweep.replica, sweep.sweep,
+                                       static_cast<uint32_t>(sweep.first / kGroup));
+    const float limit = std::min(group.most * sweep.units_per_t, most);
     const auto beyond = hn::Set(d, static_cast<Int>(static_cast<Int>(limit) + 1));
-    HWY_ALIGN int32_t thresholds[hwy::kMaxVectorSize];
-    Pending<Int> pending;
-    Int* const fields = replica.fields;
-    Int* const signs = replica.signs;
-    const auto change = [&](size_t at) HWY_ATTR {
-        const auto sign = hn::Load(d, signs + at);
-        return hn::Sub(hn::Xor(hn::Load(d, fields + at), sign), sign);
-    };
-
-    for (size_t first = sweep.begin; first < sweep.end; first += block) {
-        auto lowest = change(first);
-        for (size_t at = first + lanes; at < first + block; at += lanes)
-            lowest = hn::Min(lowest, change(at));
-        if (hn::AllFalse(d, hn::Lt(lowest, beyond))) continue;
-
-        draw_block(sweep, first, most, thresholds);
-        pending.ups = pending.downs = 0;
-        for (size_t at = first; at < first + block; at += lanes) {
-            const auto threshold = load_thresholds(d, thresholds + (at - first));
-            auto open = hn::Lt(change(at), threshold);
-            size_t lane = 0;
-            while (true) {
-                const intptr_t found = hn::FindFirstTrue(d, open);
-                if (found < 0) break;
-                lane = static_cast<size_t>(found);
-                const size_t i = at + lane;
-                const Int sign = signs[i];
-                const auto delta = static_cast<Int>((fields[i] ^ sign) - sign);
-                note_flip(replica, rows.stride, i, delta);
-                const Int* const row = rows.rows + i * rows.stride;
-                if (sign == 0) {
-                    pending.up[pending.ups++] = row;
-                    for (size_t j = first; j < first + block; j += lanes)
-                        hn::Store(hn::Add(hn::Load(d, fields + j), hn::Load(d, row + j)), d,
-                                  fields + j);
-                } else {
-                    pending.down[pending.downs++] = row;
-                    for (size_t j = first; j < first + block; j += lanes)
-                        hn::Store(hn::Sub(hn::Load(d, fields + j), hn::Load(d, row + j)), d,
-                                  fields + j);
-                }
-                signs[i] = static_cast<Int>(~sign);
-                // Those up to this one have had their turn.
-                open = hn::AndNot(hn::FirstN(d, lane + 1), hn::Lt(change(at), threshold));
-            }
-        }
-        if (pending.ups + pending.downs > 0) {
-            apply(pending, fields, 0, first);
-            apply(pending, fields, first + block, rows.stride);
-        }
+    Block<Int> block;
+    auto reached = hn::Lt(beyond, beyond);
+    for (size_t first = sweep.first; first < end; first += size) {
+        block.load(replica, first);
+        auto lowest = block.change(0);
+        for (size_t v = 1; v < kVectors; ++v) lowest = hn::Min(lowest, block.change(v));
+        reached = hn::Or(reached, hn::Lt(lowest, beyond));
     }
+    if (hn::AllFalse(d, reached)) return;
+
+    HWY_ALIGN int32_t thresholds[kGroup];
+    draw_all(sweep, group, most, thresholds);
+    Pending<Int> pending;
+    uint64_t word = replica.bits[sweep.first / kGroup];
+    int64_t gained = 0;
+    for (size_t first = sweep.first; first < end; first += size) {
+        if (size < kGroup) block.load(replica, first);
+        for (size_t v = 0; v < kVectors; ++v) block.gained[v] = hn::Zero(d);
+        pending.ups = pending.downs = 0;
+        for (size_t v = 0; v < kVectors; ++v)
+            flip_lanes(rows, first, v, thresholds, block, pending, word);
+        if (pending.ups + pending.downs == 0) continue;
+        for (size_t v = 0; v < kVectors; ++v) gained += sum_of(d, block.gained[v]);
+        block.store(replica, first);
+        apply(pending, replica.fields, 0, first);
+        apply(pending, replica.fields, first + size, rows.stride);
+    }
+    note_flips(replica, rows.stride, sweep.first, gained, word);
 }
 
 template <typename Int>
@@ -188,12 +262,12 @@ HWY_EXPORT(add16);
 HWY_EXPORT(add32);
 
 template <>
-void sweep_dense(const DenseRows<int16_t>& rows, DenseReplica<int16_t>& replica,
+void sweep_dense_group(const DenseRows<int16_t>& rows, DenseReplica<int16_t>& replica,
                  const DenseSweep& sweep) {
     HWY_DYNAMIC_DISPATCH(sweep16)(rows, replica, sweep);
 }
 template <>
-void sweep_dense(const DenseRows<int32_t>& rows, DenseReplica<int32_t>& replica,
+void sweep_dense_group(const DenseRows<int32_t>& rows, DenseReplica<int32_t>& replica,
                  const DenseSweep& sweep) {
     HWY_DYNAMIC_DISPATCH(sweep32)(rows, replica, sweep);
 }
@@ -207,28 +281,35 @@ void add_dense_rows(const DenseRows<int32_t>& rows, const uint64_t* bits, int32_
 }
 
 template <typename Int>
-void sweep_dense_naive(const DenseRows<Int>& rows, DenseReplica<Int>& replica,
-                       const DenseSweep& sweep) {
+void sweep_dense_group_naive(const DenseRows<Int>& rows, DenseReplica<Int>& replica,
+                             const DenseSweep& sweep) {
     const auto most = static_cast<float>(kMostField<Int>);
-    for (size_t i = sweep.begin; i < sweep.end; ++i) {
-        const auto word = draw_words(sweep.seed, sweep.replica, sweep.sweep,
-                                     static_cast<uint32_t>(i / 4))[i % 4];
-        const float threshold = std::min(threshold_of(word) * sweep.units_per_t, most);
+    const GroupDraw group = draw_group(sweep.seed, sweep.replica, sweep.sweep,
+                                       static_cast<uint32_t>(sweep.first / kGroup));
+    uint64_t word = replica.bits[sweep.first / kGroup];
+    int64_t gained = 0;
+    for (size_t k = 0; k < kGroup; ++k) {
+        const size_t i = sweep.first + k;
+        const auto words = draw_words(sweep.seed, sweep.replica, sweep.sweep,
+                                      static_cast<uint32_t>(i / 4));
+        const float t = k == group.argmax ? group.most : threshold_below(words[i % 4], group.share);
         const Int sign = replica.signs[i];
-        const int32_t delta = (replica.fields[i] ^ sign) - sign;
-        if (delta > static_cast<int32_t>(threshold)) continue;
-        note_flip(replica, rows.stride, i, delta);
+        const int32_t change = (replica.fields[i] ^ sign) - sign;
+        if (change > static_cast<int32_t>(std::min(t * sweep.units_per_t, most))) continue;
         const Int* const row = rows.rows + i * rows.stride;
         for (size_t j = 0; j < rows.stride; ++j) {
             replica.fields[j] =
                 static_cast<Int>(replica.fields[j] + (sign == 0 ? row[j] : -row[j]));
         }
         replica.signs[i] = static_cast<Int>(~sign);
+        word ^= uint64_t{1} << k;
+        gained += change;
     }
+    note_flips(replica, rows.stride, sweep.first, gained, word);
 }
-template void sweep_dense_naive(const DenseRows<int16_t>&, DenseReplica<int16_t>&,
+template void sweep_dense_group_naive(const DenseRows<int16_t>&, DenseReplica<int16_t>&,
                                 const DenseSweep&);
-template void sweep_dense_naive(const DenseRows<int32_t>&, DenseReplica<int32_t>&,
+template void sweep_dense_group_naive(const DenseRows<int32_t>&, DenseReplica<int32_t>&,
                                 const DenseSweep&);
 
 }  // namespace adiabat::anneal
