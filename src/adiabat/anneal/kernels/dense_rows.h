@@ -18,11 +18,15 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace adiabat::anneal {
 
 // Rows and fields are padded to a multiple of this many values, a group, and aligned to 64 bytes.
 inline constexpr size_t kDensePadding = 64;
+
+// Replicas that share tiles; more gain little.
+inline constexpr size_t kDenseTogether = 8;
 
 // No sum of a row's sizes is larger than kMost (it bounds every field); thresholds are clipped to
 // it. Fields of padding variables are kNever: above every threshold.
@@ -31,14 +35,21 @@ inline constexpr Int kMostField = sizeof(Int) == 2 ? Int{1 << 14} : static_cast<
 template <typename Int>
 inline constexpr Int kNeverField = sizeof(Int) == 2 ? Int{32000} : static_cast<Int>(1 << 30);
 
-// J, symmetric with a zero diagonal: row i begins at rows + i * stride.
+// J, symmetric with a zero diagonal: row i begins at rows + i * stride and has `size` values.
 template <typename Int>
 struct DenseRows {
     const Int* rows = nullptr;
-    size_t stride = 0;  // a multiple of kDensePadding
+    size_t size = 0;    // variables, a multiple of kDensePadding
+    size_t stride = 0;  // at least size; whole cache lines
+
+    // So that the rows of a group do not all fall into the same sets of a cache.
+    static size_t stride_of(size_t size) {
+        constexpr size_t kLine = 64 / sizeof(Int), kPage = 4096 / sizeof(Int);
+        return size % kPage == 0 ? size + kLine : size;
+    }
 };
 
-// One replica. All arrays have `stride` values; bits one a variable.
+// One replica. All arrays have `size` values; bits one a variable.
 template <typename Int>
 struct DenseReplica {
     Int* fields = nullptr;
@@ -50,20 +61,28 @@ struct DenseReplica {
     bool at_best = true;  // the best state is the current one, not copied yet
 };
 
+// What moves a replica: its number keys the draws; threshold T = floor(t * units_per_t), units a t:
+// 1 / (unit beta).
+struct DenseDrive {
+    uint32_t replica = 0;
+    float units_per_t = 0;
+};
+
 struct DenseSweep {
     uint64_t seed = 0;
-    uint32_t replica = 0, sweep = 0;
-    float units_per_t = 0;  // threshold T = floor(t * units_per_t): unit / beta
+    uint32_t sweep = 0;
     size_t first = 0;  // variable of the group, a multiple of kDensePadding
 };
 
+// One group of several replicas: each tile of rows is fetched once for all of them.
 template <typename Int>
-void sweep_dense_group(const DenseRows<Int>& rows, DenseReplica<Int>& replica, const DenseSweep& sweep);
+void sweep_dense_group(const DenseRows<Int>& rows, std::span<DenseReplica<Int>> replicas,
+                       std::span<const DenseDrive> drives, const DenseSweep& sweep);
 
 // Its twin: one variable after another. Also what runs on machines without vectors.
 template <typename Int>
 void sweep_dense_group_naive(const DenseRows<Int>& rows, DenseReplica<Int>& replica,
-                       const DenseSweep& sweep);
+                             const DenseDrive& drive, const DenseSweep& sweep);
 
 // fields += rows of the variables set in `bits`, from linear terms that are there. O(n^2).
 template <typename Int>
@@ -72,12 +91,12 @@ void add_dense_rows(const DenseRows<Int>& rows, const uint64_t* bits, Int* field
 // Flips of the group at `first` change the energy by `change` and its word of bits to `word`. The
 // best state, of those between groups, is copied when it is left: n / 8 bytes, and only then.
 template <typename Int>
-inline void note_flips(DenseReplica<Int>& replica, size_t stride, size_t first, int64_t change,
+inline void note_flips(DenseReplica<Int>& replica, size_t size, size_t first, int64_t change,
                        uint64_t word) {
     uint64_t& bits = replica.bits[first / 64];
     if (word == bits) return;
     if (replica.at_best && change >= 0) {
-        for (size_t k = 0; k < stride / 64; ++k) replica.best_bits[k] = replica.bits[k];
+        for (size_t k = 0; k < size / 64; ++k) replica.best_bits[k] = replica.bits[k];
         replica.at_best = false;
     }
     replica.flips += std::popcount(word ^ bits);
