@@ -34,6 +34,8 @@ void add_any(const DenseRows<Int>& rows, const uint64_t* bits, Int* fields) {
 
 #else
 
+constexpr size_t kFew = 8;
+
 // Rows that are added to and taken from fields.
 template <typename Int>
 struct Pending {
@@ -70,6 +72,41 @@ HWY_INLINE void apply(const Pending<Int>& pending, Int* fields, size_t begin, si
     begin = apply_some<8>(pending, fields, begin, end);
     begin = apply_some<4>(pending, fields, begin, end);
     apply_some<2>(pending, fields, begin, end);
+}
+
+// A fixed number of rows over all fields: no branch depends on the counts.
+template <size_t kUps, size_t kDowns, typename Int>
+HWY_INLINE void apply_rows(const Int* const* up, const Int* const* down, Int* fields, size_t begin,
+                           size_t end) {
+    const hn::ScalableTag<Int> d;
+    const size_t lanes = hn::Lanes(d);
+    for (; begin < end; begin += 2 * lanes) {
+        for (size_t v = 0; v < 2; ++v) {
+            const size_t at = begin + v * lanes;
+            auto f = hn::Load(d, fields + at);
+            for (size_t k = 0; k < kUps; ++k) f = hn::Add(f, hn::Load(d, up[k] + at));
+            for (size_t k = 0; k < kDowns; ++k) f = hn::Sub(f, hn::Load(d, down[k] + at));
+            hn::Store(f, d, fields + at);
+        }
+    }
+}
+
+// Few rows: one or two at a time over the whole range.
+template <typename Int>
+HWY_INLINE void apply_few(const Pending<Int>& pending, Int* fields, size_t begin, size_t end) {
+    size_t up = 0, down = 0;
+    for (; up + 2 <= pending.ups; up += 2)
+        apply_rows<2, 0>(pending.up + up, pending.down, fields, begin, end);
+    for (; down + 2 <= pending.downs; down += 2)
+        apply_rows<0, 2>(pending.up, pending.down + down, fields, begin, end);
+    const bool one_up = up < pending.ups, one_down = down < pending.downs;
+    if (one_up && one_down) {
+        apply_rows<1, 1>(pending.up + up, pending.down + down, fields, begin, end);
+    } else if (one_up) {
+        apply_rows<1, 0>(pending.up + up, pending.down, fields, begin, end);
+    } else if (one_down) {
+        apply_rows<0, 1>(pending.up, pending.down + down, fields, begin, end);
+    }
 }
 
 // Thresholds in units, each plus one (what must be above d), of the variables of a group.
@@ -141,39 +178,64 @@ struct Block {
     V gained[kVectors];  // sum of the changes of flips; a lane flips once at most
 };
 
-// The flips of one vector of a block, lane by lane. `word` holds the group's x.
+// The flips of one vector of a block, lane by lane.
 template <typename Int>
-HWY_INLINE void flip_lanes(const DenseRows<Int>& rows, size_t first, size_t v,
-                           const int32_t* thresholds, Block<Int>& block, Pending<Int>& pending,
-                           uint64_t& word) {
-    const hn::ScalableTag<Int> d;
-    const size_t at = first + v * hn::Lanes(d);
-    const auto threshold = load_thresholds(d, thresholds + at % kGroup);
-    const auto lane_numbers = hn::Iota(d, Int{0});
-    auto change = block.change(v);
-    auto open = hn::Lt(change, threshold);
-    for (intptr_t lane = hn::FindFirstTrue(d, open); lane >= 0;
-         lane = hn::FindFirstTrue(d, open)) {
-        const size_t i = at + static_cast<size_t>(lane);
+class Chain {
+  public:
+    using D = hn::ScalableTag<Int>;
+    using V = hn::Vec<D>;
+
+    // `word` holds the group's x.
+    HWY_INLINE Chain(const DenseRows<Int>& rows, size_t first, const int32_t* thresholds,
+                     Block<Int>& block, Pending<Int>& pending, uint64_t& word)
+        : rows_(rows),
+          first_(first),
+          thresholds_(thresholds),
+          block_(block),
+          pending_(pending),
+          word_(word) {}
+
+    HWY_INLINE void begin(size_t v) {
+        const D d;
+        at_ = first_ + v * hn::Lanes(d);
+        threshold_ = load_thresholds(d, thresholds_ + at_ % kGroup);
+        change_ = block_.change(v);
+        lane_ = hn::FindFirstTrue(d, hn::Lt(change_, threshold_));
+    }
+    HWY_INLINE bool open() const { return lane_ >= 0; }
+    // Flips the open lane and finds the next.
+    HWY_INLINE void step(size_t v) {
+        const D d;
+        const size_t i = at_ + static_cast<size_t>(lane_);
         // No branch on the sign: it is as good as random.
         const uint64_t bit = uint64_t{1} << (i % kGroup);
-        const size_t set = (word & bit) != 0 ? 1 : 0;
-        word ^= bit;
-        const Int* const row = rows.rows + i * rows.stride;
-        pending.up[pending.ups] = row;
-        pending.down[pending.downs] = row;
-        pending.ups += 1 - set;
-        pending.downs += set;
-        block.add(row + first, static_cast<Int>(-static_cast<Int>(set)));
-        const auto here = hn::Set(d, static_cast<Int>(lane));
-        const auto is_here = hn::Eq(lane_numbers, here);
-        block.gained[v] = hn::Add(block.gained[v], hn::IfThenElseZero(is_here, change));
-        block.signs[v] = hn::Xor(block.signs[v], hn::VecFromMask(d, is_here));
-        change = block.change(v);
+        const size_t set = (word_ & bit) != 0 ? 1 : 0;
+        word_ ^= bit;
+        const Int* const row = rows_.rows + i * rows_.stride;
+        pending_.up[pending_.ups] = row;
+        pending_.down[pending_.downs] = row;
+        pending_.ups += 1 - set;
+        pending_.downs += set;
+        block_.add(row + first_, static_cast<Int>(-static_cast<Int>(set)));
+        const V lanes = hn::Iota(d, Int{0}), here = hn::Set(d, static_cast<Int>(lane_));
+        const auto is_here = hn::Eq(lanes, here);
+        block_.gained[v] = hn::Add(block_.gained[v], hn::IfThenElseZero(is_here, change_));
+        block_.signs[v] = hn::Xor(block_.signs[v], hn::VecFromMask(d, is_here));
+        change_ = block_.change(v);
         // Those up to this one have had their turn.
-        open = hn::And(hn::Lt(change, threshold), hn::Gt(lane_numbers, here));
+        lane_ = hn::FindFirstTrue(d, hn::And(hn::Lt(change_, threshold_), hn::Gt(lanes, here)));
     }
-}
+
+  private:
+    const DenseRows<Int>& rows_;
+    size_t first_, at_ = 0;
+    const int32_t* thresholds_;
+    Block<Int>& block_;
+    Pending<Int>& pending_;
+    uint64_t& word_;
+    V threshold_, change_;
+    intptr_t lane_ = -1;
+};
 
 HWY_INLINE int64_t sum_of(hn::ScalableTag<int32_t> d, hn::Vec<hn::ScalableTag<int32_t>> values) {
     const hn::RepartitionToWide<decltype(d)> wide;
@@ -188,50 +250,94 @@ HWY_INLINE int64_t sum_of(hn::ScalableTag<int16_t> d, hn::Vec<hn::ScalableTag<in
     return hn::GetLane(hn::SumOfLanes(wide, hn::Add(even, odd)));
 }
 
-// The proposals of one replica to the group; what flipped is left pending for the fields outside it.
+// One replica's part in a group.
 template <typename Int>
-HWY_INLINE void propose_group(const DenseRows<Int>& rows, DenseReplica<Int>& replica,
-                              const DenseDrive& drive, const DenseSweep& sweep,
-                              Pending<Int>& outside) {
-    const hn::ScalableTag<Int> d;
-    constexpr size_t kVectors = Block<Int>::kVectors;
-    const size_t size = kVectors * hn::Lanes(d), end = sweep.first + kGroup;
-    const auto most = static_cast<float>(kMostField<Int>);
-    const GroupDraw group = draw_group(sweep.seed, drive.replica, sweep.sweep,
-                                       static_cast<uint32_t>(sweep.first / kGroup));
-    const float limit = std::min(group.most * drive.units_per_t, most);
-    const auto beyond = hn::Set(d, static_cast<Int>(static_cast<Int>(limit) + 1));
-    Block<Int> block;
-    auto reached = hn::Lt(beyond, beyond);
-    for (size_t first = sweep.first; first < end; first += size) {
-        block.load(replica, first);
-        auto lowest = block.change(0);
-        for (size_t v = 1; v < kVectors; ++v) lowest = hn::Min(lowest, block.change(v));
-        reached = hn::Or(reached, hn::Lt(lowest, beyond));
-    }
-    if (hn::AllFalse(d, reached)) return;
-
+struct Visit {
+    DenseReplica<Int>* replica = nullptr;
     HWY_ALIGN int32_t thresholds[kGroup];
-    draw_all(sweep, drive, group, most, thresholds);
-    uint64_t word = replica.bits[sweep.first / kGroup];
+    Block<Int> block;
+    Pending<Int> here;  // of the block
+    uint64_t word = 0;
     int64_t gained = 0;
-    for (size_t first = sweep.first; first < end; first += size) {
-        if (size < kGroup) block.load(replica, first);
-        for (size_t v = 0; v < kVectors; ++v) block.gained[v] = hn::Zero(d);
-        Pending<Int> here;
-        for (size_t v = 0; v < kVectors; ++v)
-            flip_lanes(rows, first, v, thresholds, block, here, word);
-        if (here.empty()) continue;
+
+    // Draws; false where nothing can be accepted.
+    HWY_INLINE bool begin(DenseReplica<Int>& of, const DenseDrive& drive, const DenseSweep& sweep) {
+        const hn::ScalableTag<Int> d;
+        constexpr size_t kVectors = Block<Int>::kVectors;
+        const auto most = static_cast<float>(kMostField<Int>);
+        const GroupDraw group = draw_group(sweep.seed, drive.replica, sweep.sweep,
+                                           static_cast<uint32_t>(sweep.first / kGroup));
+        const float limit = std::min(group.most * drive.units_per_t, most);
+        const auto beyond = hn::Set(d, static_cast<Int>(static_cast<Int>(limit) + 1));
+        auto reached = hn::Lt(beyond, beyond);
+        for (size_t k = 0; k < kGroup; k += kVectors * hn::Lanes(d)) {
+            block.load(of, sweep.first + k);
+            auto lowest = block.change(0);
+            for (size_t v = 1; v < kVectors; ++v) lowest = hn::Min(lowest, block.change(v));
+            reached = hn::Or(reached, hn::Lt(lowest, beyond));
+        }
+        if (hn::AllFalse(d, reached)) return false;
+        replica = &of;
+        draw_all(sweep, drive, group, most, thresholds);
+        word = of.bits[sweep.first / kGroup];
+        gained = 0;
+        return true;
+    }
+
+    HWY_INLINE void enter(size_t first) {
+        const hn::ScalableTag<Int> d;
+        block.load(*replica, first);
+        for (size_t v = 0; v < Block<Int>::kVectors; ++v) block.gained[v] = hn::Zero(d);
+        here.ups = here.downs = 0;
+    }
+
+    // Leaves a block; what flipped is left pending for the fields outside of the group.
+    HWY_INLINE void leave(size_t group, size_t first, Pending<Int>& outside) {
+        const hn::ScalableTag<Int> d;
+        constexpr size_t kVectors = Block<Int>::kVectors;
+        if (here.empty()) return;
         for (size_t v = 0; v < kVectors; ++v) gained += sum_of(d, block.gained[v]);
-        block.store(replica, first);
-        apply(here, replica.fields, sweep.first, first);
-        apply(here, replica.fields, first + size, end);
+        block.store(*replica, first);
+        apply(here, replica->fields, group, first);
+        apply(here, replica->fields, first + kVectors * hn::Lanes(d), group + kGroup);
         std::copy_n(here.up, here.ups, outside.up + outside.ups);
         std::copy_n(here.down, here.downs, outside.down + outside.downs);
         outside.ups += here.ups;
         outside.downs += here.downs;
     }
-    note_flips(replica, rows.size, sweep.first, gained, word);
+};
+
+// The proposals of one replica, or of two whose chains of flips the processor can overlap.
+template <typename Int, size_t kCount>
+HWY_INLINE void propose(const DenseRows<Int>& rows, const DenseSweep& sweep, Visit<Int>* visits,
+                        Pending<Int>* const* outside) {
+    const hn::ScalableTag<Int> d;
+    constexpr size_t kVectors = Block<Int>::kVectors;
+    for (size_t k = 0; k < kGroup; k += kVectors * hn::Lanes(d)) {
+        const size_t first = sweep.first + k;
+        for (size_t c = 0; c < kCount; ++c) visits[c].enter(first);
+        const auto chain = [&](size_t c) HWY_ATTR {
+            Visit<Int>& visit = visits[c];
+            return Chain<Int>(rows, first, visit.thresholds, visit.block, visit.here, visit.word);
+        };
+        Chain<Int> a = chain(0), b = chain(kCount - 1);
+        for (size_t v = 0; v < kVectors; ++v) {
+            a.begin(v);
+            if constexpr (kCount == 2) {
+                b.begin(v);
+                while (a.open() && b.open()) {
+                    a.step(v);
+                    b.step(v);
+                }
+                while (b.open()) b.step(v);
+            }
+            while (a.open()) a.step(v);
+        }
+        for (size_t c = 0; c < kCount; ++c) visits[c].leave(sweep.first, first, *outside[c]);
+    }
+    for (size_t c = 0; c < kCount; ++c) {
+        note_flips(*visits[c].replica, rows.size, sweep.first, visits[c].gained, visits[c].word);
+    }
 }
 
 template <typename Int>
@@ -239,8 +345,29 @@ void sweep_some(const DenseRows<Int>& rows, std::span<DenseReplica<Int>> replica
                 std::span<const DenseDrive> drives, const DenseSweep& sweep) {
     constexpr size_t kTile = 256 / sizeof(Int);  // columns: 16 KB of the group's rows
     Pending<Int> pending[kDenseTogether];
-    for (size_t r = 0; r < replicas.size(); ++r)
-        propose_group(rows, replicas[r], drives[r], sweep, pending[r]);
+    Visit<Int> visits[2];
+    Pending<Int>* outside[2] = {};
+    size_t waiting = 0;
+    for (size_t r = 0; r < replicas.size(); ++r) {
+        if (!visits[waiting].begin(replicas[r], drives[r], sweep)) continue;
+        outside[waiting++] = &pending[r];
+        if (waiting < 2) continue;
+        propose<Int, 2>(rows, sweep, visits, outside);
+        waiting = 0;
+    }
+    if (waiting > 0) propose<Int, 1>(rows, sweep, visits, outside);
+    // Rows that are few are added whole, many tile by tile.
+    bool many = false;
+    for (size_t r = 0; r < replicas.size(); ++r) {
+        if (pending[r].ups + pending[r].downs > kFew) {
+            many = true;
+            continue;
+        }
+        apply_few(pending[r], replicas[r].fields, 0, sweep.first);
+        apply_few(pending[r], replicas[r].fields, sweep.first + kGroup, rows.size);
+        pending[r].ups = pending[r].downs = 0;
+    }
+    if (!many) return;
     for (size_t begin = 0; begin < rows.size; begin += kTile) {
         const size_t end = std::min(begin + kTile, rows.size);
         for (size_t r = 0; r < replicas.size(); ++r) {
