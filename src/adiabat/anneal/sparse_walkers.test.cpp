@@ -161,7 +161,8 @@ TEST_F(SparseWalks, EdgeCases) {
     // Nothing at all: every flip is accepted.
     const qubo::Sparse zero(70, std::vector<qubo::Edge>{}, {}, 3.5);
     for (const int replicas : {1, 9}) {
-        const auto walkers = make_sparse_model(zero, replicas)->walkers(replicas, 1, 0);
+        const auto model = make_sparse_model(zero, replicas);
+        const auto walkers = model->walkers(replicas, 1, 0);
         const std::vector<double> betas(static_cast<size_t>(replicas), 1.0);
         walkers->sweep(betas, 0, Watch());
         EXPECT_EQ(walkers->energy(replicas - 1), 3.5);
