@@ -24,7 +24,7 @@ struct Scaled {
     size_t n, padded_rank;
     double unit = 1;
     std::vector<double> factors;  // [rank] sqrt(2 |w| / unit)
-    std::vector<double> weights;  // [padded rank] sgn(w)
+    std::vector<float> weights;   // [padded rank] sgn(w)
     std::vector<float> rows, own;
     std::vector<FactoredRows::BlockRow> blocks;
     FactoredRows kernel;
@@ -53,12 +53,12 @@ Scaled::Scaled(const qubo::Factored& of)
       padded_rank((static_cast<size_t>(of.rank()) + kVirtualLanes - 1) / kVirtualLanes *
                   kVirtualLanes),
       unit(unit_of(of)),
-      weights(padded_rank, 1.0),
+      weights(padded_rank, 1.0f),
       rows((n + kFactoredSlack) * padded_rank, 0.0f),
       own(n + kFactoredSlack, 0.0f) {
     for (size_t k = 0; k < static_cast<size_t>(of.rank()); ++k) {
         const double w = of.weights()[k];
-        weights[k] = w < 0 ? -1 : 1;
+        weights[k] = w < 0 ? -1.0f : 1.0f;
         factors.push_back(std::sqrt(2 * std::abs(w) / unit));
     }
     for (size_t i = 0; i < n; ++i) {
@@ -67,7 +67,8 @@ Scaled::Scaled(const qubo::Factored& of)
         for (size_t k = 0; k < a.size(); ++k) {
             const auto rounded = static_cast<float>(a[k] * factors[k]);
             rows[i * padded_rank + k] = rounded;
-            squares += weights[k] * static_cast<double>(rounded) * static_cast<double>(rounded);
+            squares += static_cast<double>(weights[k]) * static_cast<double>(rounded) *
+                       static_cast<double>(rounded);
         }
         own[i] = static_cast<float>(squares / 2);
     }
@@ -156,14 +157,15 @@ void FactoredWalkers::restart(Replica& it, std::span<const uint8_t> x) const {
     const qubo::Factored& problem = scaled_.problem;
     const size_t rank = scaled_.factors.size(), stride = scaled_.padded_rank;
     for (size_t k = 0; k < rank; ++k)
-        it.forms[k] = scaled_.weights[k] * problem.constants()[k] * scaled_.factors[k];
+        it.forms[k] =
+            static_cast<double>(scaled_.weights[k]) * problem.constants()[k] * scaled_.factors[k];
     std::vector<double> fields(scaled_.n, 0.0);  // of the block
     for (size_t i = 0; i < scaled_.n; ++i) {
         it.signs[i] = x[i] ? -1.0f : 1.0f;
         if (!x[i]) continue;
         const float* const row = scaled_.rows.data() + i * stride;
         for (size_t k = 0; k < rank; ++k)
-            it.forms[k] += scaled_.weights[k] * static_cast<double>(row[k]);
+            it.forms[k] += static_cast<double>(scaled_.weights[k] * row[k]);
         if (scaled_.blocks.empty() || !scaled_.blocks[i].values) continue;
         const auto& block = scaled_.blocks[i];
         for (size_t j = 0; j < block.size; ++j)
@@ -224,7 +226,8 @@ double FactoredWalkers::energy_of(const Replica& it) const {
     double sums[4] = {};
     for (size_t k = 0; k < it.forms.size(); k += 4) {
         for (size_t j = 0; j < 4; ++j)
-            sums[j] += scaled_.weights[k + j] * it.forms[k + j] * it.forms[k + j];
+            sums[j] +=
+                static_cast<double>(scaled_.weights[k + j]) * it.forms[k + j] * it.forms[k + j];
     }
     const double squares = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     return scaled_.problem.offset() + scaled_.unit * (squares / 2 + it.kernel.rest);

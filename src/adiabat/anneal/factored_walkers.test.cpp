@@ -131,7 +131,7 @@ TEST_F(FactoredWalks, WalkTheSameWhateverTheScale) {
     const auto walk = [](double scale) {
         const auto problem = random_factored(80, 12, true, scale);
         const auto model = make_factored_model(problem, 1);
-    const auto walkers = model->walkers(1, 3, 0);
+        const auto walkers = model->walkers(1, 3, 0);
         for (uint32_t s = 0; s < 50; ++s)
             walkers->sweep(std::vector<double>{0.1 * s / scale}, s, Watch());
         EXPECT_NEAR(walkers->energy(0), problem.energy(walkers->state(0)), 1e-4 * scale);

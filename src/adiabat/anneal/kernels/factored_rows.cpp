@@ -15,25 +15,29 @@ HWY_BEFORE_NAMESPACE();
 namespace adiabat::anneal::HWY_NAMESPACE {
 
 // Element by element: the compiler's vectors of any width give the same bits.
-void flip_row(const FactoredRows& rows, FactoredReplica& replica, size_t i) {
-    const double sign = static_cast<double>(replica.signs[i]);
-    replica.rest += sign * static_cast<double>(replica.base[i]);
-    replica.signs[i] = -replica.signs[i];
+HWY_INLINE void flip_inline(const FactoredRows& rows, FactoredReplica& replica, size_t i) {
+    const float sign = replica.signs[i];
+    replica.rest += static_cast<double>(sign * replica.base[i]);
+    replica.signs[i] = -sign;
     ++replica.flips;
     const float* HWY_RESTRICT const row = rows.rows + i * rows.rank;
-    const double* HWY_RESTRICT const weights = rows.weights;
+    const float* HWY_RESTRICT const weights = rows.weights;
     double* HWY_RESTRICT const forms = replica.forms;
     float* HWY_RESTRICT const rounded = replica.rounded_forms;
     for (size_t k = 0; k < rows.rank; ++k) {
-        forms[k] += sign * weights[k] * static_cast<double>(row[k]);
+        forms[k] += static_cast<double>(sign * weights[k] * row[k]);
         rounded[k] = static_cast<float>(forms[k]);
     }
     if (!rows.blocks || !rows.blocks[i].values) return;
     const FactoredRows::BlockRow& block = rows.blocks[i];
     const double* HWY_RESTRICT const values = block.values;
     float* HWY_RESTRICT const base = replica.base + block.first;
-    const double scale = sign * rows.block_scale;
+    const double scale = static_cast<double>(sign) * rows.block_scale;
     for (size_t j = 0; j < block.size; ++j) base[j] += static_cast<float>(scale * values[j]);
+}
+
+void flip_row(const FactoredRows& rows, FactoredReplica& replica, size_t i) {
+    flip_inline(rows, replica, i);
 }
 
 #if HWY_TARGET == HWY_SCALAR
@@ -50,18 +54,19 @@ void sweep_window(const FactoredSweep& task) {
         const float product =
             product_naive(rows.rows + i * rows.rank, replica.rounded_forms, rows.rank);
         const float change = replica.signs[i] * (replica.base[i] + product) + rows.own[i];
-        if (change <= threshold_of(drawn[i % 4]) * task.scale) flip_row(rows, replica, i);
+        if (change <= threshold_of(drawn[i % 4]) * task.scale) flip_inline(rows, replica, i);
     }
 }
 
 #else
 
-// Lanes of a real vector, and how many hold the sixteen virtual ones.
+// Lanes of a real vector, and how many of them hold the sixteen virtual ones.
 inline constexpr size_t kRealLanes = std::min(size_t{HWY_MAX_BYTES} / sizeof(float), size_t{16});
 inline constexpr size_t kParts = kVirtualLanes / kRealLanes;
-// Products summed at once: eight chains of additions in all.
-inline constexpr size_t kTogether = kRealLanes / 2;
-static_assert(kTogether >= 2 && kTogether <= kFactoredSlack);
+// Products summed at once; in short vectors half of them, for want of registers.
+inline constexpr size_t kTogether = 4;
+inline constexpr size_t kPass = kParts == 4 ? 2 : 4;
+static_assert(kTogether <= kFactoredSlack);
 
 using DReal = hn::CappedTag<float, kRealLanes>;
 using DFour = hn::CappedTag<float, 4>;
@@ -90,11 +95,11 @@ HWY_INLINE Four add_lanes(Four a, Four b, Four c, Four e) {
     return hn::Add(hn::ConcatLowerLower(d, ce, ab), hn::ConcatUpperUpper(d, ce, ab));
 }
 
-// The products of kTogether rows from `row`, and more that mean nothing, up to four.
+// kPass products of rows from `row` with z, in four lanes each.
 HWY_INLINE void multiply_rows(const float* HWY_RESTRICT row, const float* HWY_RESTRICT z,
-                              size_t rank, float* HWY_RESTRICT found) {
+                              size_t rank, Four* found) {
     const DReal d;
-    Real sums[kTogether][kParts];
+    Real sums[kPass][kParts];
     for (auto& sum : sums) {
         for (Real& part : sum) part = hn::Zero(d);
     }
@@ -102,19 +107,13 @@ HWY_INLINE void multiply_rows(const float* HWY_RESTRICT row, const float* HWY_RE
         for (size_t part = 0; part < kParts; ++part) {
             const size_t at = k + part * kRealLanes;
             const Real form = hn::LoadU(d, z + at);
-            for (size_t j = 0; j < kTogether; ++j) {
+            for (size_t j = 0; j < kPass; ++j) {
                 Real& sum = sums[j][part];
                 sum = hn::Add(sum, hn::Mul(form, hn::LoadU(d, row + j * rank + at)));
             }
         }
     }
-    for (size_t j = 0; j < kTogether; j += 4) {
-        // Where two rows go together, twice.
-        constexpr size_t kWrap = kTogether - 1;
-        const Four sum = add_lanes(fold(sums[j]), fold(sums[j + 1]), fold(sums[(j + 2) & kWrap]),
-                                   fold(sums[(j + 3) & kWrap]));
-        hn::StoreU(sum, DFour(), found + j);
-    }
+    for (size_t j = 0; j < kPass; ++j) found[j] = fold(sums[j]);
 }
 
 // t / (beta unit) of a window's variables; behind them what no change is below.
@@ -139,12 +138,15 @@ void sweep_window(const FactoredSweep& task) {
     const FactoredRows& rows = *task.rows;
     FactoredReplica& replica = *task.replica;
     alignas(64) float limits[kFactoredWindow + kFactoredSlack];
-    alignas(64) float found[8];
     draw_window(task, limits);
-    const hn::CappedTag<float, kTogether> d;
+    const DFour d;
     for (size_t i = task.begin; i < task.end;) {
-        multiply_rows(rows.rows + i * rows.rank, replica.rounded_forms, rows.rank, found);
-        const auto field = hn::Add(hn::LoadU(d, replica.base + i), hn::LoadU(d, found));
+        const float* const row = rows.rows + i * rows.rank;
+        Four found[kTogether];
+        for (size_t j = 0; j < kTogether; j += kPass)
+            multiply_rows(row + j * rows.rank, replica.rounded_forms, rows.rank, found + j);
+        const auto product = add_lanes(found[0], found[1], found[2], found[3]);
+        const auto field = hn::Add(hn::LoadU(d, replica.base + i), product);
         const auto change =
             hn::Add(hn::Mul(hn::LoadU(d, replica.signs + i), field), hn::LoadU(d, rows.own + i));
         const auto limit = hn::LoadU(d, limits + (i - task.begin));
@@ -154,7 +156,7 @@ void sweep_window(const FactoredSweep& task) {
             continue;
         }
         i += static_cast<size_t>(first);
-        flip_row(rows, replica, i);
+        flip_inline(rows, replica, i);
         ++i;
     }
 }

@@ -37,9 +37,9 @@ struct FactoredReplica {
 };
 
 struct FactoredRows {
-    const float* rows;      // [n][rank]
-    const float* own;       // [n] q_i
-    const double* weights;  // [rank] sgn(w_k)
+    const float* rows;     // [n][rank]
+    const float* own;      // [n] q_i
+    const float* weights;  // [rank] sgn(w_k)
     size_t rank;
     // M's row of a variable, its first variable and its size; null where there is none.
     struct BlockRow {

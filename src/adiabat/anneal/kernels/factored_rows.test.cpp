@@ -17,8 +17,8 @@ namespace {
 
 struct Instance {
     size_t n, rank;
-    std::vector<float> rows, own;
-    std::vector<double> weights, block;
+    std::vector<float> rows, own, weights;
+    std::vector<double> block;
     std::vector<FactoredRows::BlockRow> blocks;
     FactoredRows kernel;
 
@@ -27,7 +27,7 @@ struct Instance {
         : n(variables), rank(padded_rank), rows((n + kFactoredSlack) * rank) {
         Random random(n, static_cast<uint32_t>(rank));
         own.resize(n + kFactoredSlack);
-        for (size_t k = 0; k < rank; ++k) weights.push_back(random() & 1 ? 1 : -1);
+        for (size_t k = 0; k < rank; ++k) weights.push_back(random() & 1 ? 1.0f : -1.0f);
         for (size_t i = 0; i < n; ++i) {
             own[i] = random.uniform_float();
             for (size_t k = 0; k < rank; ++k) rows[i * rank + k] = random.uniform_float() - 0.5f;
@@ -66,8 +66,8 @@ void flip_naive(const Instance& instance, State& state, size_t i) {
     ++state.replica.flips;
     state.signs[i] = -state.signs[i];
     for (size_t k = 0; k < instance.rank; ++k) {
-        state.forms[k] +=
-            sign * instance.weights[k] * static_cast<double>(instance.rows[i * instance.rank + k]);
+        state.forms[k] += sign * static_cast<double>(instance.weights[k]) *
+                          static_cast<double>(instance.rows[i * instance.rank + k]);
         state.rounded[k] = static_cast<float>(state.forms[k]);
     }
     const auto& block = instance.blocks[i];
