@@ -25,9 +25,21 @@ struct Scaled {
     double unit = 1;
     std::vector<double> factors;  // [rank] sqrt(2 |w| / unit)
     std::vector<float> weights;   // [padded rank] sgn(w)
-    std::vector<float> rows, own;
+    std::vector<float> rows, own, cross;
     std::vector<FactoredRows::BlockRow> blocks;
     FactoredRows kernel;
+
+  private:
+    // sum_k sgn(w_k) a_ik a_jk of scaled rows.
+    double inner(size_t i, size_t j) const {
+        double sum = 0;
+        for (size_t k = 0; k < padded_rank; ++k) {
+            const float a = rows[i * padded_rank + k], b = rows[j * padded_rank + k];
+            sum +=
+                static_cast<double>(weights[k]) * static_cast<double>(a) * static_cast<double>(b);
+        }
+        return sum;
+    }
 };
 
 double unit_of(const qubo::Factored& problem) {
@@ -54,23 +66,24 @@ Scaled::Scaled(const qubo::Factored& of)
                   kVirtualLanes),
       unit(unit_of(of)),
       weights(padded_rank, 1.0f),
-      rows((n + kFactoredSlack) * padded_rank, 0.0f),
-      own(n + kFactoredSlack, 0.0f) {
+      rows(padded_variables(n) * padded_rank, 0.0f),
+      own(padded_variables(n), 0.0f),
+      cross(padded_variables(n) * kFactoredEight, 0.0f) {
     for (size_t k = 0; k < static_cast<size_t>(of.rank()); ++k) {
         const double w = of.weights()[k];
         weights[k] = w < 0 ? -1.0f : 1.0f;
         factors.push_back(std::sqrt(2 * std::abs(w) / unit));
     }
     for (size_t i = 0; i < n; ++i) {
-        double squares = 0;
         const auto a = of.row(static_cast<int>(i));
-        for (size_t k = 0; k < a.size(); ++k) {
-            const auto rounded = static_cast<float>(a[k] * factors[k]);
-            rows[i * padded_rank + k] = rounded;
-            squares += static_cast<double>(weights[k]) * static_cast<double>(rounded) *
-                       static_cast<double>(rounded);
-        }
-        own[i] = static_cast<float>(squares / 2);
+        for (size_t k = 0; k < a.size(); ++k)
+            rows[i * padded_rank + k] = static_cast<float>(a[k] * factors[k]);
+    }
+    for (size_t i = 0; i < n; ++i) {
+        own[i] = static_cast<float>(inner(i, i) / 2);
+        const size_t first = i / kFactoredEight * kFactoredEight;
+        for (size_t j = 0; j < kFactoredEight; ++j)
+            cross[i * kFactoredEight + j] = static_cast<float>(inner(i, first + j));
     }
     if (!of.blocks().empty()) blocks.resize(n);
     for (const qubo::DenseBlock& block : of.blocks()) {
@@ -80,6 +93,7 @@ Scaled::Scaled(const qubo::Factored& of)
     }
     kernel = {.rows = rows.data(),
               .own = own.data(),
+              .cross = cross.data(),
               .weights = weights.data(),
               .rank = padded_rank,
               .blocks = blocks.empty() ? nullptr : blocks.data(),
@@ -139,8 +153,8 @@ FactoredWalkers::FactoredWalkers(const Scaled& scaled, int replicas, uint64_t se
     each_.resize(static_cast<size_t>(replicas));
     const std::vector<uint8_t> zeros(scaled.n, 0);
     for (Replica& it : each_) {
-        it.signs.assign(scaled.n + kFactoredSlack, 1.0f);
-        it.base.assign(scaled.n + kFactoredSlack, 0.0f);
+        it.signs.assign(padded_variables(scaled.n), 1.0f);
+        it.base.assign(padded_variables(scaled.n), 0.0f);
         it.forms.assign(scaled.padded_rank, 0.0);
         it.rounded_forms.assign(scaled.padded_rank, 0.0f);
         it.kernel.signs = it.signs.data();
@@ -292,7 +306,7 @@ class FactoredModel : public Model {
     }
     int replicas_together() const override { return together_; }
     uint64_t memory_bytes() const override {
-        return sizeof(float) * (scaled_.rows.size() + scaled_.own.size()) +
+        return sizeof(float) * (scaled_.rows.size() + scaled_.own.size() + scaled_.cross.size()) +
                sizeof(FactoredRows::BlockRow) * scaled_.blocks.size();
     }
     uint64_t walker_bytes(int replicas) const override {

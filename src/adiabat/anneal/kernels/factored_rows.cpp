@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 
 #undef HWY_TARGET_INCLUDE
@@ -14,64 +15,95 @@
 HWY_BEFORE_NAMESPACE();
 namespace adiabat::anneal::HWY_NAMESPACE {
 
-// Element by element: the compiler's vectors of any width give the same bits.
-HWY_INLINE void flip_inline(const FactoredRows& rows, FactoredReplica& replica, size_t i) {
+// Variables that flipped, and the signs that they had.
+struct Flipped {
+    size_t count = 0;
+    const float* rows[kFactoredEight];
+    float signs[kFactoredEight];
+};
+
+// All of a flip but z.
+HWY_INLINE void flip_variable(const FactoredRows& rows, FactoredReplica& replica, size_t i,
+                              Flipped& flipped) {
     const float sign = replica.signs[i];
+    flipped.rows[flipped.count] = rows.rows + i * rows.rank;
+    flipped.signs[flipped.count++] = sign;
     replica.rest += static_cast<double>(sign * replica.base[i]);
     replica.signs[i] = -sign;
     ++replica.flips;
-    const float* HWY_RESTRICT const row = rows.rows + i * rows.rank;
-    const float* HWY_RESTRICT const weights = rows.weights;
-    double* HWY_RESTRICT const forms = replica.forms;
-    float* HWY_RESTRICT const rounded = replica.rounded_forms;
-    for (size_t k = 0; k < rows.rank; ++k) {
-        forms[k] += static_cast<double>(sign * weights[k] * row[k]);
-        rounded[k] = static_cast<float>(forms[k]);
-    }
     if (!rows.blocks || !rows.blocks[i].values) return;
     const FactoredRows::BlockRow& block = rows.blocks[i];
     const double* HWY_RESTRICT const values = block.values;
     float* HWY_RESTRICT const base = replica.base + block.first;
     const double scale = static_cast<double>(sign) * rows.block_scale;
+    // Element by element: the compiler's vectors of any width give the same bits.
     for (size_t j = 0; j < block.size; ++j) base[j] += static_cast<float>(scale * values[j]);
-}
-
-void flip_row(const FactoredRows& rows, FactoredReplica& replica, size_t i) {
-    flip_inline(rows, replica, i);
 }
 
 #if HWY_TARGET == HWY_SCALAR
 
+void add_to_forms(const FactoredRows& rows, FactoredReplica& replica, const Flipped& flipped) {
+    for (size_t k = 0; k < rows.rank; ++k) {
+        double form = replica.forms[k];
+        for (size_t f = 0; f < flipped.count; ++f)
+            form += static_cast<double>(flipped.signs[f] * rows.weights[k] * flipped.rows[f][k]);
+        replica.forms[k] = form;
+        replica.rounded_forms[k] = static_cast<float>(form);
+    }
+}
+
 void sweep_window(const FactoredSweep& task) {
     const FactoredRows& rows = *task.rows;
     FactoredReplica& replica = *task.replica;
-    std::array<uint32_t, 4> drawn{};
-    for (size_t i = task.begin; i < task.end; ++i) {
-        if (i % 4 == 0) {
-            drawn = anneal::draw_words(task.seed, task.number, task.sweep,
-                                       static_cast<uint32_t>(i / 4));
+    for (size_t first = task.begin; first < task.end; first += kFactoredEight) {
+        std::array<float, kFactoredEight> product{};
+        const size_t count = std::min(kFactoredEight, task.end - first);
+        for (size_t j = 0; j < count; ++j) {
+            product[j] = product_naive(rows.rows + (first + j) * rows.rank, replica.rounded_forms,
+                                       rows.rank);
         }
-        const float product =
-            product_naive(rows.rows + i * rows.rank, replica.rounded_forms, rows.rank);
-        const float change = replica.signs[i] * (replica.base[i] + product) + rows.own[i];
-        if (change <= threshold_of(drawn[i % 4]) * task.scale) flip_inline(rows, replica, i);
+        Flipped flipped;
+        for (size_t j = 0; j < count; ++j) {
+            const size_t i = first + j;
+            const float sign = replica.signs[i];
+            const float change = sign * (replica.base[i] + product[j]) + rows.own[i];
+            const auto words = anneal::draw_words(task.seed, task.number, task.sweep,
+                                                  static_cast<uint32_t>(i / 4));
+            if (change > threshold_of(words[i % 4]) * task.scale) continue;
+            flip_variable(rows, replica, i, flipped);
+            for (size_t k = 0; k < kFactoredEight; ++k)
+                product[k] += sign * rows.cross[i * kFactoredEight + k];
+        }
+        if (flipped.count > 0) add_to_forms(rows, replica, flipped);
     }
 }
 
 #else
 
-// Lanes of a real vector, and how many of them hold the sixteen virtual ones.
+// Lanes of a real vector, how many of them hold the sixteen virtual ones, and rows whose products
+// are summed at once: eight chains of additions.
 inline constexpr size_t kRealLanes = std::min(size_t{HWY_MAX_BYTES} / sizeof(float), size_t{16});
 inline constexpr size_t kParts = kVirtualLanes / kRealLanes;
-// Products summed at once; in short vectors half of them, for want of registers.
-inline constexpr size_t kTogether = 4;
-inline constexpr size_t kPass = kParts == 4 ? 2 : 4;
-static_assert(kTogether <= kFactoredSlack);
+inline constexpr size_t kPass = 8 / kParts;
 
 using DReal = hn::CappedTag<float, kRealLanes>;
 using DFour = hn::CappedTag<float, 4>;
+using DEight = hn::CappedTag<float, kFactoredEight>;
 using Real = hn::Vec<DReal>;
 using Four = hn::Vec<DFour>;
+
+// Eight lanes in as many vectors as they take.
+inline constexpr size_t kEights = kRealLanes == 4 ? 2 : 1;
+struct Eight {
+    hn::Vec<DEight> v[kEights];
+};
+HWY_INLINE size_t lane_of(size_t part) { return part * kFactoredEight / kEights; }
+
+HWY_INLINE Eight load_eight(const float* from) {
+    Eight result;
+    for (size_t p = 0; p < kEights; ++p) result.v[p] = hn::LoadU(DEight(), from + lane_of(p));
+    return result;
+}
 
 // Sixteen lanes to four, by halves.
 HWY_INLINE Four fold(const Real* parts) {
@@ -88,11 +120,11 @@ HWY_INLINE Four fold(const Real* parts) {
 }
 
 // Lane k: (v0 + v2) + (v1 + v3) of vector k.
-HWY_INLINE Four add_lanes(Four a, Four b, Four c, Four e) {
+HWY_INLINE Four add_lanes(const Four* v) {
     const DFour d;
-    const Four ab = hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
-    const Four ce = hn::Add(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e));
-    return hn::Add(hn::ConcatLowerLower(d, ce, ab), hn::ConcatUpperUpper(d, ce, ab));
+    const Four a = hn::Add(hn::InterleaveLower(d, v[0], v[1]), hn::InterleaveUpper(d, v[0], v[1]));
+    const Four b = hn::Add(hn::InterleaveLower(d, v[2], v[3]), hn::InterleaveUpper(d, v[2], v[3]));
+    return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a));
 }
 
 // kPass products of rows from `row` with z, in four lanes each.
@@ -116,6 +148,54 @@ HWY_INLINE void multiply_rows(const float* HWY_RESTRICT row, const float* HWY_RE
     for (size_t j = 0; j < kPass; ++j) found[j] = fold(sums[j]);
 }
 
+// Products of eight rows.
+HWY_INLINE Eight products(const float* row, const float* z, size_t rank) {
+    Four found[kFactoredEight];
+    for (size_t j = 0; j < kFactoredEight; j += kPass)
+        multiply_rows(row + j * rank, z, rank, found + j);
+    const Four lower = add_lanes(found), upper = add_lanes(found + 4);
+    Eight result;
+#if HWY_MAX_BYTES >= 32
+    result.v[0] = hn::Combine(DEight(), upper, lower);
+#else
+    result.v[0] = lower;
+    result.v[1] = upper;
+#endif
+    return result;
+}
+
+// Bits of the lanes where s (base + product) + own <= limit.
+HWY_INLINE uint32_t accepting(const Eight& sign, const Eight& base, const Eight& product,
+                              const Eight& own, const Eight& limit) {
+    const DEight d;
+    uint32_t bits = 0;
+    for (size_t p = 0; p < kEights; ++p) {
+        const auto field = hn::Add(base.v[p], product.v[p]);
+        const auto change = hn::Add(hn::Mul(sign.v[p], field), own.v[p]);
+        uint8_t bytes[8] = {};
+        hn::StoreMaskBits(d, hn::Le(change, limit.v[p]), bytes);
+        bits |= uint32_t{bytes[0]} << lane_of(p);
+    }
+    return bits;
+}
+
+HWY_INLINE void add_to_forms(const FactoredRows& rows, FactoredReplica& replica,
+                             const Flipped& flipped) {
+    const hn::CappedTag<double, kRealLanes / 2> d;
+    const hn::Rebind<float, decltype(d)> df;
+    for (size_t k = 0; k < rows.rank; k += hn::Lanes(d)) {
+        auto form = hn::LoadU(d, replica.forms + k);
+        const auto weight = hn::LoadU(df, rows.weights + k);
+        for (size_t f = 0; f < flipped.count; ++f) {
+            const auto factor = hn::Mul(hn::Set(df, flipped.signs[f]), weight);
+            const auto addend = hn::Mul(factor, hn::LoadU(df, flipped.rows[f] + k));
+            form = hn::Add(form, hn::PromoteTo(d, addend));
+        }
+        hn::StoreU(form, d, replica.forms + k);
+        hn::StoreU(hn::DemoteTo(df, form), df, replica.rounded_forms + k);
+    }
+}
+
 // t / (beta unit) of a window's variables; behind them what no change is below.
 HWY_INLINE void draw_window(const FactoredSweep& task, float* limits) {
     const hn::CappedTag<uint32_t, kFactoredWindow / 4> d;
@@ -131,37 +211,44 @@ HWY_INLINE void draw_window(const FactoredSweep& task, float* limits) {
                               hn::Mul(thresholds(d, drawn.w[2]), scale),
                               hn::Mul(thresholds(d, drawn.w[3]), scale), df, limits + 4 * g);
     }
-    std::fill_n(limits + count, kFactoredSlack, -std::numeric_limits<float>::infinity());
+    std::fill(limits + count, limits + kFactoredWindow, -std::numeric_limits<float>::infinity());
 }
 
 void sweep_window(const FactoredSweep& task) {
     const FactoredRows& rows = *task.rows;
     FactoredReplica& replica = *task.replica;
-    alignas(64) float limits[kFactoredWindow + kFactoredSlack];
+    alignas(64) float limits[kFactoredWindow];
     draw_window(task, limits);
-    const DFour d;
-    for (size_t i = task.begin; i < task.end;) {
-        const float* const row = rows.rows + i * rows.rank;
-        Four found[kTogether];
-        for (size_t j = 0; j < kTogether; j += kPass)
-            multiply_rows(row + j * rows.rank, replica.rounded_forms, rows.rank, found + j);
-        const auto product = add_lanes(found[0], found[1], found[2], found[3]);
-        const auto field = hn::Add(hn::LoadU(d, replica.base + i), product);
-        const auto change =
-            hn::Add(hn::Mul(hn::LoadU(d, replica.signs + i), field), hn::LoadU(d, rows.own + i));
-        const auto limit = hn::LoadU(d, limits + (i - task.begin));
-        const intptr_t first = hn::FindFirstTrue(d, hn::Le(change, limit));
-        if (first < 0) {
-            i += kTogether;
-            continue;
+    for (size_t first = task.begin; first < task.end; first += kFactoredEight) {
+        Eight product = products(rows.rows + first * rows.rank, replica.rounded_forms, rows.rank);
+        const Eight sign = load_eight(replica.signs + first);  // of those not yet decided
+        const Eight own = load_eight(rows.own + first);
+        const Eight limit = load_eight(limits + (first - task.begin));
+        Eight base = load_eight(replica.base + first);
+        Flipped flipped;
+        uint32_t bits = accepting(sign, base, product, own, limit);
+        while (bits != 0) {
+            const auto j = static_cast<size_t>(std::countr_zero(bits));
+            const size_t i = first + j;
+            flip_variable(rows, replica, i, flipped);
+            const auto was = hn::Set(DEight(), flipped.signs[flipped.count - 1]);
+            const Eight cross = load_eight(rows.cross + i * kFactoredEight);
+            for (size_t p = 0; p < kEights; ++p)
+                product.v[p] = hn::Add(product.v[p], hn::Mul(was, cross.v[p]));
+            if (rows.blocks) base = load_eight(replica.base + first);
+            bits = accepting(sign, base, product, own, limit) & (~1u << j);
         }
-        i += static_cast<size_t>(first);
-        flip_inline(rows, replica, i);
-        ++i;
+        if (flipped.count > 0) add_to_forms(rows, replica, flipped);
     }
 }
 
 #endif
+
+void flip_one(const FactoredRows& rows, FactoredReplica& replica, size_t i) {
+    Flipped flipped;
+    flip_variable(rows, replica, i, flipped);
+    add_to_forms(rows, replica, flipped);
+}
 
 }  // namespace adiabat::anneal::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -170,12 +257,12 @@ HWY_AFTER_NAMESPACE();
 namespace adiabat::anneal {
 
 HWY_EXPORT(sweep_window);
-HWY_EXPORT(flip_row);
+HWY_EXPORT(flip_one);
 
 void sweep_factored(const FactoredSweep& task) { HWY_DYNAMIC_DISPATCH(sweep_window)(task); }
 
 void flip_factored(const FactoredRows& rows, FactoredReplica& replica, size_t i) {
-    HWY_DYNAMIC_DISPATCH(flip_row)(rows, replica, i);
+    HWY_DYNAMIC_DISPATCH(flip_one)(rows, replica, i);
 }
 
 float product_naive(const float* row, const float* z, size_t rank) {

@@ -5,14 +5,15 @@
 //
 // With rows scaled to a_ik sqrt(2 |w_k|) and z_k to z_k sgn(w_k) sqrt(2 |w_k|), flipping x_i
 // changes the energy by dE = s_i (base_i + a_i.z) + q_i, s_i = 1 - 2 x_i, base_i = h_i and the
-// field of the block, q_i = sum_k w_k a_ik^2. Rows and products are float; the product is summed in
-// sixteen virtual lanes, element k in lane k mod 16, multiplication and addition rounded each, and
-// the lanes by halves (v and v + 8, v + 4, v + 2, v + 1), so that every instruction set gives the
-// same bits. z itself is double with a float copy: a flip adds to it what its rows hold, and there
-// is no drift.
+// field of the block, q_i = sum_k w_k a_ik^2. The products a_i.z of eight variables are computed
+// together; where one of them flips, those behind it get s_i g_ij, g_ij = sum_k sgn(w_k) a_ik a_jk,
+// known beforehand, and z gets all flips of the eight at once. So no product is ever thrown away,
+// hot or cold. A proposal costs O(rank), a flip O(rank + block).
 //
-// Several proposals' products are summed at once, to hide the latency of additions; those behind an
-// accepted one are thrown away. A proposal costs O(rank), a flip O(rank + block).
+// Rows and products are float; a product is summed in sixteen virtual lanes, element k in lane
+// k mod 16, multiplication and addition rounded each, and the lanes by halves (v and v + 8, v + 4,
+// v + 2, v + 1), so that every instruction set gives the same bits. z itself is double with a float
+// copy: a flip adds to it what its row holds, and there is no drift.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,33 +22,38 @@ namespace adiabat::anneal {
 
 // Ranks are padded to a multiple of this with zeros.
 inline constexpr size_t kVirtualLanes = 16;
+// Variables whose products are computed together.
+inline constexpr size_t kFactoredEight = 8;
 // Variables of one call at most.
 inline constexpr size_t kFactoredWindow = 64;
-// Zeros behind the last variable: rows, and numbers in arrays over variables.
-inline constexpr size_t kFactoredSlack = 8;
+// Everything that is indexed by variables has so many of them: rows of zeros at the end.
+inline constexpr size_t padded_variables(size_t n) {
+    return (n + kFactoredEight - 1) / kFactoredEight * kFactoredEight;
+}
 
-// One replica; `rank` is the padded one.
+// One replica.
 struct FactoredReplica {
-    float* signs;   // [n] 1 - 2 x_i
-    float* base;    // [n]
-    double* forms;  // [rank] z
+    float* signs;   // [padded n] 1 - 2 x_i
+    float* base;    // [padded n]
+    double* forms;  // [padded rank] z
     float* rounded_forms;
     double rest = 0;  // sum_i x_i base_i, each base as it was when x_i flipped
     int64_t flips = 0;
 };
 
 struct FactoredRows {
-    const float* rows;     // [n][rank]
-    const float* own;      // [n] q_i
+    const float* rows;     // [padded n][rank]
+    const float* own;      // [padded n] q_i
+    const float* cross;    // [padded n][8] g_ij of i and the j of its eight
     const float* weights;  // [rank] sgn(w_k)
-    size_t rank;
+    size_t rank;           // padded
     // M's row of a variable, its first variable and its size; null where there is none.
     struct BlockRow {
         const double* values = nullptr;
         size_t first = 0, size = 0;
     };
     const BlockRow* blocks;  // [n], or null
-    double block_scale;      // what 2 M is multiplied by to be in the energy's unit
+    double block_scale;      // what M is multiplied by: 2 / unit
 };
 
 struct FactoredSweep {

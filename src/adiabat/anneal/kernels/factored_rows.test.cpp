@@ -17,16 +17,16 @@ namespace {
 
 struct Instance {
     size_t n, rank;
-    std::vector<float> rows, own, weights;
+    std::vector<float> rows, own, cross, weights;
     std::vector<double> block;
     std::vector<FactoredRows::BlockRow> blocks;
     FactoredRows kernel;
 
     // A block on the variables 3 .. 3 + size - 1, size = n / 2.
     Instance(size_t variables, size_t padded_rank)
-        : n(variables), rank(padded_rank), rows((n + kFactoredSlack) * rank) {
+        : n(variables), rank(padded_rank), rows(padded_variables(n) * rank) {
         Random random(n, static_cast<uint32_t>(rank));
-        own.resize(n + kFactoredSlack);
+        own.resize(padded_variables(n));
         for (size_t k = 0; k < rank; ++k) weights.push_back(random() & 1 ? 1.0f : -1.0f);
         for (size_t i = 0; i < n; ++i) {
             own[i] = random.uniform_float();
@@ -36,7 +36,16 @@ struct Instance {
         for (size_t k = 0; k < size * size; ++k) block.push_back(random.uniform() - 0.5);
         blocks.resize(n);
         for (size_t j = 0; j < size; ++j) blocks[3 + j] = {block.data() + j * size, 3, size};
-        kernel = {rows.data(), own.data(), weights.data(), rank, blocks.data(), 2.0};
+        // Of any size: the twin takes the same.
+        for (size_t k = 0; k < kFactoredEight * own.size(); ++k)
+            cross.push_back(random.uniform_float() - 0.5f);
+        kernel = {.rows = rows.data(),
+                  .own = own.data(),
+                  .cross = cross.data(),
+                  .weights = weights.data(),
+                  .rank = rank,
+                  .blocks = blocks.data(),
+                  .block_scale = 2.0};
     }
 };
 
@@ -47,8 +56,8 @@ struct State {
 
     explicit State(const Instance& instance) {
         Random random(8);
-        signs.assign(instance.n + kFactoredSlack, 1.0f);
-        base.assign(instance.n + kFactoredSlack, 0.0f);
+        signs.assign(padded_variables(instance.n), 1.0f);
+        base.assign(padded_variables(instance.n), 0.0f);
         for (float& value : base) value = 4 * random.uniform_float() - 2;
         for (size_t k = 0; k < instance.rank; ++k) {
             forms.push_back(4 * random.uniform() - 2);
@@ -65,25 +74,36 @@ void flip_naive(const Instance& instance, State& state, size_t i) {
     state.replica.rest += sign * static_cast<double>(state.base[i]);
     ++state.replica.flips;
     state.signs[i] = -state.signs[i];
-    for (size_t k = 0; k < instance.rank; ++k) {
-        state.forms[k] += sign * static_cast<double>(instance.weights[k]) *
-                          static_cast<double>(instance.rows[i * instance.rank + k]);
-        state.rounded[k] = static_cast<float>(state.forms[k]);
-    }
     const auto& block = instance.blocks[i];
     for (size_t j = 0; j < block.size; ++j)
         state.base[block.first + j] += static_cast<float>(2 * sign * block.values[j]);
 }
 
 void sweep_naive(const Instance& instance, State& state, const FactoredSweep& task) {
+    std::vector<float> product(kFactoredEight);
     for (size_t i = task.begin; i < task.end; ++i) {
-        const float product =
-            product_naive(&instance.rows[i * instance.rank], state.rounded.data(), instance.rank);
-        const float change = state.signs[i] * (state.base[i] + product) + instance.own[i];
+        if (i % kFactoredEight == 0) {
+            for (size_t k = 0; k < instance.rank; ++k)
+                state.rounded[k] = static_cast<float>(state.forms[k]);
+            for (size_t j = i; j < std::min(i + kFactoredEight, task.end); ++j)
+                product[j - i] = product_naive(&instance.rows[j * instance.rank],
+                                               state.rounded.data(), instance.rank);
+        }
+        const float sign = state.signs[i];
+        const float change = sign * (state.base[i] + product[i % kFactoredEight]) + instance.own[i];
         const auto words =
             draw_words(task.seed, task.number, task.sweep, static_cast<uint32_t>(i / 4));
-        if (change <= threshold_of(words[i % 4]) * task.scale) flip_naive(instance, state, i);
+        if (change > threshold_of(words[i % 4]) * task.scale) continue;
+        flip_naive(instance, state, i);
+        for (size_t j = 0; j < kFactoredEight; ++j)
+            product[j] += sign * instance.cross[i * kFactoredEight + j];
+        for (size_t k = 0; k < instance.rank; ++k) {
+            state.forms[k] += static_cast<double>(sign) * static_cast<double>(instance.weights[k]) *
+                              static_cast<double>(instance.rows[i * instance.rank + k]);
+        }
     }
+    for (size_t k = 0; k < instance.rank; ++k)
+        state.rounded[k] = static_cast<float>(state.forms[k]);
 }
 
 TEST(FactoredRows, EveryInstructionSetGivesTheNaiveBits) {
