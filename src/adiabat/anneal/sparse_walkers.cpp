@@ -89,7 +89,7 @@ Fixed<T> round_to(const qubo::Sparse& problem, double unit) {
     }
     ADIABAT_CHECK(most <= 2 * LaneLimits<T>::kMostField, "a field of {} half units", most);
     const int64_t proposals = int64_t{std::numeric_limits<T>::max()} / std::max<int64_t>(1, most);
-    rows.flush = static_cast<int>(std::min<int64_t>(proposals / 4 * 4, 16384));
+    rows.flush = static_cast<int>(std::min<int64_t>(proposals / 8 * 8, 16384));
     return fixed;
 }
 
@@ -286,7 +286,7 @@ template <class T>
 void SparseWalkers<T>::keep_best(Bundle& bundle) {
     uint32_t lower = 0;
     for (int lane = 0; lane < bundle.used; ++lane) {
-        const auto r = static_cast<size_t>(bundle.first + lane);
+        const size_t r = static_cast<size_t>(bundle.first) + static_cast<size_t>(lane);
         if (energies_[r] >= best_energies_[r]) continue;
         best_energies_[r] = energies_[r];
         lower |= 1u << lane;

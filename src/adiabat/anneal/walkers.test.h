@@ -42,7 +42,8 @@ inline std::vector<std::vector<uint8_t>> walk_in_groups(const Model& model, int 
         const int count = std::min(together, replicas - first);
         const auto walkers = model.walkers(count, 99, 7 + static_cast<uint32_t>(first));
         for (int r = 0; r < count; ++r)
-            walkers->set_state(r, random_bits(model.variables(), static_cast<uint64_t>(first + r)));
+            walkers->set_state(r, random_bits(model.variables(), static_cast<uint64_t>(first) +
+                                                                     static_cast<uint64_t>(r)));
         const std::span<const double> own(betas.data() + first, static_cast<size_t>(count));
         const Watch watch;
         for (int s = 0; s < sweeps; ++s) walkers->sweep(own, static_cast<uint32_t>(s), watch);

@@ -81,23 +81,43 @@ HWY_INLINE auto limits_of(D d, V words, hn::Vec<hn::Rebind<float, D>> scale) {
     return hn::Add(hn::ShiftLeft<1>(whole), hn::Set(di, 1));
 }
 
-// Limits of variables 4 group .. 4 group + 3, kLanes of each.
+// Random blocks of four variables that are drawn at once: two of eight lanes fill a long vector.
+template <int kLanes>
+inline constexpr size_t kGroups = kLanes == 8 && HWY_MAX_BYTES >= 64 ? 2 : 1;
+
+// Limits of variables 4 group .. 4 (group + kGroups) - 1, kLanes of each. `scales` are
+// kGroups times the lanes'.
 template <class T, int kLanes>
-HWY_NOINLINE void draw_limits(const LaneSweep<T>& task, uint32_t group, T* limits) {
-    const hn::CappedTag<uint32_t, static_cast<size_t>(kLanes)> d;
+HWY_NOINLINE void draw_limits(const LaneSweep<T>& task, uint32_t group, const float* scales,
+                              T* limits) {
+    const hn::CappedTag<uint32_t, kLanes * kGroups<kLanes>> d;
     const hn::Rebind<float, decltype(d)> df;
     const hn::Rebind<T, decltype(d)> dt;
     for (size_t r = 0; r < kLanes; r += hn::Lanes(d)) {
-        const auto drawn =
-            draw_words(d, hn::Set(d, group), hn::Set(d, task.sweep),
-                       hn::Iota(d, task.replica + static_cast<uint32_t>(r)), task.seed);
-        const auto scale = hn::LoadU(df, task.scales + r);
+        auto groups = hn::Set(d, group), lane = hn::Iota(d, static_cast<uint32_t>(r));
+        if constexpr (kGroups<kLanes> == 2) {
+            groups = hn::Add(groups, hn::ShiftRight<3>(lane));
+            lane = hn::And(lane, hn::Set(d, 7u));
+        }
+        const auto replicas = hn::Add(lane, hn::Set(d, task.replica));
+        const auto drawn = draw_words(d, groups, hn::Set(d, task.sweep), replicas, task.seed);
+        const auto scale = hn::LoadU(df, scales + r);
         for (size_t j = 0; j < 4; ++j) {
             const auto found = limits_of<T>(d, drawn.w[j], scale);
-            if constexpr (std::is_same_v<T, int16_t>)
-                hn::StoreU(hn::DemoteTo(dt, found), dt, limits + j * kLanes + r);
-            else
-                hn::StoreU(found, dt, limits + j * kLanes + r);
+            const auto narrow = [&] {
+                if constexpr (std::is_same_v<T, int16_t>)
+                    return hn::DemoteTo(dt, found);
+                else
+                    return found;
+            }();
+            T* const to = limits + j * kLanes + r;
+            if constexpr (kGroups<kLanes> == 2) {
+                const hn::Half<decltype(dt)> half;
+                hn::StoreU(hn::LowerHalf(half, narrow), half, to);
+                hn::StoreU(hn::UpperHalf(half, narrow), half, to + 4 * kLanes);
+            } else {
+                hn::StoreU(narrow, dt, to);
+            }
         }
     }
 }
@@ -148,11 +168,15 @@ template <class T, int kLanes>
 void sweep_bundle(LaneSweep<T>& task) {
     const hn::CappedTag<T, static_cast<size_t>(kLanes)> d;
     const auto zero = hn::Zero(d), one = hn::Set(d, T{1});
-    alignas(64) T limits[4 * kLanes];
+    constexpr size_t kDrawn = 4 * kGroups<kLanes>;
+    alignas(64) T limits[kDrawn * kLanes];
     alignas(64) T ceilings[kLanes];
-    alignas(64) T downhill[4 * kLanes];
-    std::fill_n(downhill, 4 * kLanes, T{1});
+    alignas(64) T downhill[kDrawn * kLanes];
+    alignas(64) float scales[kGroups<kLanes> * kLanes];
+    std::fill_n(downhill, kDrawn * kLanes, T{1});
     for (int r = 0; r < kLanes; ++r) {
+        for (size_t g = 0; g < kGroups<kLanes>; ++g)
+            scales[g * kLanes + static_cast<size_t>(r)] = task.scales[r];
         const float units = std::min(kMostThreshold * task.scales[r], LaneLimits<T>::kMostUnits);
         ceilings[r] = static_cast<T>(2 * static_cast<int32_t>(units) + 1);
     }
@@ -162,7 +186,7 @@ void sweep_bundle(LaneSweep<T>& task) {
         const T* against = downhill;
         for (int i = begin; i < end; ++i) {
             const auto k = static_cast<size_t>(i);
-            if (k % 4 == 0) against = downhill;
+            if (k % kDrawn == 0) against = downhill;
             for (size_t v = 0; v < kLanes; v += hn::Lanes(d)) {
                 const auto word = hn::LoadU(d, task.words + k * kLanes + v);
                 const auto x = hn::And(word, one);
@@ -172,11 +196,13 @@ void sweep_bundle(LaneSweep<T>& task) {
                     const auto open =
                         hn::And(hn::Gt(change, zero), hn::Lt(change, hn::LoadU(d, ceilings + v)));
                     if (!hn::AllFalse(d, open)) {
-                        draw_limits<T, kLanes>(task, static_cast<uint32_t>(k / 4), limits);
+                        const size_t group = k / kDrawn * kGroups<kLanes>;
+                        draw_limits<T, kLanes>(task, static_cast<uint32_t>(group), scales, limits);
                         against = limits;
                     }
                 }
-                const auto accept = hn::Lt(change, hn::LoadU(d, against + (k % 4) * kLanes + v));
+                const auto accept =
+                    hn::Lt(change, hn::LoadU(d, against + (k % kDrawn) * kLanes + v));
                 if (hn::AllFalse(d, accept)) continue;
                 const auto accepted = hn::VecFromMask(d, accept);
                 const auto gain = hn::And(hn::Add(change, x), accepted);
