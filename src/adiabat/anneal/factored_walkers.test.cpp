@@ -144,7 +144,7 @@ TEST_F(FactoredWalks, WalkTheSameWhateverTheScale) {
 
 TEST_F(FactoredWalks, SampleTheBoltzmannDistribution) {
     const auto problem = random_factored(5, 3, true);
-    check_boltzmann(*make_factored_model(problem, 4), {problem}, 4);
+    check_boltzmann(*make_factored_model(problem, 16), {problem}, 16);
 }
 
 TEST_F(FactoredWalks, EdgeCases) {

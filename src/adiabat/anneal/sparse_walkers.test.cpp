@@ -154,7 +154,7 @@ TEST_F(SparseWalks, SampleTheBoltzmannDistribution) {
     const qubo::Sparse signs(
         5, std::vector<qubo::Edge>{{0, 1, 1}, {1, 2, -1}, {2, 3, 1}, {3, 4, -1}, {4, 0, 2}},
         {0, 1, 1, -1, 0});
-    check_boltzmann(*make_sparse_model(signs, 2), {signs}, 2);
+    check_boltzmann(*make_sparse_model(signs, 8), {signs}, 8);
 }
 
 TEST_F(SparseWalks, EdgeCases) {
