@@ -157,6 +157,24 @@ TEST_F(SparseWalks, SampleTheBoltzmannDistribution) {
     check_boltzmann(*make_sparse_model(signs, 8), {signs}, 8);
 }
 
+TEST_F(SparseWalks, AreValidWhereverASweepEnds) {
+    // Too large for the time: the sweep ends somewhere inside.
+    constexpr int kVariables = 100'000;
+    const auto problem = random_sparse(kVariables, Values::kGrid, 6);
+    for (const int replicas : {1, 8}) {
+        const auto model = make_sparse_model(problem, replicas);
+        const auto walkers = model->walkers(replicas, 1, 0);
+        const std::vector<double> betas(static_cast<size_t>(replicas), 0.5);
+        for (const double limit : {0.0003, 0.001}) {
+            const Watch watch({}, limit, {}, no_progress());
+            walkers->sweep(betas, 0, watch);
+        }
+        const int last = replicas - 1;
+        EXPECT_NEAR(walkers->energy(last), problem.energy(walkers->state(last)), 1e-6);
+        EXPECT_NEAR(walkers->best_energy(last), problem.energy(walkers->best(last)), 1e-6);
+    }
+}
+
 TEST_F(SparseWalks, EdgeCases) {
     // Nothing at all: every flip is accepted.
     const qubo::Sparse zero(70, std::vector<qubo::Edge>{}, {}, 3.5);
