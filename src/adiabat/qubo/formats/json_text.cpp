@@ -275,7 +275,7 @@ double JsonValue::number() const {
 int64_t JsonValue::integer(int64_t low, int64_t high, const char* what) const {
     const auto value = is(Kind::kNumber) ? parse_integer(raw()) : std::nullopt;
     if (!value || *value < low || *value > high) {
-        if (high < low) fail(fmt::format("no {}: there are none", what));
+        if (high < low) fail("nothing: there are no variables");
         fail(fmt::format("{}, {} to {}", what, low, high));
     }
     return *value;

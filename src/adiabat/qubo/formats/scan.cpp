@@ -94,7 +94,7 @@ double LineScanner::number(size_t word) const {
 int64_t LineScanner::integer(size_t word, int64_t low, int64_t high, const char* what) const {
     const auto value = parse_integer(words_[word]);
     if (!value || *value < low || *value > high) {
-        if (high < low) fail(in_quotes(words_[word]), fmt::format("no {}: there are none", what));
+        if (high < low) fail(in_quotes(words_[word]), "nothing: there are no variables");
         fail(in_quotes(words_[word]), fmt::format("{}, {} to {}", what, low, high));
     }
     return *value;
