@@ -183,28 +183,28 @@ def test_rudy_means_the_cut_or_the_spins(tmp_path):
 
 def test_qbsolv(tmp_path):
     model = random_model(7, "BINARY")
-    nodes = [f"{i} {i} {model.linear[i]!r}" for i in range(9)]
-    pairs = [f"{min(i, j)} {max(i, j)} {value!r}" for (i, j), value in model.quadratic.items()]
+    nodes = [f"{i} {i} {float(model.linear[i])!r}" for i in range(9)]
+    pairs = [f"{min(i, j)} {max(i, j)} {float(value)!r}" for (i, j), value in model.quadratic.items()]
     (tmp_path / "in.qubo").write_text("\n".join(["c a comment", f"p qubo 0 9 9 {len(pairs)}", *nodes, *pairs]))
     model.offset = 0
     x = draw(9)
     agree(convert(tmp_path / "in.qubo", assignments=x)[0], energies(model, x, range(9)))
 
 
-@pytest.mark.parametrize("name, kind, best", [("mc2000.rudy", "rudy", 2000), ("p16.rudy", "rudy-ising", 5640)])
-def test_known_instances(tmp_path, name, kind, best):
+@pytest.mark.parametrize("name, kind, n", [("mc2000.rudy", "rudy", 2000), ("p16.rudy", "rudy-ising", 5640)])
+def test_known_instances(tmp_path, name, kind, n):
     path = SHARED / "instances" / name
     if not path.is_file():
         pytest.skip("the development data are not beside the checkout")
     lines = np.loadtxt(path, skiprows=1)
-    x = draw(best, 3)[:2]
+    x = draw(n, 3)[:2]
     i, j = (lines[:, k].astype(int) - 1 for k in (0, 1))
     s = 2 * x - 1
     products = s[:, i] * s[:, j]
     expected = -(lines[:, 2] * (1 - products) / 2).sum(1) if kind == "rudy" else (lines[:, 2] * products).sum(1)
     ours = convert(path, kind, tmp_path / "out.bqm", assignments=x)[0]
     agree(ours, expected)
-    agree(energies(dimod.BinaryQuadraticModel.from_file((tmp_path / "out.bqm").read_bytes()), x, range(best)), expected)
+    agree(energies(dimod.BinaryQuadraticModel.from_file((tmp_path / "out.bqm").read_bytes()), x, range(n)), expected)
 
 
 def test_messages(tmp_path):
@@ -213,13 +213,13 @@ def test_messages(tmp_path):
         f"{tmp_path}/bad.coo:2: found 'one', expected a label, 0 to 9223372036854775807"
     (tmp_path / "counted").write_text("2 1\n1 2 1\n")
     assert convert(tmp_path / "counted").endswith("expected the format to be named")
-    assert "no such file" in convert(tmp_path / "missing.coo").lower() or "missing.coo" in convert(tmp_path / "missing.coo")
+    assert convert(tmp_path / "missing.coo").startswith(f"{tmp_path}/missing.coo: ")
 
 
 # `adiabat solve` on a file of each format, where the tool has that verb.
 @pytest.mark.parametrize("ending", ["coo", "json", "bqm", "qubo", "lp"])
 def test_solve_reads_them(tmp_path, ending):
-    if subprocess.run([TOOL, "solve", "--help"], capture_output=True).returncode != 0:
+    if not TOOL.is_file() or subprocess.run([TOOL, "solve", "--help"], capture_output=True).returncode != 0:
         pytest.skip("the tool has no verb solve")
     model = random_model(8, "BINARY")
     (tmp_path / "in.json").write_text(json.dumps(model.to_serializable()))

@@ -62,14 +62,22 @@ class Builder {
     void step(Choices& choices) {
         // Sparse problems are built once, so that a call counts when it went through elsewhere.
         switch (choices.below(8)) {
-            case 0: return offset(choices.value());
-            case 1: return linear(choices.below(n_), choices.value());
-            case 2: return coupling(choices);
-            case 3: return squared(choices);
-            case 4: return block(choices);
-            case 5: return low_rank(choices);
-            case 6: return budget(choices);
-            default: return group(choices);
+            case 0:
+                return offset(choices.value());
+            case 1:
+                return linear(choices.below(n_), choices.value());
+            case 2:
+                return coupling(choices);
+            case 3:
+                return squared(choices);
+            case 4:
+                return block(choices);
+            case 5:
+                return low_rank(choices);
+            case 6:
+                return budget(choices);
+            default:
+                return group(choices);
         }
     }
     qubo::Problem dense() const { return {dense_, constraints_}; }

@@ -41,12 +41,11 @@ bool is_ising_text(Format format) {
 }
 
 class EveryFormat : public testing::TestWithParam<Format> {};
-INSTANTIATE_TEST_SUITE_P(Formats, EveryFormat, testing::ValuesIn(kFormats),
-                         [](const auto& each) {
-                             std::string name = name_of(each.param);
-                             std::erase(name, '-');
-                             return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(Formats, EveryFormat, testing::ValuesIn(kFormats), [](const auto& each) {
+    std::string name = name_of(each.param);
+    std::erase(name, '-');
+    return name;
+});
 
 TEST_P(EveryFormat, GivesTheSameEnergies) {
     for (int k = 0; k < 200; ++k) {
@@ -140,7 +139,8 @@ TEST_P(EveryFormat, TakesTheLineEndsOfOtherSystems) {
     if (GetParam() == Format::kBqmBinary) return;
     const Problem problem = fitted(random_problem(6, 3, true), GetParam());
     std::string text;
-    for (const char c : write_problem(problem, GetParam())) text += c == '\n' ? "\r\n" : std::string(1, c);
+    for (const char c : write_problem(problem, GetParam()))
+        text += c == '\n' ? "\r\n" : std::string(1, c);
     EXPECT_EQ(sparse_of(read_text(text, GetParam())), sparse_of(problem));
 }
 
@@ -192,10 +192,12 @@ TEST(Formats, SayWhatIsNotDetected) {
         }
         return "";
     };
-    EXPECT_EQ(message("\n3 2\n1 2 1\n"),
-              "file:2: found '3 2', as rudy, rudy-ising and biqmac begin, expected the format to be "
-              "named");
-    EXPECT_EQ(message("hello\n"), "file:1: found 'hello', expected a format that is known, or named");
+    EXPECT_EQ(
+        message("\n3 2\n1 2 1\n"),
+        "file:2: found '3 2', as rudy, rudy-ising and biqmac begin, expected the format to be "
+        "named");
+    EXPECT_EQ(message("hello\n"),
+              "file:1: found 'hello', expected a format that is known, or named");
     EXPECT_EQ(message(""), "file:1: found nothing, expected a problem");
     EXPECT_THROW(format_of_name("xml"), InputError);
 }
@@ -272,7 +274,7 @@ TEST(Formats, HeadersThatPromiseTooMuchAreRefused) {
     std::string length(4, '\0');
     length[0] = static_cast<char>(header.size());
     EXPECT_EQ(error_of(promise + length + header + std::string(24, '\0'), Format::kBqmBinary),
-              "file: byte 166: found 24 more bytes, expected the 99999999 variables of the header");
+              "file: byte 165: found 24 more bytes, expected the 99999999 variables of the header");
 }
 
 TEST(Formats, ErrorsSayWhereAndWhat) {
@@ -292,12 +294,15 @@ TEST(Formats, ErrorsSayWhereAndWhat) {
     for (const auto& [text, message] : coo) EXPECT_EQ(error_of(text, Format::kCoo), message);
     const std::pair<const char*, const char*> qbsolv[] = {
         {"", "file:1: found the end of the file, expected p qubo 0 maxNodes nNodes nCouplers"},
-        {"p qubo chimera128 2 0 0", "file:1: found topology 'chimera128', expected 0 or unconstrained"},
+        {"p qubo chimera128 2 0 0",
+         "file:1: found topology 'chimera128', expected 0 or unconstrained"},
         {"p qubo 0 2 3 0", "file:1: found '3', expected nNodes, 0 to 2"},
-        {"p qubo 0 2 1 0\n0 1 2", "file:2: found '0 1 2', expected 1 lines i i value, 0 were there"},
+        {"p qubo 0 2 1 0\n0 1 2",
+         "file:2: found '0 1 2', expected 1 lines i i value, 0 were there"},
         {"p qubo 0 2 2 0\n0 0 2\n0 0 1",
          "file:3: found a second value of 0 0 (the first is in line 2), expected each pair once"},
-        {"p qubo 0 2 1 1\n0 0 2\n0 1 1", "file:3: found node 1, expected a node that has its own line"},
+        {"p qubo 0 2 1 1\n0 0 2\n0 1 1",
+         "file:3: found node 1, expected a node that has its own line"},
         {"p qubo 0 2 2 1\n0 0 2\n1 1 1\n1 0 1",
          "file:4: found '1 0 1', expected 1 lines i j value with i < j, 0 were there"},
         {"p qubo 0 2 1 0\n0 0 2\n1 1 2",
@@ -309,7 +314,8 @@ TEST(Formats, ErrorsSayWhereAndWhat) {
         {"2 1\n0 1 3", "file:2: found '0', expected a variable, 1 to 2"},
         {"2 2\n1 2 3\n2 1 3",
          "file:3: found a second value of 2 1 (the first is in line 2), expected each pair once"},
-        {"2 1\n1 2 3\nmore", "file:3: found 'more', expected the end of the file: all lines were there"},
+        {"2 1\n1 2 3\nmore",
+         "file:3: found 'more', expected the end of the file: all lines were there"},
         {"2\n", "file:1: found '2', expected a line n m"},
         {"-2 0\n", "file:1: found '-2', expected a number of variables, 0 to 4611686018427387904"}};
     for (const auto& [text, message] : rudy) EXPECT_EQ(error_of(text, Format::kRudy), message);
@@ -325,14 +331,14 @@ TEST(Formats, ErrorsInJsonSayWhereAndWhat) {
         {"{} x", "file:1: found 'x', expected the end of the file"},
         {"{}", "file:1: found an object without \"format\", expected that member"},
         {head + "[]", "file:2: found the end of the file, expected ',' or '}'"},
-        {head + "[[0, 1]]}",
-         "file:2: found 2 values of an edge [i, j, value], expected 3"},
+        {head + "[[0, 1]]}", "file:2: found 2 values of an edge [i, j, value], expected 3"},
         {head + "[[0, 2, 1]]}", "file:2: found '2', expected a variable, 0 to 1"},
         {head + "[[0, 1.5, 1]]}", "file:2: found '1.5', expected a variable, 0 to 1"},
         {head + "[[0, 0, 1]]}",
          "file:2: found variable 0 with itself, expected two different variables"},
         {head + "[[0, 1, NaN]]}", "file:2: found 'NaN', expected a value"},
-        {head + "[[0, 1, 1e999]]}", "file:2: found '1e999', expected a number of at most 1e60 in size"},
+        {head + "[[0, 1, 1e999]]}",
+         "file:2: found '1e999', expected a number of at most 1e60 in size"},
         {head + "[[0, 1, 01]]}", "file:2: found '01', expected a number without zeros in front"},
         {head + "[],\n\"edges\": []}", "file:3: found member '\"edges\"' again, expected it once"},
         {head + "[],\n\"couplings\": []}",
@@ -350,8 +356,8 @@ TEST(Formats, ErrorsInJsonSayWhereAndWhat) {
         {head + "[],\n\"offset\": null}", "file:3: found 'null', expected a number"}};
     for (const auto& [text, message] : cases) EXPECT_EQ(error_of(text, Format::kOwnJson), message);
     std::string nested(100, '[');
-    EXPECT_EQ(error_of(nested, Format::kOwnJson),
-              "file:1: found '" + std::string(40, '[') + "...', expected arrays in at most 32 levels");
+    EXPECT_EQ(error_of(nested, Format::kOwnJson), "file:1: found '" + std::string(40, '[') +
+                                                      "...', expected arrays in at most 32 levels");
     EXPECT_EQ(error_of("{\"foo\": 1}", Format::kBqmJson).substr(0, 60),
               "file:1: found member '\"foo\"', expected one of type, version,");
 }

@@ -357,10 +357,10 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-std::string json_string(std::string_view text) {
+std::string json_string(std::string_view text, bool ascii) {
     if (!is_utf8(text))
         throw InputError("the name {} is not UTF-8: JSON cannot hold it", in_quotes(text));
-    return Json(text).dump();
+    return Json(text).dump(-1, ' ', ascii);
 }
 
 }  // namespace adiabat::qubo::formats

@@ -115,7 +115,8 @@ class JsonMembers {
 
 // Whether a text is UTF-8 (RFC 3629).
 bool is_utf8(std::string_view text);
-// With quotes, and escapes where JSON needs them. Throws InputError for what is not UTF-8.
-std::string json_string(std::string_view text);
+// With quotes, and escapes where JSON needs them, or, where `ascii`, for all that is not ASCII.
+// Throws InputError for what is not UTF-8.
+std::string json_string(std::string_view text, bool ascii = false);
 
 }  // namespace adiabat::qubo::formats

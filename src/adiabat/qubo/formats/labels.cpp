@@ -39,7 +39,7 @@ std::string labels_of_names(const Problem& problem) {
         const std::string name = problem.name(i);
         const auto number = parse_integer(name);
         if (i > 0) text += ", ";
-        text += number && std::to_string(*number) == name ? name : json_string(name);
+        text += number && std::to_string(*number) == name ? name : json_string(name, true);
     }
     return text + "]";
 }

@@ -16,7 +16,7 @@ namespace adiabat::qubo::formats {
 // InputError unless there are `variables` of them, all different.
 std::vector<std::string> names_of_labels(const JsonValue& labels, int variables);
 
-// The JSON array.
+// The JSON array, in ASCII: dimod reads its binary files as that.
 std::string labels_of_names(const Problem& problem);
 
 }  // namespace adiabat::qubo::formats

@@ -53,8 +53,9 @@ End
 }
 
 TEST(Lp, AddsUpTermsOfOneVariable) {
-    const Problem problem = read("min\n x + x + [ x * x + x ^ 2 ] / 2\nst\n c: x + y - x <= 1\n"
-                                 "bin\n x y\nend");
+    const Problem problem = read(
+        "min\n x + x + [ x * x + x ^ 2 ] / 2\nst\n c: x + y - x <= 1\n"
+        "bin\n x y\nend");
     EXPECT_EQ(problem.linear(0), 3);
     EXPECT_EQ(problem.constraints.groups, (std::vector<Group>{{{1}, false, "c"}}));
 }
@@ -83,7 +84,8 @@ TEST(Lp, ErrorsSayWhereAndWhat) {
         {"Minimize\n x\nSubject To\n x + 1 <= 1\nEnd",
          "p.lp:4: found a constant beside variables, expected variables on one side, a number on "
          "the other"},
-        {"Minimize\n x\nSubject To\n x y <= 1\nEnd", "p.lp:4: found 'y', expected '<=', '>=' or '='"},
+        {"Minimize\n x\nSubject To\n x y <= 1\nEnd",
+         "p.lp:4: found 'y', expected '<=', '>=' or '='"},
         {"Minimize\n x\nSubject To\n x <= y\nEnd", "p.lp:4: found 'y', expected a number"},
         {"Minimize\n x\nSubject To\n 1 <= x >= 2\nEnd",
          "p.lp:4: found '>' behind '<', expected a range, lower <= terms <= upper"},

@@ -22,10 +22,10 @@ namespace {
 
 using namespace adiabat;
 
-constexpr int kLargest = 200;         // variables of a problem that is written and compared
-constexpr double kModerate = 1e30;    // beyond that, sums may leave what readers accept
-constexpr double kTolerance = 1e-8;   // of the sum of all sizes: squares are expanded
-constexpr double kTiny = 1e-290;      // where halving loses bits
+constexpr int kLargest = 200;        // variables of a problem that is written and compared
+constexpr double kModerate = 1e30;   // beyond that, sums may leave what readers accept
+constexpr double kTolerance = 1e-8;  // of the sum of all sizes: squares are expanded
+constexpr double kTiny = 1e-290;     // where halving loses bits
 
 void require(bool condition, const char* what, qubo::Format format) {
     if (condition) return;
