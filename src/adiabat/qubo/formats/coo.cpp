@@ -51,8 +51,7 @@ std::vector<int64_t> compact(std::vector<Triplet>& triplets) {
         labels.push_back(j);
     }
     std::ranges::sort(labels);
-    const auto rest = std::ranges::unique(labels);
-    labels.erase(rest.begin(), rest.end());
+    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
     const auto place = [&](int64_t label) {
         return std::ranges::lower_bound(labels, label) - labels.begin();
     };
