@@ -5,7 +5,8 @@
 #
 #     dev/fuzz.sh read|problem|api SECONDS [libFuzzer option...]
 #
-# read: the reader of networks; problem: the readers of problems; api: sequences of calls that build problems.
+# read: the reader of networks; problem: the readers of problems; api: sequences of calls that build and solve
+# problems.
 # Needs clang with libFuzzer (Debian: clang, libclang-rt-14-dev). What it finds is left in build/fuzz/found/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -33,6 +34,8 @@ read) "$python" dev/fuzz_seeds.py "$seeds" || echo "fuzz: no seeds: $python has 
 problem) python3 dev/fuzz_problem_seeds.py "$seeds" ;;
 esac
 
+longest=65536
+[ "$part" = api ] && longest=512
 # Memory of one input is bounded by what the process may take; a second would be slow, five are too many.
-exec "$build/adiabat_fuzz_$part" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=5 -max_len=65536 \
+exec "$build/adiabat_fuzz_$part" -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=5 -max_len="$longest" \
     -artifact_prefix="$build/found/" -print_final_stats=1 "$@" "$corpus" "$seeds"

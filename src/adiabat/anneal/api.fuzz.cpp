@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sequences of calls, chosen by the bytes: problems are built in all forms side by side, every call
-// going to each form that has it, and must agree: energies, fields, rows, conversions, files. The
+// going to each form that has it, and must agree: energies, fields, rows, conversions, files; then
+// they are solved by any technique with any options, and the answers are what solve() promises. The
 // one way out is InputError, and after one the problem is still whole. Built with clang's libFuzzer
 // (-D ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh api runs it.
 
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "adiabat/anneal/solve.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/qubo/formats/formats.h"
 #include "adiabat/qubo/ising.h"
@@ -22,6 +24,8 @@
 namespace {
 
 using namespace adiabat;
+
+constexpr int kMostVariables = 10, kMostSteps = 24;
 
 void require(bool condition, const char* what) {
     if (condition) return;
@@ -241,14 +245,91 @@ void check_files(const qubo::Problem& problem, std::span<const uint8_t> x) {
     }
 }
 
+// Any technique, its options within their ranges near either end, or beyond.
+anneal::SolveOptions options_of(Choices& choices, int n) {
+    anneal::SolveOptions options;
+    const auto techniques = anneal::techniques();
+    const anneal::Technique& technique =
+        *techniques[static_cast<size_t>(choices.below(static_cast<int>(techniques.size())))];
+    options.technique = technique.name;
+    for (const anneal::Option& option : technique.options) {
+        const int choice = choices.below(16);
+        // Work without end is kept away, not numbers: what counts something stays small.
+        double value = option.least + (option.whole ? choice : choice / 4.0);
+        if (choice == 15 && option.most < 1e4) value = option.most;
+        if (choice == 14) value = option.least - 1;
+        const auto words = anneal::words_of(option);
+        if (choice % 4 == 0 && !option.whole) continue;
+        options.values[option.name] = option.is_choice()
+                                          ? words[static_cast<size_t>(choice) % words.size()]
+                                          : fmt::format("{}", value);
+    }
+    options.reads = 1 + choices.below(4);
+    options.seed = choices.byte();
+    options.threads = 1 + (choices.below(8) == 0);
+    options.keep = 1 + choices.below(5);
+    options.restarts = 1 + choices.below(3);
+    options.polish = choices.below(2) == 0;
+    options.time_limit = 2;  // far beyond what these need
+    if (choices.below(4) == 0) options.target = choices.value();
+    if (choices.below(4) == 0) options.penalty = choices.value();
+    for (int k = choices.below(3); k > 0; --k) {
+        auto& start = options.initial.emplace_back(static_cast<size_t>(n));
+        for (auto& value : start) value = choices.byte() & 1;
+    }
+    return options;
+}
+
+// The lowest energy of assignments that keep the constraints; infinite where there are none.
+double lowest_energy(const qubo::Problem& problem) {
+    double lowest = std::numeric_limits<double>::infinity();
+    std::vector<uint8_t> x(static_cast<size_t>(problem.variables()));
+    for (unsigned word = 0; word < 1u << x.size(); ++word) {
+        for (size_t i = 0; i < x.size(); ++i) x[i] = word >> i & 1;
+        if (problem.constraints.keeps(x)) lowest = std::min(lowest, problem.energy(x));
+    }
+    return lowest;
+}
+
+void check_solutions(const qubo::Problem& problem, const anneal::SolveOptions& options) {
+    anneal::SolveResult result;
+    try {
+        result = anneal::solve(problem, options);
+    } catch (const InputError&) {
+        return;
+    }
+    require(!result.lowest.empty(), "there is a solution");
+    require(result.lowest.size() <= static_cast<size_t>(options.keep), "no more than asked for");
+    const double lowest = lowest_energy(problem);
+    for (size_t k = 0; k < result.lowest.size(); ++k) {
+        const auto& [x, energy, multiplicity] = result.lowest[k];
+        require(x.size() == static_cast<size_t>(problem.variables()), "of all variables");
+        require(energy == problem.energy(x), "energies are those of the assignments");
+        require(problem.constraints.keeps(x), "constraints are kept");
+        require(k == 0 || result.lowest[k - 1].energy <= energy, "lowest first");
+        require(energy >= lowest, "none below the lowest");
+        require(multiplicity >= 1, "each was found");
+    }
+    if (result.bound)
+        require(*result.bound <= lowest + 1e-6 * (1 + std::abs(lowest)), "bounds are bounds");
+    if (result.end != anneal::EndReason::kFinished) return;
+    anneal::SolveOptions other = options;
+    other.threads = 3 - options.threads;
+    const auto again = anneal::solve(problem, other);
+    if (again.end != anneal::EndReason::kFinished) return;
+    require(again.best == result.best && again.last == result.last && again.lowest == result.lowest,
+            "the same answers for any number of threads");
+}
+
 void use(std::span<const uint8_t> bytes) {
     Choices choices(bytes);
-    const int n = 1 + choices.below(12);
+    const int n = 1 + choices.below(kMostVariables);
     const bool spins = choices.below(2) == 1;
     Builder builder(n);
     std::vector<uint8_t> x(static_cast<size_t>(n));
     for (auto& value : x) value = choices.byte() & 1;
-    while (choices.left()) {
+    const anneal::SolveOptions options = options_of(choices, n);
+    for (int step = 0; step < kMostSteps && choices.left(); ++step) {
         try {
             builder.step(choices);
         } catch (const InputError&) {
@@ -268,6 +349,7 @@ void use(std::span<const uint8_t> bytes) {
         check_files(problem, x);
         problem.constraints.broken(x);
         require(problem.memory_bytes() > 0, "a problem takes memory");
+        check_solutions(problem, options);
     }
 }
 
