@@ -223,6 +223,28 @@ TEST(Formats, OwnJsonKeepsEverything) {
     }
 }
 
+// What the reader takes and the writer gives in another way.
+TEST(Formats, OwnJsonTakesFactorsInEveryWay) {
+    const Problem problem = read_text(R"({"format": "adiabat-qubo", "version": 1,
+        "form": "factored", "variables": 3, "offset": 1, "linear": [1, -2, 0.5],
+        "blocks": [{"first": 1, "size": 2, "values": [3, 0.5, 0.5, -1]}],
+        "low_rank": [{"u": [1, 0, 2, -1, 0, 1], "s": [2, 1, 1, 3]}],
+        "squares": [{"weight": 0.5, "constant": -2, "terms": [[0, 1], [2, 1], [0, 1]]}],
+        "weights": [-1], "constants": [1], "columns": [1, 0, 2]})",
+                                      Format::kOwnJson);
+    for (unsigned word = 0; word < 8; ++word) {
+        const double a = word & 1, b = word >> 1 & 1, c = word >> 2 & 1;
+        const double u = a + 2 * b, v = c - b;
+        const double expected =
+            1 + a - 2 * b + 0.5 * c + 3 * b + b * c - c + (2 * u * u + 2 * u * v + 3 * v * v) +
+            0.5 * (2 * a + c - 2) * (2 * a + c - 2) - (1 + a + 2 * c) * (1 + a + 2 * c);
+        const std::vector<uint8_t> x{static_cast<uint8_t>(a), static_cast<uint8_t>(b),
+                                     static_cast<uint8_t>(c)};
+        EXPECT_NEAR(problem.energy(x), expected, 1e-12);
+    }
+    EXPECT_EQ(problem.form_name(), std::string("factored"));
+}
+
 TEST(Formats, NamesGoThroughFormatsThatHaveThem) {
     Problem problem = random_problem(3, 6, true);
     problem.names = {"b", "a", "17"};
@@ -355,7 +377,25 @@ TEST(Formats, ErrorsInJsonSayWhereAndWhat) {
          "file: group 0 names variable 0 twice"},
         {head + "[],\n\"offset\": null}", "file:3: found 'null', expected a number"}};
     for (const auto& [text, message] : cases) EXPECT_EQ(error_of(text, Format::kOwnJson), message);
-    std::string nested(100, '[');
+    const std::string factored = R"({"format": "adiabat-qubo", "version": 1, "form": "factored",
+"variables": 2, )";
+    const std::pair<std::string, const char*> parts[] = {
+        {"\"blocks\": [{\"first\": 0, \"size\": 2, \"values\": [1, 2, 3, 4]}]}",
+         "file:2: a block is not symmetric: 3 at 1, 0 and 2 at 0, 1"},
+        {"\"blocks\": [{\"first\": 1, \"size\": 2, \"values\": []}]}",
+         "file:2: found '2', expected a size, 1 to 1"},
+        {"\"low_rank\": [{\"u\": [1], \"s\": [1]}]}",
+         "file:2: a low-rank term of 1 x 1 values: expected n x r and r x r, n = 2"},
+        {"\"low_rank\": [{\"u\": [null], \"s\": [1]}]}", "file:2: found 'null', expected a number"},
+        {"\"weights\": [1]}",
+         "file:2: found \"weights\" without \"columns\", expected all three of them or none"},
+        {"\"weights\": [1], \"constants\": [0],\n\"columns\": [1]}",
+         "file:3: found 1 values, variables x weights, expected 2"},
+        {"\"squares\": [{\"weight\": 1, \"terms\": [[2, 1]]}]}",
+         "file:2: found '2', expected a variable, 0 to 1"}};
+    for (const auto& [text, message] : parts)
+        EXPECT_EQ(error_of(factored + text, Format::kOwnJson), message);
+    const std::string nested(100, '[');
     EXPECT_EQ(error_of(nested, Format::kOwnJson), "file:1: found '" + std::string(40, '[') +
                                                       "...', expected arrays in at most 32 levels");
     EXPECT_EQ(error_of("{\"foo\": 1}", Format::kBqmJson).substr(0, 60),

@@ -23,6 +23,8 @@ constexpr std::string_view kFormat = "adiabat-qubo";
 constexpr int kVersion = 1;
 // Squares are listed by their terms and held in full: as many numbers as this at least, 16 a byte.
 constexpr uint64_t kFreeNumbers = 10'000'000;
+// Each is merged with what is there.
+constexpr size_t kMostLowRankTerms = 1000;
 
 int variable_of(const JsonValue& value, int variables) {
     return static_cast<int>(value.integer(0, variables - 1, "a variable"));
@@ -88,8 +90,9 @@ void read_blocks(const JsonValue& blocks, Factored& factored) {
         const JsonValue values = members.need("values");
         values.expect_size(static_cast<size_t>(size * size), "values of a block, size x size");
         past = first + size;
+        const auto matrix = values.numbers();
         build_at(values, [&] {
-            factored.add_block(static_cast<int>(first), static_cast<int>(size), values.numbers());
+            factored.add_block(static_cast<int>(first), static_cast<int>(size), matrix);
         });
     });
 }
@@ -121,11 +124,14 @@ Factored read_factored(const JsonMembers& members, const JsonValue& at, int n) {
     build_at(at, [&] { factored.emplace(n); });
     if (const auto blocks = members.find("blocks")) read_blocks(*blocks, *factored);
     if (const auto terms = members.find("low_rank")) {
+        const size_t count = terms->size();
+        if (count > kMostLowRankTerms)
+            terms->fail(fmt::format("{} low-rank terms", count),
+                        fmt::format("{} at most", kMostLowRankTerms));
         terms->for_each([&](const JsonValue& term) {
             const JsonMembers parts(term, {"u", "s"});
-            build_at(term, [&] {
-                factored->add_low_rank(parts.need("u").numbers(), parts.need("s").numbers());
-            });
+            const auto u = parts.need("u").numbers(), s = parts.need("s").numbers();
+            build_at(term, [&] { factored->add_low_rank(u, s); });
         });
     }
     if (const auto squares = members.find("squares")) read_squares(*squares, *factored);
@@ -134,9 +140,9 @@ Factored read_factored(const JsonMembers& members, const JsonValue& at, int n) {
         members.need("constants").expect_size(weights.size(), "constants");
         columns->expect_size(static_cast<size_t>(n) * weights.size(),
                              "values, variables x weights");
-        build_at(*columns, [&] {
-            factored->add_squares(columns->numbers(), members.need("constants").numbers(), weights);
-        });
+        const auto values = columns->numbers();
+        const auto constants = members.need("constants").numbers();
+        build_at(*columns, [&] { factored->add_squares(values, constants, weights); });
     }
     return std::move(*factored);
 }
