@@ -45,3 +45,6 @@ add_executable(adiabat_node_tests tests/node_tests.cpp)
 target_link_libraries(adiabat_node_tests PRIVATE adiabat adiabat_warnings ONNX::onnx_proto protobuf::libprotobuf)
 add_executable(adiabat_round_trip tests/round_trip.cpp)
 target_link_libraries(adiabat_round_trip PRIVATE adiabat adiabat_warnings)
+# Reads a problem in one format and writes it in another.
+add_executable(adiabat_qubo_convert tests/qubo_convert.cpp)
+target_link_libraries(adiabat_qubo_convert PRIVATE adiabat_anneal adiabat_warnings)

@@ -19,6 +19,8 @@ namespace adiabat::qubo {
 struct Term {
     int variable = 0;
     double coefficient = 0;
+
+    bool operator==(const Term&) const = default;
 };
 
 class Dense {

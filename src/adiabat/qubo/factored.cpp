@@ -75,9 +75,9 @@ void Factored::add_block(int first, int size, std::span<const double> matrix) {
         linear_[static_cast<size_t>(first) + i] += block.values[i * n + i];
         block.values[i * n + i] = 0;
     }
-    const auto place = std::ranges::upper_bound(blocks_, first, {}, &DenseBlock::first);
-    blocks_.insert(place, std::move(block));
-    for (size_t b = 0; b < blocks_.size(); ++b) {
+    const auto place = blocks_.insert(
+        std::ranges::upper_bound(blocks_, first, {}, &DenseBlock::first), std::move(block));
+    for (auto b = static_cast<size_t>(place - blocks_.begin()); b < blocks_.size(); ++b) {
         for (int i = blocks_[b].first; i < blocks_[b].first + blocks_[b].size; ++i)
             block_[static_cast<size_t>(i)] = static_cast<int>(b);
     }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// COO text: a line "i j value" for each pair, "i i value" for linear terms, comments after '#', of
+// which "# vartype=SPIN" and "# vartype=BINARY" count.
+//
+// The variables are the labels that occur, in ascending order, so that memory follows the bytes.
+// Numbers are written without exponents: dimod's reader skips lines that have one.
+//
+// Source: dimod 0.12, dimod.serialization.coo.
+
+#include <algorithm>
+#include <limits>
+
+#include "adiabat/qubo/formats/readers.h"
+#include "adiabat/qubo/formats/write.h"
+
+namespace adiabat::qubo::formats {
+
+namespace {
+
+constexpr int64_t kLargestLabel = std::numeric_limits<int64_t>::max();
+
+struct Triplet {
+    int64_t i = 0, j = 0;
+    double value = 0;
+};
+
+// Whether a comment says spins or zeros and ones, if it says either.
+std::optional<bool> spins_in_comment(const LineScanner& scanner) {
+    const std::string_view line = scanner.line();
+    constexpr std::string_view kKey = "vartype";
+    size_t at = line.find(kKey);
+    if (at == std::string_view::npos) return {};
+    at += kKey.size();
+    if (at == line.size() || (line[at] != '=' && line[at] != ':')) return {};
+    const size_t first = line.find_first_not_of(" \t", at + 1);
+    const size_t last =
+        std::min(line.find_first_of(" \t", std::min(first, line.size())), line.size());
+    const auto value = first < last ? line.substr(first, last - first) : std::string_view{};
+    if (value != "SPIN" && value != "BINARY")
+        scanner.fail(fmt::format("vartype {}", in_quotes(value)), "SPIN or BINARY");
+    return value == "SPIN";
+}
+
+// The labels in ascending order; triplets then refer to their places.
+std::vector<int64_t> compact(std::vector<Triplet>& triplets) {
+    std::vector<int64_t> labels;
+    labels.reserve(2 * triplets.size());
+    for (const auto& [i, j, value] : triplets) {
+        labels.push_back(i);
+        labels.push_back(j);
+    }
+    std::ranges::sort(labels);
+    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+    const auto place = [&](int64_t label) {
+        return std::ranges::lower_bound(labels, label) - labels.begin();
+    };
+    for (auto& triplet : triplets) {
+        triplet.i = place(triplet.i);
+        triplet.j = place(triplet.j);
+    }
+    return labels;
+}
+
+// The names as labels, where they are whole numbers in ascending order; else nothing.
+std::vector<int64_t> labels_of(const Problem& problem) {
+    std::vector<int64_t> labels;
+    for (const std::string& name : problem.names) {
+        const auto label = parse_integer(name);
+        if (!label || *label < 0 || std::to_string(*label) != name) return {};
+        if (!labels.empty() && *label <= labels.back()) return {};
+        labels.push_back(*label);
+    }
+    return labels;
+}
+
+}  // namespace
+
+Problem read_coo(const Source& source, const ReadOptions& options) {
+    Pairs pairs;
+    std::optional<bool> spins = options.coo_spins;
+    std::vector<Triplet> triplets;
+    for (LineScanner scanner(source); scanner.next();) {
+        if (scanner.words()[0].starts_with('#')) {
+            if (const auto offset = scanner.offset_in_comment("#")) pairs.offset += *offset;
+            const auto said = spins_in_comment(scanner);
+            if (said && spins && *said != *spins) {
+                scanner.fail(*said ? "vartype SPIN" : "vartype BINARY",
+                             *spins ? "SPIN, as said before" : "BINARY, as said before");
+            }
+            if (said) spins = said;
+            continue;
+        }
+        scanner.expect_words(3, "i j value");
+        triplets.push_back({scanner.integer(0, 0, kLargestLabel, "a label"),
+                            scanner.integer(1, 0, kLargestLabel, "a label"), scanner.number(2)});
+    }
+    const auto labels = compact(triplets);
+    if (labels.size() > static_cast<size_t>(kMaxSparseVariables)) {
+        throw InputError("{}: found {} variables, expected {} at most", source.name, labels.size(),
+                         kMaxSparseVariables);
+    }
+    pairs.variables = static_cast<int>(labels.size());
+    pairs.spins = spins.value_or(false);
+    pairs.edges.reserve(triplets.size());
+    for (const auto& [i, j, value] : triplets)
+        pairs.edges.push_back({static_cast<int>(i), static_cast<int>(j), value});
+    std::vector<std::string> names;
+    if (!labels.empty() && labels.back() != pairs.variables - 1) {
+        for (const int64_t label : labels) names.push_back(std::to_string(label));
+    }
+    return problem_of(std::move(pairs), std::move(names));
+}
+
+std::string write_coo(const Problem& problem) {
+    refuse_constraints(problem, "coo");
+    const Listed list = list_of(problem, true);
+    const auto labels = labels_of(problem);
+    const auto label = [&](int i) {
+        return std::to_string(labels.empty() ? i : labels[static_cast<size_t>(i)]);
+    };
+    std::string text = problem.spins ? "# vartype=SPIN\n" : "# vartype=BINARY\n";
+    if (list.offset != 0) {
+        text += "# offset=";
+        append(text, list.offset);
+        text += '\n';
+    }
+    // Zeros are written as well: a variable is there because its label is.
+    for (int i = 0; i < problem.variables(); ++i) {
+        append_all(text, label(i), " ", label(i), " ");
+        append_fixed(text, list.linear[static_cast<size_t>(i)]);
+        text += '\n';
+    }
+    for (const auto& [i, j, value] : list.pairs) {
+        append_all(text, label(i), " ", label(j), " ");
+        append_fixed(text, value);
+        text += '\n';
+    }
+    return text;
+}
+
+}  // namespace adiabat::qubo::formats
