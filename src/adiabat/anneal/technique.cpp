@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "adiabat/anneal/exhaustive.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
 
@@ -14,7 +15,9 @@ namespace {
 constexpr uint32_t kStartStream = 0x5A02;
 
 // The order is that of the documentation.
-constexpr std::array<const Technique*, 0> kAll = {};
+constexpr std::array kAll = {
+    &kExhaustive,
+};
 
 }  // namespace
 
