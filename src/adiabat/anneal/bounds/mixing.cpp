@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/anneal/bounds/mixing.h"
+
+#include <Eigen/Dense>
+#include <cmath>
+
+#include "adiabat/base/random.h"
+
+namespace adiabat::anneal {
+
+namespace {
+
+constexpr uint32_t kStream = 0x51D0;
+using Rows = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic>, 0,
+                        Eigen::OuterStride<>>;
+
+}  // namespace
+
+// Columns are the vectors; the last is that of the spin behind the linear terms.
+struct Mixing::Vectors {
+    Eigen::MatrixXd q, v;
+    Eigen::VectorXd y;
+
+    Eigen::Index n() const { return v.cols() - 1; }
+};
+
+Mixing::Mixing(const Symmetric& couplings, std::span<const double> linear, uint64_t seed)
+    : vectors_(std::make_unique<Vectors>()) {
+    const auto spins = static_cast<Eigen::Index>(couplings.size) + 1;
+    const auto rank =
+        static_cast<Eigen::Index>(std::ceil(std::sqrt(2 * static_cast<double>(spins)))) + 1;
+    vectors_->v.resize(rank, spins);
+    vectors_->y = Eigen::VectorXd::Zero(spins);
+    Random random(seed, kStream);
+    for (Eigen::Index i = 0; i < spins; ++i) {
+        for (Eigen::Index k = 0; k < rank; ++k) vectors_->v(k, i) = random.normal();
+        vectors_->v.col(i).normalize();
+    }
+    set_terms(couplings, linear);
+}
+
+Mixing::~Mixing() = default;
+Mixing::Mixing(Mixing&&) noexcept = default;
+Mixing& Mixing::operator=(Mixing&&) noexcept = default;
+
+void Mixing::set_terms(const Symmetric& couplings, std::span<const double> linear) {
+    const auto n = static_cast<Eigen::Index>(couplings.size);
+    const Rows j(couplings.values, n, n,
+                 Eigen::OuterStride<>(static_cast<Eigen::Index>(couplings.stride)));
+    const Eigen::Map<const Eigen::VectorXd> h(linear.data(), n);
+    Eigen::MatrixXd& q = vectors_->q;
+    q.resize(n + 1, n + 1);
+    q.topLeftCorner(n, n) = j / 8;
+    q.col(n).head(n) = h / 4 + j.colwise().sum().transpose() / 8;
+    q.row(n).head(n) = q.col(n).head(n).transpose();
+    q(n, n) = 0;
+}
+
+void Mixing::drop(int i) {
+    Vectors& all = *vectors_;
+    const Eigen::Index behind = all.n() - i;
+    all.v.middleCols(i, behind) = all.v.rightCols(behind).eval();
+    all.v.conservativeResize(Eigen::NoChange, all.v.cols() - 1);
+    all.y = Eigen::VectorXd::Zero(all.v.cols());
+}
+
+double Mixing::sweep() {
+    Vectors& all = *vectors_;
+    Eigen::VectorXd g(all.v.rows());
+    double sum = 0;
+    for (Eigen::Index i = 0; i < all.v.cols(); ++i) {
+        g.noalias() = all.v * all.q.col(i);
+        const double norm = g.norm();
+        all.y[i] = norm;
+        sum += norm;
+        if (norm > 0) all.v.col(i) = g / -norm;
+    }
+    return -sum;
+}
+
+void Mixing::run(int most, double precision, const Watch& watch) {
+    double before = 0;
+    for (int k = 0; k < most && !watch.over(); ++k) {
+        const double now = sweep();
+        if (k > 0 && std::abs(now - before) <= precision * std::abs(now)) return;
+        before = now;
+    }
+}
+
+std::vector<double> Mixing::shift() const {
+    std::vector<double> shift;
+    for (Eigen::Index i = 0; i < vectors_->n(); ++i) shift.push_back(8 * vectors_->y[i]);
+    return shift;
+}
+
+double Mixing::mean(int i) const {
+    const Eigen::MatrixXd& v = vectors_->v;
+    return (1 + v.col(i).dot(v.col(vectors_->n()))) / 2;
+}
+
+double Mixing::product(int i, int j) const {
+    const Eigen::MatrixXd& v = vectors_->v;
+    return (2 * mean(i) + 2 * mean(j) - 1 + v.col(i).dot(v.col(j))) / 4;
+}
+
+}  // namespace adiabat::anneal
