@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "adiabat/anneal/branch_and_bound.h"
 #include "adiabat/anneal/exhaustive.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
@@ -17,6 +18,7 @@ constexpr uint32_t kStartStream = 0x5A02;
 // The order is that of the documentation.
 constexpr std::array kAll = {
     &kExhaustive,
+    &kBranchAndBound,
 };
 
 }  // namespace

@@ -98,7 +98,7 @@ Mixing relax(Lagrangian& lagrangian, const ConvexOptions& options, const Watch& 
     Mixing mixing(view(problem), problem.linear(), options.seed);
     double before = 0;
     for (int k = 0; k < options.sweeps && !over(); ++k) {
-        const double now = mixing.sweep();
+        const double now = mixing.sweep(watch);
         const bool still = std::abs(now - before) <= kPrecision * std::abs(now);
         if (k > 0 && still && lagrangian.empty()) break;
         before = now;

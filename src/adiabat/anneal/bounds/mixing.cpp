@@ -11,6 +11,7 @@ namespace adiabat::anneal {
 namespace {
 
 constexpr uint32_t kStream = 0x51D0;
+constexpr Eigen::Index kSpinsBetweenChecks = 64;
 using Rows = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic>, 0,
                         Eigen::OuterStride<>>;
 
@@ -58,17 +59,17 @@ void Mixing::set_terms(const Symmetric& couplings, std::span<const double> linea
 
 void Mixing::drop(int i) {
     Vectors& all = *vectors_;
-    const Eigen::Index behind = all.n() - i;
-    all.v.middleCols(i, behind) = all.v.rightCols(behind).eval();
-    all.v.conservativeResize(Eigen::NoChange, all.v.cols() - 1);
+    all.v.col(i) = all.v.col(0);
+    all.v = all.v.rightCols(all.n()).eval();
     all.y = Eigen::VectorXd::Zero(all.v.cols());
 }
 
-double Mixing::sweep() {
+double Mixing::sweep(const Watch& watch) {
     Vectors& all = *vectors_;
     Eigen::VectorXd g(all.v.rows());
     double sum = 0;
     for (Eigen::Index i = 0; i < all.v.cols(); ++i) {
+        if (i % kSpinsBetweenChecks == kSpinsBetweenChecks - 1 && watch.over()) break;
         g.noalias() = all.v * all.q.col(i);
         const double norm = g.norm();
         all.y[i] = norm;
@@ -81,7 +82,7 @@ double Mixing::sweep() {
 void Mixing::run(int most, double precision, const Watch& watch) {
     double before = 0;
     for (int k = 0; k < most && !watch.over(); ++k) {
-        const double now = sweep();
+        const double now = sweep(watch);
         if (k > 0 && std::abs(now - before) <= precision * std::abs(now)) return;
         before = now;
     }

@@ -35,11 +35,12 @@ class Mixing {
 
     // Other terms, same variables: the vectors stay (h enters through sums over rows: O(n^2)).
     void set_terms(const Symmetric& couplings, std::span<const double> linear);
-    // The problem without its variable i, whose value is settled; set_terms has to follow.
+    // The problem without variable i, whose value is settled, the first variable in its place;
+    // set_terms has to follow.
     void drop(int i);
 
-    // One sweep over all vectors; the dual estimate -sum y of it.
-    double sweep();
+    // One sweep over all vectors, fewer where the watch is over; the dual estimate -sum y of it.
+    double sweep(const Watch& watch = {});
     // Sweeps until one changes the estimate by less than `precision` of itself, `most` at most, or
     // the watch is over.
     void run(int most, double precision, const Watch& watch);
