@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "adiabat/anneal/bounds/bound.h"
 #include "adiabat/anneal/bounds/convex_bound.h"
 #include "adiabat/anneal/bounds/energy_unit.h"
 #include "adiabat/anneal/bounds/roof_duality.h"
@@ -27,6 +28,9 @@ constexpr std::array kOptions = {
     Option{"gap", 0, 0, 1e300, false, "how far above the optimum the answer may be"},
 };
 
+// Beyond it the roof dual of mostly dense problems settles nothing and takes its time.
+constexpr size_t kMostPairs = 100'000;
+
 using Settled = std::vector<std::pair<int, uint8_t>>;
 
 // Whether E is the same with all variables turned over. Exact sums alone count.
@@ -44,7 +48,9 @@ Settled settle_at_first(const Task& task, const qubo::Dense& dense, std::span<co
     Settled settled;
     if (!task.problem.constraints.empty() || dense.variables() == 0) return settled;
     if (is_symmetric(dense)) return {{0, best[0]}};
-    const RoofDual roof = roof_dual(sparse_of(task.problem), task.watch);
+    const qubo::Sparse sparse = sparse_of(task.problem);
+    if (sparse.pairs() > kMostPairs) return settled;
+    const RoofDual roof = roof_dual(sparse, task.watch);
     for (int i = 0; i < dense.variables(); ++i) {
         if (const int8_t value = roof.persistent[static_cast<size_t>(i)]; value >= 0)
             settled.emplace_back(i, static_cast<uint8_t>(value));
@@ -63,6 +69,41 @@ BranchLimits limits_of(const Task& task, const qubo::Dense& dense) {
     return limits;
 }
 
+// The answer is known; how far below it the optimum can be is `bound`, or the best of that and
+// what is known at once.
+Outcome outcome_of(const Task& task, const std::vector<uint8_t>& best, double bound) {
+    const double simple = lower_bound(task.problem, {.time_limit = 0}).value;
+    const double unit = energy_unit(task.problem), offset = task.problem.offset();
+    bound = round_up(std::max(simple, bound), offset, unit);
+    if (task.problem.constraints.keeps(best)) bound = std::min(bound, task.problem.energy(best));
+    Outcome outcome;
+    outcome.reads.assign(static_cast<size_t>(task.reads), {best, best});
+    outcome.bound = bound;
+    outcome.details["complete"] = false;
+    return outcome;
+}
+
+Outcome search(const Task& task, const qubo::Dense& dense, const BranchPlan& plan,
+               const Settled& settled, const std::vector<uint8_t>& start) {
+    const auto rows = interval_rows(task.problem.constraints);
+    BranchTree tree(task.problem, dense, plan, rows, limits_of(task, dense), task.watch);
+    const bool feasible = task.problem.constraints.keeps(start);
+    tree.set_best(start, feasible ? task.problem.energy(start) : kInfinity);
+    for (const auto& [variable, value] : settled) tree.settle(variable, value);
+    tree.run();
+
+    const double best = tree.best_energy(), gap = task.options["gap"];
+    const double proven = tree.complete() ? best - gap : tree.open_bound();
+    Outcome outcome = outcome_of(task, tree.best(), std::min(best, std::max(plan.bound, proven)));
+    outcome.proposals = static_cast<int64_t>(tree.nodes());
+    outcome.details["complete"] = tree.complete();
+    outcome.details["nodes"] = tree.nodes();
+    outcome.details["blocks"] = tree.blocks();
+    outcome.details["root bound"] = plan.bound;
+    outcome.details["settled at first"] = settled.size();
+    return outcome;
+}
+
 Outcome run(const Task& task) {
     const int n = task.problem.variables();
     if (n > kMaxBranchVariables)
@@ -70,36 +111,17 @@ Outcome run(const Task& task) {
                          kMaxBranchVariables, n);
     const auto rows = interval_rows(task.problem.constraints);
     task.watch.begin("branch and bound", 0, "nodes");
-    const auto starts = static_cast<int>(task.options.whole("starts"));
-    const std::vector<uint8_t> start = good_state(task, rows, starts);
+    const std::vector<uint8_t> start =
+        good_state(task, rows, static_cast<int>(task.options.whole("starts")));
+    if (task.watch.over()) return outcome_of(task, start, -kInfinity);
     const qubo::Dense dense = dense_of(task.problem);
     const Settled settled = settle_at_first(task, dense, start);
-    const auto size = static_cast<size_t>(n);
-    const BranchPlan plan = plan_branching({dense, rows, task.problem.constraints.groups, start,
-                                            settled, BranchTree::tail_of(size), task.seed},
-                                           task.watch);
-    BranchTree tree(task.problem, dense, plan, rows, limits_of(task, dense), task.watch);
-    const bool feasible = task.problem.constraints.keeps(start);
-    tree.set_best(start, feasible ? task.problem.energy(start) : kInfinity);
-    for (const auto& [variable, value] : settled) tree.settle(variable, value);
-    tree.run();
-
-    Outcome outcome;
-    outcome.reads.assign(static_cast<size_t>(task.reads), {tree.best(), tree.best()});
-    outcome.proposals = static_cast<int64_t>(tree.nodes());
-    const double best = tree.best_energy(), gap = task.options["gap"];
-    const double open = std::max(plan.bound, tree.open_bound());
-    if (tree.complete())
-        outcome.bound = gap > 0 ? std::max(plan.bound, best - gap) : best;
-    else
-        outcome.bound = std::min(best, open);
-    if (gap > 0) outcome.bound = std::min(*outcome.bound, best);
-    outcome.details["nodes"] = tree.nodes();
-    outcome.details["blocks"] = tree.blocks();
-    outcome.details["complete"] = tree.complete();
-    outcome.details["root bound"] = plan.bound;
-    outcome.details["settled at first"] = settled.size();
-    return outcome;
+    const BranchPlan plan =
+        plan_branching({dense, rows, task.problem.constraints.groups, start, settled,
+                        BranchTree::tail_of(static_cast<size_t>(n)), task.seed},
+                       task.watch);
+    if (task.watch.over()) return outcome_of(task, start, plan.bound);
+    return search(task, dense, plan, settled, start);
 }
 
 uint64_t memory_bytes(const Task& task) {

@@ -21,7 +21,7 @@
 
 namespace adiabat::anneal {
 
-inline constexpr int kMaxBranchVariables = 2000;
+inline constexpr int kMaxBranchVariables = 1000;
 
 // All reads are the one answer. `bound` equals its energy where the search came to its end;
 // differences within energy_tolerance count as none.

@@ -39,7 +39,7 @@ class Planner {
 
     BranchPlan make() {
         const size_t n = plan_.size(), depths = n - std::min(n, input_.tail);
-        if (depths == 0) return std::move(plan_);
+        if (depths == 0 || watch_.over()) return std::move(plan_);
         const Watch limit({}, kMostSeconds, {}, no_progress());
         Mixing mixing(plan_.rest(0), fields_, input_.seed);
         mixing.run(kSweepsAtFirst, kPrecision, watch_);

@@ -52,6 +52,7 @@ struct BranchPlanInput {
     uint64_t seed;
 };
 
+// Where the watch is over there may be no more than the bound.
 BranchPlan plan_branching(const BranchPlanInput& input, const Watch& watch);
 
 }  // namespace adiabat::anneal

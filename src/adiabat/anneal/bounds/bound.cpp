@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "adiabat/anneal/bounds/convex_bound.h"
 #include "adiabat/anneal/bounds/energy_unit.h"
@@ -19,7 +21,7 @@ constexpr double kGrace = 0.03;  // beyond the limit, for the bound that is alwa
 constexpr size_t kTermsBetweenChecks = 1 << 18;
 // What steps that cannot be interrupted take, generously: on them it depends whether they begin.
 constexpr double kSecondsPerPair = 4e-7;
-constexpr double kSecondsPerMultiplication = 4e-10;
+constexpr double kSecondsPerMultiplication = 1.2e-10;
 
 // A sum of lower bounds of terms, and how far rounding can have moved it.
 struct Sum {
@@ -34,7 +36,7 @@ struct Sum {
     double bound() const { return value - 4 * kEpsilon * (terms + 8) * sizes; }
 };
 
-// sum_i min(0, h_i + sum_j min(0, J_ij)/2).
+// sum_i min(0, h_i + sum_j min(0, J_ij)/2), dense or sparse.
 double terms_bound(const qubo::Problem& problem, const Watch& watch) {
     Sum sum;
     sum.add(problem.offset(), std::abs(problem.offset()));
@@ -42,11 +44,20 @@ double terms_bound(const qubo::Problem& problem, const Watch& watch) {
     double degree = 0;
     for (int i = 0; i < problem.variables(); ++i) {
         double lowest = problem.linear(i), size = std::abs(lowest), count = 0;
-        qubo::for_each_coupling(problem, i, [&](int, double value) {
-            lowest += std::min(0.0, value) / 2;
-            size += std::abs(value) / 2;
-            ++count;
-        });
+        const auto add = [&](std::span<const double> couplings) {
+            double negative = 0, sizes = 0;
+            for (const double value : couplings) {
+                negative += std::min(0.0, value);
+                sizes += std::abs(value);
+            }
+            lowest += negative / 2;
+            size += sizes / 2;
+            count += static_cast<double>(couplings.size());
+        };
+        if (const auto* const dense = std::get_if<qubo::Dense>(&problem.form))
+            add(dense->row(i));
+        else
+            add(std::get<qubo::Sparse>(problem.form).couplings(i));
         degree = std::max(degree, count);
         sum.add(std::min(0.0, lowest), size);
         seen += static_cast<size_t>(count) + 1;
@@ -131,7 +142,7 @@ class Search {
         if (n < 1 || n > kMostConvexVariables) return;
         // Lanczos steps and two factorizations, beside at least two sweeps.
         const double effort = (n * n * n + 200 * n * n) * kSecondsPerMultiplication;
-        if (effort > left() / 2) return;
+        if (effort > 0.6 * left()) return;
         const auto rows = interval_rows(problem_.constraints);
         const ConvexOptions options{.seconds = (left() - effort) * 0.7,
                                     .seed = options_.seed,

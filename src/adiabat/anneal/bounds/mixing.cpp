@@ -3,6 +3,7 @@
 
 #include <Eigen/Dense>
 #include <cmath>
+#include <vector>
 
 #include "adiabat/base/random.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr uint32_t kStream = 0x51D0;
 constexpr Eigen::Index kSpinsBetweenChecks = 64;
+constexpr Eigen::Index kSparseShare = 8;  // zeros are skipped where a share of 1/8 is not
 using Rows = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic>, 0,
                         Eigen::OuterStride<>>;
 
@@ -21,9 +23,36 @@ using Rows = Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynam
 struct Mixing::Vectors {
     Eigen::MatrixXd q, v;
     Eigen::VectorXd y;
+    // The rows of q that are not zero, column by column, where those are few; else empty.
+    std::vector<std::vector<Eigen::Index>> nonzero;
+
+    void find_nonzero();
+    // sum_j q_ij v_j.
+    void add_up(Eigen::Index i, Eigen::VectorXd& g) const;
 
     Eigen::Index n() const { return v.cols() - 1; }
 };
+
+void Mixing::Vectors::find_nonzero() {
+    nonzero.clear();
+    const auto count = (q.array() != 0).count();
+    if (count * kSparseShare > q.size()) return;
+    nonzero.resize(static_cast<size_t>(q.cols()));
+    for (Eigen::Index i = 0; i < q.cols(); ++i) {
+        for (Eigen::Index j = 0; j < q.rows(); ++j) {
+            if (q(j, i) != 0) nonzero[static_cast<size_t>(i)].push_back(j);
+        }
+    }
+}
+
+void Mixing::Vectors::add_up(Eigen::Index i, Eigen::VectorXd& g) const {
+    if (nonzero.empty()) {
+        g.noalias() = v * q.col(i);
+        return;
+    }
+    g.setZero();
+    for (const Eigen::Index j : nonzero[static_cast<size_t>(i)]) g += q(j, i) * v.col(j);
+}
 
 Mixing::Mixing(const Symmetric& couplings, std::span<const double> linear, uint64_t seed)
     : vectors_(std::make_unique<Vectors>()) {
@@ -55,6 +84,7 @@ void Mixing::set_terms(const Symmetric& couplings, std::span<const double> linea
     q.col(n).head(n) = h / 4 + j.colwise().sum().transpose() / 8;
     q.row(n).head(n) = q.col(n).head(n).transpose();
     q(n, n) = 0;
+    vectors_->find_nonzero();
 }
 
 void Mixing::drop(int i) {
@@ -70,7 +100,7 @@ double Mixing::sweep(const Watch& watch) {
     double sum = 0;
     for (Eigen::Index i = 0; i < all.v.cols(); ++i) {
         if (i % kSpinsBetweenChecks == kSpinsBetweenChecks - 1 && watch.over()) break;
-        g.noalias() = all.v * all.q.col(i);
+        all.add_up(i, g);
         const double norm = g.norm();
         all.y[i] = norm;
         sum += norm;
