@@ -54,7 +54,7 @@ class Planner {
                 const std::span<const double> left = std::span(fields_).subspan(depth + 1);
                 mixing.set_terms(plan_.rest(depth + 1), left);
                 mixing.run(kSweepsAtADepth, kPrecision, watch_);
-                shift = better(depth + 1, mixing.shift(), std::move(shift));
+                shift = better(depth + 1, mixing.shift(), shift);
             }
             plan_.shifts.push_back(std::move(shift));
         }
@@ -102,7 +102,7 @@ class Planner {
 
     // The new shift made certain, unless the certificate had to fall back to a larger one.
     std::vector<double> better(size_t depth, std::vector<double> found,
-                               std::vector<double> inherited) const {
+                               const std::vector<double>& inherited) const {
         auto enough = enough_diagonal(plan_.rest(depth), std::move(found), watch_);
         const auto sum = [](const std::vector<double>& u) {
             return std::accumulate(u.begin(), u.end(), 0.0);

@@ -40,14 +40,13 @@ inline qubo::Energy random_form(int n, uint64_t seed) {
         for (int i = 0; i < n; ++i) terms.push_back({i, random.normal()});
         factored.add_squared(terms, random.normal(), random.normal());
     }
-    const int size = (n + 1) / 2;
-    std::vector<double> block(static_cast<size_t>(size) * static_cast<size_t>(size));
-    for (int i = 0; i < size; ++i) {
-        for (int j = 0; j <= i; ++j)
-            block[static_cast<size_t>(i * size + j)] = block[static_cast<size_t>(j * size + i)] =
-                random.normal();
+    const int half = (n + 1) / 2;
+    const auto size = static_cast<size_t>(half);
+    std::vector<double> block(size * size);
+    for (size_t i = 0; i < size; ++i) {
+        for (size_t j = 0; j <= i; ++j) block[i * size + j] = block[j * size + i] = random.normal();
     }
-    factored.add_block(n - size, size, block);
+    factored.add_block(n - half, half, block);
     return factored;
 }
 
