@@ -64,8 +64,9 @@ BranchLimits limits_of(const Task& task, const qubo::Dense& dense) {
     const double unit = energy_unit(task.problem);
     limits.step = std::max({tolerance, task.options["gap"], unit > 0 ? unit * (1 - 1e-6) : 0});
     limits.nodes = static_cast<uint64_t>(task.options["nodes"]);
-    // Bounds are sums of some n products of the size of the largest change, over n levels.
-    limits.rounding = tolerance * 1e-3 * (1 + dense.variables() / 100.0);
+    // Bounds are sums of n^2 products, of n changes in size.
+    const double n = dense.variables();
+    limits.rounding = tolerance * 1e-4 * n * std::sqrt(n);
     return limits;
 }
 

@@ -64,7 +64,7 @@ TEST(BranchAndBound, GivesABoundWhenItsNodesOrTimeRunOut) {
     for (const double limit : {0.0, 0.02, 0.3}) {
         const Watch clock;
         const auto outcome = run_task(kBranchAndBound, large, {.time_limit = limit});
-        EXPECT_LT(clock.seconds(), limit + 0.15);  // on a busy machine
+        EXPECT_LT(clock.seconds(), limit + 0.4);  // on a busy machine
         EXPECT_LE(outcome.bound.value(), large.energy(outcome.reads[0].best));
     }
 }

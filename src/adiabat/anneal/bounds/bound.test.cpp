@@ -44,7 +44,7 @@ TEST(Bound, ComesBackInTime) {
     for (const auto& problem : problems) {
         for (const double limit : {0.05, 0.5}) {
             const Bound bound = lower_bound(problem, {.time_limit = limit});
-            EXPECT_LT(bound.seconds, limit + 0.15) << problem.form_name();  // on a busy machine
+            EXPECT_LT(bound.seconds, limit + 0.4) << problem.form_name();  // on a busy machine
             EXPECT_TRUE(std::isfinite(bound.value));
         }
     }

@@ -30,7 +30,11 @@ class Lagrangian {
   public:
     Lagrangian(const qubo::Dense& problem, std::span<const IntervalRow> rows,
                std::span<const qubo::Group> groups)
-        : rows_(rows), groups_(groups), relaxed_(problem), multipliers_(rows.size()) {
+        : rows_(rows),
+          groups_(groups),
+          relaxed_(problem),
+          multipliers_(rows.size()),
+          steps_(rows.size()) {
         const auto n = static_cast<double>(std::max(1, problem.variables()));
         for (int i = 0; i < problem.variables(); ++i) {
             scale_ += std::abs(problem.linear(i)) / n;
@@ -43,7 +47,7 @@ class Lagrangian {
 
     // Moves the multipliers towards what the relaxation breaks.
     void step(const Mixing& mixing, double size) {
-        for (size_t r = 0; r < rows_.size(); ++r) move_row(r, mixing, size);
+        for (size_t r = 0; r < rows_.size(); ++r) move_row(r, mixing);
         for (const qubo::Group& group : groups_) {
             for (size_t a = 0; a < group.members.size(); ++a) {
                 for (size_t b = 0; b < a; ++b) {
@@ -55,7 +59,13 @@ class Lagrangian {
     }
 
   private:
-    void move_row(size_t r, const Mixing& mixing, double size) {
+    // Riedmiller and Braun's rule (1993).
+    struct Step {
+        double length = 0;
+        bool upward = false;
+    };
+
+    void move_row(size_t r, const Mixing& mixing) {
         const IntervalRow& row = rows_[r];
         double value = 0, sum = 0, squares = 0;
         for (const auto& [i, c] : row.terms) {
@@ -64,15 +74,24 @@ class Lagrangian {
             squares += c * c;
         }
         if (sum == 0) return;
-        const double root = std::sqrt(squares / static_cast<double>(row.terms.size()));
-        const double unit = size * scale_ / (root * sum);
         // Above zero the upper side counts, below zero the lower one.
         double& mu = multipliers_[r];
-        double next = mu;
-        if (value > row.upper || mu > 0)
-            next = std::max(0.0, mu + unit * (value - row.upper));
-        else if (value < row.lower || mu < 0)
-            next = std::min(0.0, mu + unit * (value - row.lower));
+        const double excess = value - row.upper, lack = value - row.lower;
+        const double broken = mu > 0 || excess > 0 ? excess : (mu < 0 || lack < 0 ? lack : 0.0);
+        if (broken == 0) return;
+        // Problems have terms of all sizes: steps find their own (longer while the sign stays).
+        Step& step = steps_[r];
+        if (step.length == 0)
+            step.length =
+                0.01 * scale_ * std::sqrt(static_cast<double>(row.terms.size()) / squares);
+        else
+            step.length *= (broken > 0) == step.upward ? 1.4 : 0.5;
+        step.upward = broken > 0;
+        double next = mu + (step.upward ? step.length : -step.length);
+        if (mu > 0 || excess > 0)
+            next = std::max(0.0, next);
+        else
+            next = std::min(0.0, next);
         if (!std::isfinite(next) || next == mu) return;
         const auto added = [&](double multiplier) {
             return multiplier > 0 ? multiplier * row.upper
@@ -87,6 +106,7 @@ class Lagrangian {
     std::span<const qubo::Group> groups_;
     qubo::Dense relaxed_;
     std::vector<double> multipliers_;
+    std::vector<Step> steps_;
     double scale_ = 0;  // of a local field
 };
 

@@ -50,6 +50,25 @@ TEST(ConvexBound, IsABoundOnProblemsOfAllForms) {
     EXPECT_LT(constrained_gap, 0.3 * gap_without_rows);
 }
 
+// A budget that costs far more than the terms are large: multipliers find their size.
+TEST(ConvexBound, RaisesBoundsByBudgets) {
+    for (const double scale : {1e-4, 1.0, 1e4}) {
+        qubo::Problem problem{qubo::Dense(12)};
+        auto& dense = std::get<qubo::Dense>(problem.form);
+        qubo::LinearBudget budget;
+        for (int i = 0; i < 12; ++i) {
+            dense.add_linear(i, 1 + 0.1 * i);
+            budget.terms.push_back({i, scale * (1 + i % 3)});
+        }
+        budget.lower = 12 * scale;
+        problem.constraints.budgets.push_back(budget);
+        const double optimum = brute_force(problem);
+        const auto bound = convex_bound(dense, interval_rows(problem.constraints), {}, {});
+        EXPECT_LE(bound.value, optimum);
+        EXPECT_GT(bound.value, 0.8 * optimum) << "scale " << scale;
+    }
+}
+
 // The value of the relaxation is that of the box: the shift is the dual's.
 TEST(ConvexBound, ReachesTheSemidefiniteRelaxation) {
     for (uint64_t seed = 0; seed < 20; ++seed) {
