@@ -4,6 +4,8 @@
 #include <string>
 
 #include "adiabat/anneal/annealing.h"
+#include "adiabat/anneal/branch_and_bound.h"
+#include "adiabat/anneal/exhaustive.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
 
@@ -16,6 +18,9 @@ constexpr uint32_t kStartStream = 0x5A02;
 // The order is that of the documentation.
 constexpr const Technique* kAll[] = {
     &kAnnealing,
+
+    &kExhaustive,
+    &kBranchAndBound,
 };
 
 }  // namespace
