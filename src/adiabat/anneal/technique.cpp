@@ -4,6 +4,12 @@
 #include <array>
 #include <string>
 
+#include "adiabat/anneal/bifurcation.h"
+#include "adiabat/anneal/descent.h"
+#include "adiabat/anneal/digital.h"
+#include "adiabat/anneal/genetic.h"
+#include "adiabat/anneal/quantum_annealing.h"
+#include "adiabat/anneal/tabu.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
 
@@ -14,7 +20,14 @@ namespace {
 constexpr uint32_t kStartStream = 0x5A02;
 
 // The order is that of the documentation.
-constexpr std::array<const Technique*, 0> kAll = {};
+constexpr std::array kAll = {
+    &kQuantumAnnealing,
+    &kBifurcation,
+    &kDigital,
+    &kTabu,
+    &kDescent,
+    &kGenetic,
+};
 
 }  // namespace
 
