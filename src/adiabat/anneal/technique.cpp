@@ -8,8 +8,10 @@
 #include "adiabat/anneal/descent.h"
 #include "adiabat/anneal/digital.h"
 #include "adiabat/anneal/genetic.h"
+#include "adiabat/anneal/population.h"
 #include "adiabat/anneal/quantum_annealing.h"
 #include "adiabat/anneal/tabu.h"
+#include "adiabat/anneal/tempering.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
 
@@ -21,6 +23,8 @@ constexpr uint32_t kStartStream = 0x5A02;
 
 // The order is that of the documentation.
 constexpr std::array kAll = {
+    &kTempering,
+    &kPopulation,
     &kQuantumAnnealing,
     &kBifurcation,
     &kDigital,
