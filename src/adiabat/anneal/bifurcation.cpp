@@ -86,9 +86,8 @@ class Oscillators {
         }
         score();
         for (size_t r = 0; r < reads.size(); ++r) {
-            reads[r].best = best_[r].x();
             // A read that was cut short before its state was scored ends where it was last scored.
-            reads[r].last = scored_ ? signs(r) : best_[r].x();
+            reads[r] = best_[r].read(scored_ ? signs(r) : best_[r].x());
         }
         tally.proposals = tally.sweeps * static_cast<int64_t>(n_);
         return tally;

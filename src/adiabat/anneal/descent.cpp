@@ -124,10 +124,10 @@ Outcome run(const Task& task) {
     return run_reads(task, 1, [&](int first, std::span<Read> reads) {
         Descent descent(task, start_of(task, first));
         descent.run(pairs);
-        const auto x = descent.state().x();
-        task.watch.offer(task.problem.energy(x));
-        reads[0].best.assign(x.begin(), x.end());
-        reads[0].last = reads[0].best;
+        const LocalFields& state = descent.state();
+        Incumbent end(task, 0);
+        end.consider(state.x(), state.energy());
+        reads[0] = end.read(state.x());
         return descent.tally();
     });
 }

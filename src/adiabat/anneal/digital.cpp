@@ -6,9 +6,9 @@
 #include <cmath>
 
 #include "adiabat/anneal/local_fields.h"
-#include "adiabat/anneal/natural_range.h"
+#include "adiabat/anneal/kernels/draws.h"
 #include "adiabat/anneal/reads.h"
-#include "adiabat/base/errors.h"
+#include "adiabat/anneal/schedule.h"
 
 namespace adiabat::anneal {
 
@@ -20,8 +20,8 @@ constexpr size_t kBlock = 16;
 constexpr std::array<Option, 4> kOptions = {{
     {"steps", kFromProblem, 1, 4294967295.0, true,
      "parallel trials of each read; 50 n, 2000 at least"},
-    {"beta-min", kFromProblem, 1e-300, 1e300, false, "inverse temperature at the start"},
-    {"beta-max", kFromProblem, 1e-300, 1e300, false, "inverse temperature at the end"},
+    {"beta-min", kFromProblem, 1e-100, 1e300, false, "inverse temperature at the start"},
+    {"beta-max", kFromProblem, 1e-100, 1e300, false, "inverse temperature at the end"},
     {"offset-step", kFromProblem, 0, 1e300, false,
      "what the offset grows by where no flip is accepted, in units of the energy"},
 }};
@@ -34,16 +34,12 @@ struct Plan {
 
 Plan plan_of(const Task& task) {
     const OptionValues& given = task.options;
-    const BetaRange natural = natural_range(task.problem);
     Plan plan;
     plan.steps = static_cast<int64_t>(
         given.get("steps", std::min(4294967295.0, std::max(2000.0, 50.0 * task.problem.variables()))));
-    plan.range = {given.get("beta-min", natural.min), given.get("beta-max", natural.max)};
-    if (plan.range.min > plan.range.max)
-        throw InputError("beta-min is {:g}, above beta-max {:g}: expected beta-min <= beta-max",
-                         plan.range.min, plan.range.max);
+    plan.range = range_of(task);
     // The finest difference that the coldest temperature tells apart.
-    plan.offset_step = given.get("offset-step", std::log(100) / natural.max);
+    plan.offset_step = given.get("offset-step", std::log(100) / plan.range.max);
     return plan;
 }
 
@@ -63,7 +59,7 @@ class ParallelTrial {
     Tally run(Read& read) {
         const int64_t n = state_.variables();
         for (int64_t step = 0; n > 0 && step < plan_.steps && !pace_.over(2 * n); ++step) {
-            find(beta_at(plan_.range, step, plan_.steps), static_cast<uint32_t>(step));
+            find(beta_at(plan_.range, Shape::kGeometric, step, plan_.steps), static_cast<uint32_t>(step));
             tally_.proposals += n;
             ++tally_.sweeps;
             if (acceptable_.empty()) {
@@ -78,8 +74,7 @@ class ParallelTrial {
             ++tally_.flips;
         }
         best_.consider(state_.x(), state_.energy());
-        read.best = best_.x();
-        read.last.assign(state_.x().begin(), state_.x().end());
+        read = best_.read(state_.x());
         return tally_;
     }
 
@@ -87,7 +82,7 @@ class ParallelTrial {
     // All flips that would be accepted.
     void find(double beta, uint32_t step) {
         acceptable_.clear();
-        const double limit = kMostUphill / beta + offset_;
+        const double limit = double{kMostThreshold} / beta + offset_;
         const double* const sign = sign_.data();
         const double* const field = state_.fields().data();
         const size_t n = sign_.size();
@@ -97,11 +92,11 @@ class ParallelTrial {
             for (size_t i = first; i < end; ++i) any |= sign[i] * field[i] <= limit ? 1 : 0;
             if (!any) continue;
             for (size_t group = first; group < end; group += 4) {
-                const auto words = philox({static_cast<uint32_t>(group / 4), step, read_, kTrialStream},
+                const auto words = philox<kDrawRounds>({static_cast<uint32_t>(group / 4), step, read_, kTrialStream},
                                           {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
                 for (size_t i = group; i < std::min(end, group + 4); ++i) {
                     const double uphill = beta * (sign[i] * field[i] - offset_);
-                    if (accepts_quickly(uphill, words[i - group]))
+                    if (uphill < double{threshold_of(words[i - group])})
                         acceptable_.push_back(static_cast<int>(i));
                 }
             }

@@ -106,7 +106,7 @@ Tally run_read(const Task& task, GeneticEntry evolve, int first, Read& read) {
         job.over = [&] { return ended; };
         tally.sweeps = evolve(job);
     }
-    read.best = read.last = best.x();
+    read = best.read(best.x());
     return tally;
 }
 

@@ -5,7 +5,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "adiabat/anneal/metropolis.h"
+#include "adiabat/anneal/kernels/draws.h"
+#include "adiabat/anneal/natural_range.h"
 #include "adiabat/base/errors.h"
 
 namespace adiabat::anneal {
@@ -26,7 +27,7 @@ uint32_t word_of(const LadderKey& key, uint32_t stream, uint32_t place, uint32_t
 
 std::vector<double> geometric_betas(double lowest, double highest, int count) {
     std::vector<double> betas;
-    for (int k = 0; k < count; ++k) betas.push_back(beta_at({lowest, highest}, k, count));
+    for (int k = 0; k < count; ++k) betas.push_back(beta_at({lowest, highest}, Shape::kGeometric, k, count));
     return betas;
 }
 
@@ -85,7 +86,8 @@ void Ladder::exchange_pair(int lower, int copy) {
         (betas_[k + 1] - betas_[k]) * (walkers_->energy(a) - walkers_->energy(b));
     accepted_[k] += uphill <= 0 ? 1.0 : std::exp(-uphill);
     tried_[k] += 1;
-    if (accepts(uphill, word_of(key_, kExchangeStream, static_cast<uint32_t>(at), exchanges_)))
+    if (uphill <
+        double{threshold_of(word_of(key_, kExchangeStream, static_cast<uint32_t>(at), exchanges_))})
         std::swap(a, b);
 }
 

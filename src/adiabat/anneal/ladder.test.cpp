@@ -22,20 +22,20 @@ void start_exactly(Ladder& ladder, const std::vector<Draws>& draws, Random& rand
     for (int t = 0; t < ladder.temperatures(); ++t)
         for (int c = 0; c < ladder.copies(); ++c)
             ladder.walkers().set_state(ladder.replica(t, c),
-                                       bits_of(draws[static_cast<size_t>(t)](random), n));
+                                       testing::bits_of(draws[static_cast<size_t>(t)](random), n));
 }
 
 TEST(Ladder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
     const qubo::Problem problem = ring();
     const std::vector<double> betas{0.2, 0.5, 1.0};
-    const auto model = make_model(problem, 6);
+    const Watch watch;
+    const auto model = make_model(problem, 6, watch);
     std::vector<std::vector<double>> expected;
     std::vector<Draws> draws;
     for (const double beta : betas) {
-        expected.push_back(boltzmann(problem, beta));
+        expected.push_back(testing::boltzmann(problem, beta));
         draws.emplace_back(expected.back());
     }
-    const Watch watch;
     Random random(1);
     Ladder ladder(problem, *model, betas, 2, {5, 0});
     std::vector<std::vector<int64_t>> counts(3, std::vector<int64_t>(64));
@@ -48,7 +48,7 @@ TEST(Ladder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
             for (int c = 0; c < 2; ++c)
                 ++counts[static_cast<size_t>(t)][word_of(ladder.walkers().state(ladder.replica(t, c)))];
     }
-    for (size_t t = 0; t < 3; ++t) EXPECT_LT(excess_chi_square(expected[t], counts[t]), 4) << t;
+    for (size_t t = 0; t < 3; ++t) EXPECT_LT(testing::chi_square_sigmas(counts[t], expected[t]), 4) << t;
     // Rates are those of the exact distributions.
     const auto rates = ladder.exchange_rates();
     for (size_t t = 0; t + 1 < 3; ++t) {
@@ -57,20 +57,21 @@ TEST(Ladder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
             for (uint64_t b = 0; b < 64; ++b)
                 rate += expected[t][a] * expected[t + 1][b] *
                         std::min(1.0, std::exp((betas[t + 1] - betas[t]) *
-                                               (problem.energy(bits_of(b, 6)) -
-                                                problem.energy(bits_of(a, 6)))));
+                                               (problem.energy(testing::bits_of(b, 6)) -
+                                                problem.energy(testing::bits_of(a, 6)))));
         EXPECT_NEAR(rates[t], rate, 0.01);
     }
 }
 
 TEST(Ladder, ClustersKeepTheSumOfEnergies) {
     const qubo::Problem problem = ring();
-    const auto model = make_model(problem, 2);
+    const Watch watch;
+    const auto model = make_model(problem, 2, watch);
     Ladder ladder(problem, *model, {1.0}, 2, {5, 0});
     Random random(2);
     int moved = 0;
     for (int trial = 0; trial < 200; ++trial) {
-        for (int c = 0; c < 2; ++c) ladder.walkers().set_state(c, bits_of(random.below(64), 6));
+        for (int c = 0; c < 2; ++c) ladder.walkers().set_state(c, testing::bits_of(random.below(64), 6));
         const auto before = ladder.walkers().state(0);
         const double sum = ladder.walkers().energy(0) + ladder.walkers().energy(1);
         ladder.move_clusters();
@@ -82,9 +83,9 @@ TEST(Ladder, ClustersKeepTheSumOfEnergies) {
 
 TEST(Ladder, PlacesRungsWhereExchangesAreEven) {
     const qubo::Problem problem{qubo::random_dense(60, 4)};
-    const auto model = make_model(problem, 8);
-    Ladder ladder(problem, *model, geometric_betas(0.05, 20, 8), 1, {6, 0});
     const Watch watch;
+    const auto model = make_model(problem, 8, watch);
+    Ladder ladder(problem, *model, geometric_betas(0.05, 20, 8), 1, {6, 0});
     const auto spread = [&] {
         for (int k = 0; k < 400; ++k) {
             ladder.sweep(watch);

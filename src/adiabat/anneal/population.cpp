@@ -8,11 +8,8 @@
 #include <numeric>
 #include <set>
 
-#include "adiabat/anneal/local_fields.h"
-#include "adiabat/anneal/natural_range.h"
-#include "adiabat/anneal/reads.h"
-#include "adiabat/anneal/walkers.h"
-#include "adiabat/base/errors.h"
+#include "adiabat/anneal/schedule.h"
+#include "adiabat/anneal/walker_reads.h"
 #include "adiabat/base/random.h"
 #include "adiabat/base/threads.h"
 
@@ -31,8 +28,8 @@ constexpr std::array<Option, 6> kOptions = {{
     {"sweeps", 10, 1, 1e9, true, "of each replica at each temperature"},
     {"culling", 0.1, 0.001, 0.9, false, "fraction of the population that dies in an adaptive step"},
     {"steps", 50, 1, 1e9, true, "temperatures of the geometric schedule; least of the adaptive one"},
-    {"beta-min", kFromProblem, 1e-300, 1e300, false, "inverse temperature after the first step"},
-    {"beta-max", kFromProblem, 1e-300, 1e300, false, "inverse temperature at the end"},
+    {"beta-min", kFromProblem, 1e-100, 1e300, false, "inverse temperature after the first step"},
+    {"beta-max", kFromProblem, 1e-100, 1e300, false, "inverse temperature at the end"},
 }};
 
 struct Plan {
@@ -44,16 +41,12 @@ struct Plan {
 
 Plan plan_of(const Task& task) {
     const OptionValues& given = task.options;
-    const BetaRange natural = natural_range(task.problem);
     Plan plan;
     plan.adaptive = given.whole("schedule") == 0;
     plan.sweeps = given.whole("sweeps");
     plan.steps = given.whole("steps");
     plan.culling = given["culling"];
-    plan.range = {given.get("beta-min", natural.min), given.get("beta-max", natural.max)};
-    if (plan.range.min > plan.range.max)
-        throw InputError("beta-min is {:g}, above beta-max {:g}: expected beta-min <= beta-max",
-                         plan.range.min, plan.range.max);
+    plan.range = range_of(task);
     return plan;
 }
 
@@ -84,15 +77,14 @@ class Population {
         for (int first = 0; first < size_; first += part_)
             walkers_.push_back(model.walkers(std::min(part_, size_ - first), task.seed,
                                              task.first_read + static_cast<uint32_t>(first)));
+        for (size_t p = 0; p < walkers_.size(); ++p) reporters_.emplace_back(task);
         families_.resize(energies_.size());
         std::iota(families_.begin(), families_.end(), 0);
-        const double tolerance = energy_tolerance(task.problem);
         // The first read always begins, the others while there is time.
         for (int r = 0; r < size_ && (r == 0 || !task.watch.over()); ++r) {
             const auto start = start_of(task, r);
             of(r).set_state(within(r), start);
-            best_.push_back(std::make_unique<Incumbent>(task, tolerance));
-            best_.back()->consider(start, of(r).energy(within(r)));
+            best_.push_back({start, {}, of(r).energy(within(r))});
         }
     }
 
@@ -127,7 +119,8 @@ class Population {
     std::vector<std::unique_ptr<Walkers>> walkers_;
     std::vector<double> energies_;
     std::vector<int> families_;  // the first ancestor of each replica
-    std::vector<std::unique_ptr<Incumbent>> best_;  // of each replica's line; of those that began
+    std::vector<Reporter> reporters_;  // of each part
+    std::vector<Read> best_;  // the lowest of each replica's line; of those that began
     double log_mean_weights_ = 0;
     int64_t steps_ = 0, sweeps_ = 0;
 };
@@ -167,7 +160,7 @@ void Population::resample(double step) {
         const auto f = static_cast<size_t>(from), t = static_cast<size_t>(to);
         --offspring[f];
         families_[t] = families_[f];
-        best_[t] = std::make_unique<Incumbent>(*best_[f]);
+        best_[t] = best_[f];
         if (&of(from) == &of(to)) {
             of(to).copy(within(from), within(to));
         } else {
@@ -211,18 +204,19 @@ void Population::sweep(double beta) {
 
 void Population::look() {
     for (int r = 0; r < size_; ++r) {
-        Incumbent& best = *best_[static_cast<size_t>(r)];
+        Read& best = best_[static_cast<size_t>(r)];
         energies_[static_cast<size_t>(r)] = of(r).energy(within(r));
-        const double energy = of(r).best_energy(within(r));
-        if (best.improves(energy)) best.consider(of(r).best(within(r)), energy);
+        if (of(r).best_energy(within(r)) < best.energy) best = read_of(of(r), within(r));
     }
+    for (size_t p = 0; p < walkers_.size(); ++p) reporters_[p].look_at(*walkers_[p]);
 }
 
 Outcome Population::outcome() const {
     Outcome outcome;
     for (size_t r = 0; r < best_.size(); ++r) {
         const int replica = static_cast<int>(r);
-        outcome.reads.push_back({best_[r]->x(), of(replica).state(within(replica))});
+        outcome.reads.push_back(best_[r]);
+        outcome.reads.back().last = of(replica).state(within(replica));
     }
     for (const auto& walkers : walkers_) outcome.flips += walkers->flips();
     outcome.sweeps = sweeps_ * size_;
@@ -239,7 +233,8 @@ Outcome Population::outcome() const {
 
 Outcome run(const Task& task) {
     const Plan plan = plan_of(task);
-    const auto model = make_model(task.problem, task.reads);
+    const auto model = make_model(task.problem, task.reads, task.watch);
+    if (!model) return outcome_at_start(task);
     task.watch.begin("population annealing", 0, "sweeps");
     Population population(task, plan, *model);
     population.run();
@@ -248,7 +243,7 @@ Outcome run(const Task& task) {
 
 uint64_t memory_bytes(const Task& task) {
     const auto n = static_cast<uint64_t>(task.problem.variables());
-    return task.problem.memory_bytes() + 24 * n * static_cast<uint64_t>(task.reads);
+    return task.problem.memory_bytes() + 40 * n * static_cast<uint64_t>(task.reads);
 }
 
 }  // namespace

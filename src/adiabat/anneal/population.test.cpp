@@ -54,10 +54,10 @@ TEST(Population, EndsInTheBoltzmannDistributionAndKnowsItsPartitionFunction) {
         ASSERT_EQ(outcome.reads.size(), 30'000u);
         std::vector<int64_t> counts(64);
         for (const Read& read : outcome.reads) ++counts[word_of(read.last)];
-        EXPECT_LT(excess_chi_square(boltzmann(problem, 0.6), counts), 4) << schedule;
+        EXPECT_LT(testing::chi_square_sigmas(counts, testing::boltzmann(problem, 0.6)), 4) << schedule;
         double z = 0;
         for (uint64_t word = 0; word < 64; ++word)
-            z += std::exp(-0.6 * problem.energy(bits_of(word, 6)));
+            z += std::exp(-0.6 * problem.energy(testing::bits_of(word, 6)));
         EXPECT_NEAR(outcome.details["log-partition-function"].get<double>(), std::log(z), 0.02);
         EXPECT_GT(outcome.details["temperatures"].get<int>(), 5);
         EXPECT_GT(outcome.details["families"].get<int>(), 100);

@@ -18,8 +18,8 @@ constexpr std::array<Option, 5> kOptions = {{
     {"slices", 32, 2, 1024, true, "Trotter slices"},
     {"schedule", 0, 0, 2, true, "how the transverse field falls and the energy's share grows",
      "advantage|advantage2|linear"},
-    {"beta", kFromProblem, 1e-300, 1e300, false, "inverse temperature"},
-    {"field", kFromProblem, 1e-300, 1e300, false,
+    {"beta", kFromProblem, 1e-100, 1e300, false, "inverse temperature"},
+    {"field", kFromProblem, 1e-100, 1e300, false,
      "energy that the schedule's A counts in; the largest typical local field"},
 }};
 
@@ -100,9 +100,7 @@ Tally run_read(const Task& task, const Plan& plan, int first, Read& read) {
         if (!whole) break;
         ++tally.sweeps;
     }
-    read.best = best.x();
-    const auto x = walk.slice(0).x();
-    read.last.assign(x.begin(), x.end());
+    read = best.read(walk.slice(0).x());
     tally.proposals = tally.sweeps * task.problem.variables() * (plan.slices + 1);
     tally.flips = walk.flips();
     return tally;

@@ -3,11 +3,19 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <mutex>
 
 #include "adiabat/base/threads.h"
 
 namespace adiabat::anneal {
+
+namespace {
+
+constexpr double kSecondsBetweenOffers = 0.1;
+constexpr double kNear = 1e-6;  // what rounding may do to an energy that a walk keeps current
+
+}  // namespace
 
 Outcome run_reads(const Task& task, int group,
                   const std::function<Tally(int first, std::span<Read> reads)>& body) {
@@ -41,7 +49,13 @@ Outcome run_reads(const Task& task, int group,
 void Incumbent::take(std::span<const uint8_t> x, double energy) {
     x_.assign(x.begin(), x.end());
     energy_ = energy;
-    if (energy < watch_.lowest()) watch_.offer(problem_.energy(x_));
+    if (energy >= watch_.lowest()) return;
+    const auto target = watch_.target();
+    const bool near = target && energy <= *target + kNear * (std::abs(*target) + std::abs(energy));
+    const double now = watch_.seconds();
+    if (!near && now < next_offer_) return;
+    watch_.offer(problem_.energy(x_));
+    next_offer_ = now + kSecondsBetweenOffers;
 }
 
 bool Pace::look() {

@@ -27,7 +27,8 @@ struct Tally {
 Outcome run_reads(const Task& task, int group,
                   const std::function<Tally(int first, std::span<Read> reads)>& body);
 
-// The lowest state of a read. True energies are offered to the watch.
+// The lowest state of a read. True energies are offered to the watch: at once where the target may
+// have been reached, else now and then, since they take as long as many moves.
 class Incumbent {
   public:
     // `tolerance`: what a state must be lower by to count as better (energy_tolerance).
@@ -42,6 +43,10 @@ class Incumbent {
     bool improves(double energy) const { return energy < energy_ - tolerance_; }
     double energy() const { return energy_; }
     const std::vector<uint8_t>& x() const { return x_; }
+    // The read, ended at `last`.
+    Read read(std::span<const uint8_t> last) const {
+        return {x_, {last.begin(), last.end()}, energy_};
+    }
 
   private:
     void take(std::span<const uint8_t> x, double energy);
@@ -50,6 +55,7 @@ class Incumbent {
     Watch& watch_;
     double tolerance_;
     double energy_ = std::numeric_limits<double>::infinity();
+    double next_offer_ = 0;  // seconds
     std::vector<uint8_t> x_;
 };
 

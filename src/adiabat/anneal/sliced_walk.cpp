@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include "adiabat/anneal/metropolis.h"
+#include "adiabat/anneal/kernels/draws.h"
 #include "adiabat/base/errors.h"
 
 namespace adiabat::anneal {
@@ -43,8 +43,8 @@ SlicedWalk::SlicedWalk(const qubo::Problem& problem, int slices, std::span<const
 std::array<uint32_t, 4> SlicedWalk::words(int m, int group, uint32_t sweep) const {
     const auto groups = static_cast<uint32_t>((slices_[0].variables() + 3) / 4);
     const uint32_t place = static_cast<uint32_t>(m) * groups + static_cast<uint32_t>(group);
-    return philox({place, sweep, read_, kSliceStream},
-                  {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
+    return philox<kDrawRounds>({place, sweep, read_, kSliceStream},
+                               {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
 }
 
 bool SlicedWalk::sweep_slice(int m, const SliceWeights& weights, uint32_t sweep, Pace& pace) {
@@ -61,10 +61,10 @@ bool SlicedWalk::sweep_slice(int m, const SliceWeights& weights, uint32_t sweep,
             const auto v = static_cast<size_t>(i);
             const int alike = (before[v] == own.x()[v] ? 1 : -1) + (after[v] == own.x()[v] ? 1 : -1);
             const double uphill = weights.energy * own.change(i) + 2 * weights.link * alike;
-            if (uphill > kMostUphill) continue;
+            if (uphill > double{kMostThreshold}) continue;
             if (!drawn) word = words(m, first / 4, sweep);
             drawn = true;
-            if (!accepts_quickly(uphill, word[static_cast<size_t>(i - first)])) continue;
+            if (!(uphill < double{threshold_of(word[static_cast<size_t>(i - first)])})) continue;
             own.flip(i);
             ++flips_;
             if (pace.over(flip_work_, 0)) return false;
@@ -81,8 +81,8 @@ bool SlicedWalk::sweep_all(const SliceWeights& weights, uint32_t sweep, Pace& pa
         for (int i = first; i < std::min(n, first + 4); ++i) {
             double change = 0;
             for (const LocalFields& slice : slices_) change += slice.change(i);
-            if (!accepts_quickly(weights.energy * change, word[static_cast<size_t>(i - first)]))
-                continue;
+            const double threshold = threshold_of(word[static_cast<size_t>(i - first)]);
+            if (!(weights.energy * change < threshold)) continue;
             for (LocalFields& slice : slices_) slice.flip(i);
             flips_ += count;
             if (pace.over(flip_work_ * count, 0)) return false;

@@ -16,7 +16,7 @@ double action(const qubo::Problem& problem, const SliceWeights& weights, uint64_
     double sum = 0;
     for (int m = 0; m < slices; ++m) {
         const uint64_t own = word >> (m * n) & mask, next = word >> ((m + 1) % slices * n) & mask;
-        sum += weights.energy * problem.energy(bits_of(own, n));
+        sum += weights.energy * problem.energy(testing::bits_of(own, n));
         for (int i = 0; i < n; ++i) sum -= weights.link * ((own ^ next) >> i & 1 ? -1 : 1);
     }
     return sum;
@@ -47,14 +47,14 @@ TEST(SlicedWalk, ASweepLeavesTheSlicesDistributionUnchanged) {
         Random random(3, 0, static_cast<uint32_t>(n));
         std::vector<int64_t> counts(expected.size());
         const uint64_t mask = (uint64_t{1} << n) - 1;
-        SlicedWalk walk(problem, slices, bits_of(0, n), 9, 0);
+        SlicedWalk walk(problem, slices, testing::bits_of(0, n), 9, 0);
         for (uint32_t sample = 0; sample < 200'000; ++sample) {
             const uint64_t start = draws(random);
-            for (int m = 0; m < slices; ++m) walk.set(m, bits_of(start >> (m * n) & mask, n));
+            for (int m = 0; m < slices; ++m) walk.set(m, testing::bits_of(start >> (m * n) & mask, n));
             ASSERT_TRUE(walk.sweep(weights, sample, pace));
             ++counts[word_of_walk(walk)];
         }
-        EXPECT_LT(excess_chi_square(expected, counts), 4) << n << " " << slices;
+        EXPECT_LT(testing::chi_square_sigmas(counts, expected), 4) << n << " " << slices;
     }
 }
 
@@ -67,10 +67,10 @@ TEST(SlicedWalk, AveragesMatchTheExactSumOverSlices) {
     const auto expected = exact(problem, weights, kSlices);
     double energy = 0, alike = 0;
     for (uint64_t word = 0; word < expected.size(); ++word) {
-        energy += expected[word] * problem.energy(bits_of(word & 7, kVariables));
+        energy += expected[word] * problem.energy(testing::bits_of(word & 7, kVariables));
         alike += expected[word] * ((word & 1) == (word >> kVariables & 1) ? 1 : 0);
     }
-    SlicedWalk walk(problem, kSlices, bits_of(5, kVariables), 4, 1);
+    SlicedWalk walk(problem, kSlices, testing::bits_of(5, kVariables), 4, 1);
     double mean_energy = 0, mean_alike = 0;
     for (uint32_t sweep = 0; sweep < kSweeps; ++sweep) {
         walk.sweep(weights, sweep, pace);

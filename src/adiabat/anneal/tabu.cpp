@@ -92,8 +92,7 @@ class Search {
         const auto n = static_cast<int64_t>(moves_->x().size());
         while (n > 0 && tally_.flips < plan_.iterations && until_stall()) restart();
         best_.consider(moves_->x(), moves_->energy());
-        read.best = best_.x();
-        read.last.assign(moves_->x().begin(), moves_->x().end());
+        read = best_.read(moves_->x());
         tally_.proposals = n * tally_.flips;
         tally_.sweeps = tally_.flips;
         return tally_;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/anneal/technique.h"
 
-#include <array>
 #include <string>
 
+#include "adiabat/anneal/annealing.h"
 #include "adiabat/anneal/bifurcation.h"
 #include "adiabat/anneal/descent.h"
 #include "adiabat/anneal/digital.h"
@@ -22,7 +22,8 @@ namespace {
 constexpr uint32_t kStartStream = 0x5A02;
 
 // The order is that of the documentation.
-constexpr std::array kAll = {
+constexpr const Technique* kAll[] = {
+    &kAnnealing,
     &kTempering,
     &kPopulation,
     &kQuantumAnnealing,

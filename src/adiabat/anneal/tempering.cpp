@@ -4,10 +4,9 @@
 #include <array>
 
 #include "adiabat/anneal/ladder.h"
-#include "adiabat/anneal/local_fields.h"
-#include "adiabat/anneal/natural_range.h"
 #include "adiabat/anneal/reads.h"
-#include "adiabat/base/errors.h"
+#include "adiabat/anneal/schedule.h"
+#include "adiabat/anneal/walker_reads.h"
 
 namespace adiabat::anneal {
 
@@ -22,8 +21,8 @@ constexpr std::array<Option, 6> kOptions = {{
     {"copies", kFromProblem, 1, 64, true,
      "replicas at each temperature, which exchange clusters; 2 for sparse problems, else 1"},
     {"every", 1, 1, 1e9, true, "sweeps between exchanges"},
-    {"beta-min", kFromProblem, 1e-300, 1e300, false, "inverse temperature of the hottest"},
-    {"beta-max", kFromProblem, 1e-300, 1e300, false, "inverse temperature of the coldest"},
+    {"beta-min", kFromProblem, 1e-100, 1e300, false, "inverse temperature of the hottest"},
+    {"beta-max", kFromProblem, 1e-100, 1e300, false, "inverse temperature of the coldest"},
 }};
 
 struct Plan {
@@ -48,12 +47,7 @@ Plan counts_of(const Task& task) {
 
 Plan plan_of(const Task& task) {
     Plan plan = counts_of(task);
-    const BetaRange natural = natural_range(task.problem);
-    plan.range = {task.options.get("beta-min", natural.min),
-                  task.options.get("beta-max", natural.max)};
-    if (plan.range.min > plan.range.max)
-        throw InputError("beta-min is {:g}, above beta-max {:g}: expected beta-min <= beta-max",
-                         plan.range.min, plan.range.max);
+    plan.range = range_of(task);
     // One rung is the coldest.
     if (plan.temperatures == 1) plan.range.min = plan.range.max;
     return plan;
@@ -73,11 +67,11 @@ class Tempering {
                   geometric_betas(plan.range.min, plan.range.max, plan.temperatures), plan.copies,
                   {task.seed, (task.first_read + static_cast<uint32_t>(read)) *
                                   static_cast<uint32_t>(plan.replicas())}),
-          best_(task, energy_tolerance(task.problem)) {
+          reporter_(task) {
         // All replicas start alike; the hot ones forget it at once and pass on what they find.
         const auto start = start_of(task, read);
-        for (int r = 0; r < plan.replicas(); ++r) ladder_.walkers().set_state(r, start);
-        best_.consider(start, task.problem.energy(start));
+        ladder_.walkers().set_state(0, start);
+        for (int r = 1; r < plan.replicas(); ++r) ladder_.walkers().copy(0, r);
     }
 
     Tally run(Read& read) {
@@ -86,7 +80,7 @@ class Tempering {
         for (int64_t k = 0; k < plan_.sweeps && !task_.watch.over(); ++k) {
             ladder_.sweep(task_.watch);
             tally.sweeps += plan_.replicas();
-            keep_best();
+            reporter_.look_at(ladder_.walkers());
             task_.watch.advance(static_cast<uint64_t>(plan_.replicas()));
             if ((k + 1) % plan_.every != 0) continue;
             ladder_.exchange();
@@ -94,11 +88,14 @@ class Tempering {
             if (placing > 0 && (k + 1) % placing == 0 && (k + 1) / placing <= kPlacings)
                 ladder_.place_evenly();
         }
-        keep_best();
-        read.best = best_.x();
-        read.last = ladder_.walkers().state(ladder_.replica(plan_.temperatures - 1, 0));
+        const Walkers& walkers = ladder_.walkers();
+        int lowest = 0;
+        for (int r = 1; r < plan_.replicas(); ++r)
+            if (walkers.best_energy(r) < walkers.best_energy(lowest)) lowest = r;
+        read = read_of(walkers, lowest);
+        read.last = walkers.state(ladder_.replica(plan_.temperatures - 1, 0));
         tally.proposals = tally.sweeps * task_.problem.variables();
-        tally.flips = ladder_.walkers().flips();
+        tally.flips = walkers.flips();
         return tally;
     }
 
@@ -107,22 +104,16 @@ class Tempering {
     }
 
   private:
-    void keep_best() {
-        for (int r = 0; r < plan_.replicas(); ++r) {
-            const double energy = ladder_.walkers().best_energy(r);
-            if (best_.improves(energy)) best_.consider(ladder_.walkers().best(r), energy);
-        }
-    }
-
     const Task& task_;
     const Plan& plan_;
     Ladder ladder_;
-    Incumbent best_;
+    Reporter reporter_;
 };
 
 Outcome run(const Task& task) {
     const Plan plan = plan_of(task);
-    const auto model = make_model(task.problem, plan.replicas());
+    const auto model = make_model(task.problem, plan.replicas(), task.watch);
+    if (!model) return outcome_at_start(task);
     task.watch.begin("parallel tempering",
                      static_cast<uint64_t>(task.reads) * static_cast<uint64_t>(plan.sweeps) *
                          static_cast<uint64_t>(plan.replicas()),
@@ -142,7 +133,7 @@ uint64_t memory_bytes(const Task& task) {
     const auto n = static_cast<uint64_t>(task.problem.variables());
     const auto replicas = static_cast<uint64_t>(counts_of(task).replicas());
     return task.problem.memory_bytes() +
-           n * (16 * replicas * static_cast<uint64_t>(task.threads) +
+           n * (40 * replicas * static_cast<uint64_t>(task.threads) +
                 2 * static_cast<uint64_t>(task.reads));
 }
 
