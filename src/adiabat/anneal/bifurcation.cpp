@@ -8,6 +8,7 @@
 #include "adiabat/anneal/bifurcation_field.h"
 #include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/reads.h"
+#include "adiabat/anneal/walker_reads.h"
 #include "adiabat/base/random.h"
 
 namespace adiabat::anneal {
@@ -141,18 +142,19 @@ class Oscillators {
 };
 
 Outcome run(const Task& task) {
-    const auto field = make_ising_field(task.problem);
+    const auto field = make_ising_field(task.problem, task.watch);
+    if (!field) return outcome_at_start(task);
     const Plan plan = plan_of(task, *field);
     // Few enough columns that every thread has a group; a read's states do not depend on it.
-    const int together = std::max(1, std::min(kMostColumns, task.reads / std::max(1, task.threads)));
+    const int together =
+        std::max(1, std::min(kMostColumns, task.reads / std::max(1, task.threads)));
     const int group = together >= kMostColumns ? kMostColumns : together >= 4 ? 4 : 1;
     task.watch.begin("bifurcation", 0, "steps");
     Outcome outcome = run_reads(task, group, [&](int first, std::span<Read> reads) {
         return Oscillators(task, plan, *field, first, static_cast<int>(reads.size())).run(reads);
     });
-    outcome.details = {{"variant", task.options.word("variant")},
-                       {"dt", plan.dt},
-                       {"coupling", plan.coupling}};
+    outcome.details = {
+        {"variant", task.options.word("variant")}, {"dt", plan.dt}, {"coupling", plan.coupling}};
     return outcome;
 }
 
@@ -168,11 +170,13 @@ uint64_t memory_bytes(const Task& task) {
 constexpr Technique kBifurcation = {
     .name = "bifurcation",
     .title = "Simulated bifurcation",
-    .idea = "Spins are oscillators whose two sides become the stable ones as a pump grows, while "
-            "the couplings push towards low energies; all variables move at once. Several reads "
-            "share each pass over the matrix, which is why it likes large dense problems.",
-    .source = "H. Goto, K. Endo, M. Suzuki, Y. Sakai, T. Kanao, Y. Hamakawa, R. Hidaka, "
-              "M. Yamasaki, K. Tatsumura (2021)",
+    .idea =
+        "Spins are oscillators whose two sides become the stable ones as a pump grows, while "
+        "the couplings push towards low energies; all variables move at once. Several reads "
+        "share each pass over the matrix, which is why it likes large dense problems.",
+    .source =
+        "H. Goto, K. Endo, M. Suzuki, Y. Sakai, T. Kanao, Y. Hamakawa, R. Hidaka, "
+        "M. Yamasaki, K. Tatsumura (2021)",
     .options = kOptions,
     .budgets = Keeps::kByPenalty,
     .groups = Keeps::kByPenalty,

@@ -42,8 +42,8 @@ void with_columns(int columns, const Body& body) {
 
 class FieldBase : public IsingField {
   public:
-    explicit FieldBase(const qubo::Problem& problem)
-        : problem_(problem), n_(static_cast<size_t>(problem.variables())), linear_(linear_terms(problem)) {}
+    FieldBase(const qubo::Problem& problem, std::vector<float> linear)
+        : problem_(problem), n_(linear.size()), linear_(std::move(linear)) {}
     std::span<const float> linear() const override { return linear_; }
     uint64_t memory_bytes() const override { return ising_field_bytes(problem_); }
 
@@ -55,13 +55,24 @@ class FieldBase : public IsingField {
 
 class DenseField final : public FieldBase {
   public:
-    explicit DenseField(const qubo::Problem& problem) : FieldBase(problem), couplings_(n_ * n_) {
-        const auto& dense = std::get<qubo::Dense>(problem.form);
+    explicit DenseField(const qubo::Problem& problem)
+        : FieldBase(problem, std::vector<float>(static_cast<size_t>(problem.variables()))) {}
+
+    // False where the watch was over.
+    bool fill(const Watch& watch) {
+        const auto& dense = std::get<qubo::Dense>(problem_.form);
+        couplings_.reserve(n_ * n_);
         for (size_t i = 0; i < n_; ++i) {
+            if (i % 64 == 0 && watch.over()) return false;
             const auto row = dense.row(static_cast<int>(i));
-            float* const target = couplings_.data() + i * n_;
-            for (size_t j = 0; j < n_; ++j) target[j] = static_cast<float>(row[j] / 4);
+            double sum = 0;
+            for (size_t j = 0; j < n_; ++j) {
+                couplings_.push_back(static_cast<float>(row[j] / 4));
+                sum += row[j];
+            }
+            linear_[i] = static_cast<float>(dense.linear(static_cast<int>(i)) / 2 + sum / 4);
         }
+        return true;
     }
 
     void apply(std::span<const float> s, int columns, std::span<float> field) const override {
@@ -98,7 +109,8 @@ class DenseField final : public FieldBase {
 class SparseField final : public FieldBase {
   public:
     explicit SparseField(const qubo::Problem& problem)
-        : FieldBase(problem), sparse_(std::get<qubo::Sparse>(problem.form)) {}
+        : FieldBase(problem, linear_terms(problem)),
+          sparse_(std::get<qubo::Sparse>(problem.form)) {}
 
     void apply(std::span<const float> s, int columns, std::span<float> field) const override {
         with_columns(columns, [&](auto width) {
@@ -117,9 +129,7 @@ class SparseField final : public FieldBase {
             }
         });
     }
-    int64_t work() const override {
-        return static_cast<int64_t>(n_ + 2 * sparse_.pairs());
-    }
+    int64_t work() const override { return static_cast<int64_t>(n_ + 2 * sparse_.pairs()); }
 
   private:
     const qubo::Sparse& sparse_;
@@ -129,7 +139,9 @@ class SparseField final : public FieldBase {
 class FactoredField final : public FieldBase {
   public:
     explicit FactoredField(const qubo::Problem& problem)
-        : FieldBase(problem), factored_(std::get<qubo::Factored>(problem.form)), own_(n_) {
+        : FieldBase(problem, linear_terms(problem)),
+          factored_(std::get<qubo::Factored>(problem.form)),
+          own_(n_) {
         const auto weights = factored_.weights();
         for (size_t i = 0; i < n_; ++i) {
             const auto a = factored_.row(static_cast<int>(i));
@@ -146,7 +158,8 @@ class FactoredField final : public FieldBase {
             for (size_t i = 0; i < n_; ++i) {
                 const auto a = factored_.row(static_cast<int>(i));
                 for (size_t k = 0; k < rank; ++k)
-                    for (size_t c = 0; c < kWidth; ++c) z[k * kWidth + c] += a[k] * s[i * kWidth + c];
+                    for (size_t c = 0; c < kWidth; ++c)
+                        z[k * kWidth + c] += a[k] * s[i * kWidth + c];
             }
             for (size_t k = 0; k < rank; ++k)
                 for (size_t c = 0; c < kWidth; ++c) z[k * kWidth + c] *= weights[k] / 2;
@@ -165,7 +178,8 @@ class FactoredField final : public FieldBase {
     }
     int64_t work() const override {
         int64_t work = 2 * static_cast<int64_t>(n_) * (1 + factored_.rank());
-        for (const auto& block : factored_.blocks()) work += static_cast<int64_t>(block.values.size());
+        for (const auto& block : factored_.blocks())
+            work += static_cast<int64_t>(block.values.size());
         return work;
     }
 
@@ -174,7 +188,8 @@ class FactoredField final : public FieldBase {
     void add_block(size_t i, std::span<const float> s, double* sum) const {
         const qubo::DenseBlock* const block = factored_.block_of(static_cast<int>(i));
         if (!block) return;
-        const auto size = static_cast<size_t>(block->size), first = static_cast<size_t>(block->first);
+        const auto size = static_cast<size_t>(block->size),
+                   first = static_cast<size_t>(block->first);
         const double* const row = block->values.data() + (i - first) * size;
         for (size_t j = 0; j < size; ++j)
             for (size_t c = 0; c < kWidth; ++c) sum[c] += row[j] / 2 * s[(first + j) * kWidth + c];
@@ -186,9 +201,14 @@ class FactoredField final : public FieldBase {
 
 }  // namespace
 
-std::unique_ptr<const IsingField> make_ising_field(const qubo::Problem& problem) {
-    if (std::holds_alternative<qubo::Dense>(problem.form))
-        return std::make_unique<DenseField>(problem);
+std::unique_ptr<const IsingField> make_ising_field(const qubo::Problem& problem,
+                                                   const Watch& watch) {
+    if (watch.over()) return nullptr;
+    if (std::holds_alternative<qubo::Dense>(problem.form)) {
+        auto dense = std::make_unique<DenseField>(problem);
+        if (!dense->fill(watch)) return nullptr;
+        return dense;
+    }
     if (std::holds_alternative<qubo::Sparse>(problem.form))
         return std::make_unique<SparseField>(problem);
     return std::make_unique<FactoredField>(problem);
@@ -214,9 +234,8 @@ double ising_size_squared(const qubo::Problem& problem, const IsingField& field)
         }
     } else {
         for (int i = 0; i < problem.variables(); ++i) {
-            qubo::for_each_coupling(problem, i, [&](int, double value) {
-                couplings += value * value / 16;
-            });
+            qubo::for_each_coupling(problem, i,
+                                    [&](int, double value) { couplings += value * value / 16; });
         }
     }
     return couplings + 2 * linear;

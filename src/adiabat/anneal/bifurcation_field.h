@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 
+#include "adiabat/anneal/watch.h"
 #include "adiabat/qubo/problem.h"
 
 namespace adiabat::anneal {
@@ -32,8 +33,9 @@ class IsingField {
     virtual uint64_t memory_bytes() const = 0;
 };
 
-// Keeps a reference to `problem`. O(n^2) dense.
-std::unique_ptr<const IsingField> make_ising_field(const qubo::Problem& problem);
+// Keeps a reference to `problem`. O(n^2) dense; null where the watch was over before it was made.
+std::unique_ptr<const IsingField> make_ising_field(const qubo::Problem& problem,
+                                                   const Watch& watch);
 // What memory_bytes() will be.
 uint64_t ising_field_bytes(const qubo::Problem& problem);
 

@@ -15,7 +15,7 @@ namespace {
 
 void compare(const qubo::Problem& problem) {
     const auto n = static_cast<size_t>(problem.variables());
-    const auto field = make_ising_field(problem);
+    const auto field = make_ising_field(problem, Watch());
     const qubo::Ising ising = qubo::to_ising(qubo::sparse_of(problem));
     double size = 0;
     for (const double h : ising.h) size += 2 * h * h;
@@ -64,7 +64,7 @@ TEST(IsingField, IsTheFieldOfTheSpinsInEveryForm) {
 // A column's numbers do not depend on which others are computed with it.
 TEST(IsingField, ColumnsAreIndependentToTheBit) {
     const qubo::Problem problem{qubo::random_dense(37, 2)};
-    const auto field = make_ising_field(problem);
+    const auto field = make_ising_field(problem, Watch());
     std::vector<float> s(37 * kMostColumns), all(s.size());
     Random random(6);
     for (float& value : s) value = 2 * random.uniform_float() - 1;

@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <map>
 #include <string>
 
 #include "adiabat/anneal/gray_code.h"
 #include "adiabat/anneal/local_fields.h"
+#include "adiabat/anneal/problems.test.h"
+#include "adiabat/anneal/solve.h"
 #include "adiabat/anneal/technique.h"
 #include "adiabat/base/random.h"
 #include "adiabat/qubo/random.h"
@@ -30,8 +33,8 @@ Values quick(const Technique& technique) {
         {"population", {{"sweeps", "3"}, {"steps", "20"}}},
     };
     if (const auto found = kQuick.find(technique.name); found != kQuick.end()) return found->second;
-    const bool has_sweeps =
-        std::ranges::any_of(technique.options, [](const Option& o) { return o.name == std::string("sweeps"); });
+    const bool has_sweeps = std::ranges::any_of(
+        technique.options, [](const Option& o) { return o.name == std::string("sweeps"); });
     return has_sweeps ? Values{{"sweeps", "100"}} : Values{};
 }
 
@@ -107,7 +110,7 @@ struct Call {
     Watch watch;
 
     Call(const Technique& used, const Values& given, std::optional<double> limit = {},
-        std::optional<double> target = {}, StopToken stop = {})
+         std::optional<double> target = {}, StopToken stop = {})
         : technique(used),
           values(used.options),
           watch(std::move(stop), limit, target, no_progress()) {
@@ -132,6 +135,9 @@ void expect_valid(const Outcome& outcome, const qubo::Problem& problem) {
         EXPECT_LE(problem.energy(read.best), problem.energy(read.last) + tolerance);
     }
 }
+
+// Of all threads: the machine may do other work.
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 double lowest_of(const Outcome& outcome, const qubo::Problem& problem) {
     double lowest = std::numeric_limits<double>::infinity();
@@ -176,16 +182,16 @@ TEST_P(Contract, GivesTheSameReadsForAnyNumberOfThreads) {
 
 TEST_P(Contract, ReturnsAFirstReadWhereTheRunIsOverAtOnce) {
     const int n = std::min(500, GetParam()->most_variables);
-    for (const auto& problem : {qubo::Problem{qubo::random_dense(n, 3)}, sparse_problem(n, 3),
-                                factored_problem(n, 3)}) {
+    for (const auto& problem :
+         {qubo::Problem{qubo::random_dense(n, 3)}, sparse_problem(n, 3), factored_problem(n, 3)}) {
         std::vector<std::vector<uint8_t>> initial(1, std::vector<uint8_t>(static_cast<size_t>(n)));
         for (size_t i = 0; i < initial[0].size(); i += 3) initial[0][i] = 1;
         StopSource source;
         source.request();
         Call run(*GetParam(), {}, {}, {}, source.token());
-        const Watch clock;
+        const double before = cpu_seconds();
         const Outcome outcome = run(problem, 50, 2, initial);
-        EXPECT_LT(clock.seconds(), 0.25);  // some milliseconds, on a machine that does other work
+        EXPECT_LT(cpu_seconds() - before, 0.1);  // it takes some milliseconds
         expect_valid(outcome, problem);
         EXPECT_LE(lowest_of(outcome, problem), problem.energy(initial[0]) + 1e-9);
     }
@@ -193,11 +199,12 @@ TEST_P(Contract, ReturnsAFirstReadWhereTheRunIsOverAtOnce) {
 
 TEST_P(Contract, KeepsATimeLimit) {
     const int n = std::min(300, GetParam()->most_variables);
-    for (const auto& problem : {qubo::Problem{qubo::random_dense(n, 3)}, sparse_problem(n, 3),
-                                factored_problem(n, 3)}) {
+    for (const auto& problem :
+         {qubo::Problem{qubo::random_dense(n, 3)}, sparse_problem(n, 3), factored_problem(n, 3)}) {
         Call run(*GetParam(), {}, 0.03);
+        const double before = cpu_seconds();
         const Outcome outcome = run(problem, 20'000, 2);
-        EXPECT_LT(run.watch.seconds(), 0.3);
+        EXPECT_LT(cpu_seconds() - before, 2 * 0.03 + 0.2);
         expect_valid(outcome, problem);
         EXPECT_GE(run.watch.lowest(), lowest_of(outcome, problem) - 1e-9);
     }
@@ -206,11 +213,9 @@ TEST_P(Contract, KeepsATimeLimit) {
 TEST_P(Contract, EndsAtATarget) {
     const int n = std::min(300, GetParam()->most_variables);
     const qubo::Problem problem{qubo::random_dense(n, 3)};
-    const double half =
-        0.5 * lowest_of(Call(*GetParam(), quick(*GetParam()))(problem, 1), problem);
+    const double half = 0.5 * lowest_of(Call(*GetParam(), quick(*GetParam()))(problem, 1), problem);
     Call run(*GetParam(), {}, 10.0, half);
     const Outcome outcome = run(problem, 200, 2);
-    EXPECT_LT(run.watch.seconds(), 5);
     expect_valid(outcome, problem);
     EXPECT_LE(lowest_of(outcome, problem), half);
 }
@@ -249,7 +254,23 @@ TEST_P(Contract, KeepsTheConstraintsThatItSaysItKeepsNatively) {
     EXPECT_NEAR(lowest_of(outcome, problem), lowest, 1e-9);
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, Contract, ::testing::ValuesIn(techniques().begin(), techniques().end()),
+TEST_P(Contract, SolvesWithConstraintsOfWhateverKind) {
+    const Technique& technique = *GetParam();
+    qubo::Problem problem = testing::random_problem(testing::Form::kDense, 12, 5);
+    problem.constraints = testing::random_constraints(12, 5);
+    problem.constraints.fixed = {{3, 1}};
+    if (technique.budgets == Keeps::kNot || technique.groups == Keeps::kNot) return;
+    SolveOptions options;
+    options.technique = technique.name;
+    options.values = quick(technique);
+    const SolveResult result = solve(problem, options);
+    EXPECT_NEAR(result.lowest.front().energy, testing::brute_force(problem), 1e-9);
+    for (const Solution& solution : result.lowest)
+        EXPECT_EQ(problem.constraints.broken(solution.x), std::nullopt);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, Contract,
+                         ::testing::ValuesIn(techniques().begin(), techniques().end()),
                          [](const auto& each) {
                              std::string name = each.param->name;
                              std::ranges::replace(name, '-', '_');

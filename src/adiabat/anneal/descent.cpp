@@ -142,8 +142,9 @@ uint64_t memory_bytes(const Task& task) {
 constexpr Technique kDescent = {
     .name = "descent",
     .title = "Steepest descent",
-    .idea = "Flips the variable that lowers the energy most until no flip does. Many starts make "
-            "the quickest way to a fair solution; a yardstick for everything else.",
+    .idea =
+        "Flips the variable that lowers the energy most until no flip does. Many starts make "
+        "the quickest way to a fair solution; a yardstick for everything else.",
     .source = "textbook",
     .options = kOptions,
     .budgets = Keeps::kByPenalty,

@@ -5,8 +5,8 @@
 #include <array>
 #include <cmath>
 
-#include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/kernels/draws.h"
+#include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/reads.h"
 #include "adiabat/anneal/schedule.h"
 
@@ -35,8 +35,8 @@ struct Plan {
 Plan plan_of(const Task& task) {
     const OptionValues& given = task.options;
     Plan plan;
-    plan.steps = static_cast<int64_t>(
-        given.get("steps", std::min(4294967295.0, std::max(2000.0, 50.0 * task.problem.variables()))));
+    plan.steps = static_cast<int64_t>(given.get(
+        "steps", std::min(4294967295.0, std::max(2000.0, 50.0 * task.problem.variables()))));
     plan.range = range_of(task);
     // The finest difference that the coldest temperature tells apart.
     plan.offset_step = given.get("offset-step", std::log(100) / plan.range.max);
@@ -59,7 +59,8 @@ class ParallelTrial {
     Tally run(Read& read) {
         const int64_t n = state_.variables();
         for (int64_t step = 0; n > 0 && step < plan_.steps && !pace_.over(2 * n); ++step) {
-            find(beta_at(plan_.range, Shape::kGeometric, step, plan_.steps), static_cast<uint32_t>(step));
+            find(beta_at(plan_.range, Shape::kGeometric, step, plan_.steps),
+                 static_cast<uint32_t>(step));
             tally_.proposals += n;
             ++tally_.sweeps;
             if (acceptable_.empty()) {
@@ -92,8 +93,9 @@ class ParallelTrial {
             for (size_t i = first; i < end; ++i) any |= sign[i] * field[i] <= limit ? 1 : 0;
             if (!any) continue;
             for (size_t group = first; group < end; group += 4) {
-                const auto words = philox<kDrawRounds>({static_cast<uint32_t>(group / 4), step, read_, kTrialStream},
-                                          {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
+                const auto words = philox<kDrawRounds>(
+                    {static_cast<uint32_t>(group / 4), step, read_, kTrialStream},
+                    {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
                 for (size_t i = group; i < std::min(end, group + 4); ++i) {
                     const double uphill = beta * (sign[i] * field[i] - offset_);
                     if (uphill < double{threshold_of(words[i - group])})
@@ -125,7 +127,8 @@ class ParallelTrial {
 Outcome run(const Task& task) {
     const Plan plan = plan_of(task);
     task.watch.begin("digital annealing",
-                     static_cast<uint64_t>(task.reads) * static_cast<uint64_t>(plan.steps), "steps");
+                     static_cast<uint64_t>(task.reads) * static_cast<uint64_t>(plan.steps),
+                     "steps");
     Outcome outcome = run_reads(task, 1, [&](int first, std::span<Read> reads) {
         return ParallelTrial(task, plan, first).run(reads[0]);
     });
@@ -146,9 +149,10 @@ uint64_t memory_bytes(const Task& task) {
 constexpr Technique kDigital = {
     .name = "digital",
     .title = "Digital annealer",
-    .idea = "Tries the flips of all variables at once and makes one of those that would be "
-            "accepted; where none is, a growing offset drives the walk out of the minimum. As "
-            "published it is not an exact sampler: its last states are no Boltzmann samples.",
+    .idea =
+        "Tries the flips of all variables at once and makes one of those that would be "
+        "accepted; where none is, a growing offset drives the walk out of the minimum. As "
+        "published it is not an exact sampler: its last states are no Boltzmann samples.",
     .source = "M. Aramon, G. Rosenberg, E. Valiante, T. Miyazawa, H. Tamura, H. Katzgraber (2019)",
     .options = kOptions,
     .budgets = Keeps::kByPenalty,

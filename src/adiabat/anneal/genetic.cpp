@@ -51,8 +51,9 @@ fs::path find_plugin() {
         if (fs::exists(folder / kPlugin, ignored)) return folder / kPlugin;
         searched += (searched.empty() ? "" : " or ") + folder.string();
     }
-    throw InputError("the genetic algorithm needs {}, which is not in {}: install it there or set {}",
-                     kPlugin, searched, kVariable);
+    throw InputError(
+        "the genetic algorithm needs {}, which is not in {}: install it there or set {}", kPlugin,
+        searched, kVariable);
 }
 
 GeneticEntry entry() {
@@ -135,8 +136,9 @@ uint64_t memory_bytes(const Task& task) {
 constexpr Technique kGenetic = {
     .name = "genetic",
     .title = "Genetic algorithm",
-    .idea = "A population of assignments is recombined and mutated, the better of two chosen as "
-            "parents (pagmo's sga). For comparison: it knows nothing of the couplings.",
+    .idea =
+        "A population of assignments is recombined and mutated, the better of two chosen as "
+        "parents (pagmo's sga). For comparison: it knows nothing of the couplings.",
     .source = "J. Holland (1975); F. Biscani, D. Izzo (pagmo, 2020)",
     .options = kOptions,
     .budgets = Keeps::kByPenalty,

@@ -27,7 +27,8 @@ uint32_t word_of(const LadderKey& key, uint32_t stream, uint32_t place, uint32_t
 
 std::vector<double> geometric_betas(double lowest, double highest, int count) {
     std::vector<double> betas;
-    for (int k = 0; k < count; ++k) betas.push_back(beta_at({lowest, highest}, Shape::kGeometric, k, count));
+    for (int k = 0; k < count; ++k)
+        betas.push_back(beta_at({lowest, highest}, Shape::kGeometric, k, count));
     return betas;
 }
 
@@ -82,8 +83,7 @@ void Ladder::exchange_pair(int lower, int copy) {
     const auto at = static_cast<size_t>(lower * copies_ + copy);
     int &a = replica_at_[at], &b = replica_at_[at + static_cast<size_t>(copies_)];
     // Below zero where the hotter replica, a, is the lower one.
-    const double uphill =
-        (betas_[k + 1] - betas_[k]) * (walkers_->energy(a) - walkers_->energy(b));
+    const double uphill = (betas_[k + 1] - betas_[k]) * (walkers_->energy(a) - walkers_->energy(b));
     accepted_[k] += uphill <= 0 ? 1.0 : std::exp(-uphill);
     tried_[k] += 1;
     if (uphill <

@@ -46,9 +46,11 @@ TEST(Ladder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
         ladder.move_clusters();
         for (int t = 0; t < 3; ++t)
             for (int c = 0; c < 2; ++c)
-                ++counts[static_cast<size_t>(t)][word_of(ladder.walkers().state(ladder.replica(t, c)))];
+                ++counts[static_cast<size_t>(t)]
+                        [word_of(ladder.walkers().state(ladder.replica(t, c)))];
     }
-    for (size_t t = 0; t < 3; ++t) EXPECT_LT(testing::chi_square_sigmas(counts[t], expected[t]), 4) << t;
+    for (size_t t = 0; t < 3; ++t)
+        EXPECT_LT(testing::chi_square_sigmas(counts[t], expected[t]), 4) << t;
     // Rates are those of the exact distributions.
     const auto rates = ladder.exchange_rates();
     for (size_t t = 0; t + 1 < 3; ++t) {
@@ -71,7 +73,8 @@ TEST(Ladder, ClustersKeepTheSumOfEnergies) {
     Random random(2);
     int moved = 0;
     for (int trial = 0; trial < 200; ++trial) {
-        for (int c = 0; c < 2; ++c) ladder.walkers().set_state(c, testing::bits_of(random.below(64), 6));
+        for (int c = 0; c < 2; ++c)
+            ladder.walkers().set_state(c, testing::bits_of(random.below(64), 6));
         const auto before = ladder.walkers().state(0);
         const double sum = ladder.walkers().energy(0) + ladder.walkers().energy(1);
         ladder.move_clusters();

@@ -27,7 +27,8 @@ constexpr std::array<Option, 6> kOptions = {{
      "adaptive|geometric"},
     {"sweeps", 10, 1, 1e9, true, "of each replica at each temperature"},
     {"culling", 0.1, 0.001, 0.9, false, "fraction of the population that dies in an adaptive step"},
-    {"steps", 50, 1, 1e9, true, "temperatures of the geometric schedule; least of the adaptive one"},
+    {"steps", 50, 1, 1e9, true,
+     "temperatures of the geometric schedule; least of the adaptive one"},
     {"beta-min", kFromProblem, 1e-100, 1e300, false, "inverse temperature after the first step"},
     {"beta-max", kFromProblem, 1e-100, 1e300, false, "inverse temperature at the end"},
 }};
@@ -118,9 +119,9 @@ class Population {
     int size_, part_ = 1;
     std::vector<std::unique_ptr<Walkers>> walkers_;
     std::vector<double> energies_;
-    std::vector<int> families_;  // the first ancestor of each replica
+    std::vector<int> families_;        // the first ancestor of each replica
     std::vector<Reporter> reporters_;  // of each part
-    std::vector<Read> best_;  // the lowest of each replica's line; of those that began
+    std::vector<Read> best_;           // the lowest of each replica's line; of those that began
     double log_mean_weights_ = 0;
     int64_t steps_ = 0, sweeps_ = 0;
 };
@@ -128,8 +129,8 @@ class Population {
 double Population::next_beta(double beta) const {
     const BetaRange& range = plan_.range;
     // The geometric step: from zero to beta-min, then by equal ratios.
-    const double ratio =
-        std::pow(range.max / range.min, 1 / static_cast<double>(std::max<int64_t>(1, plan_.steps - 1)));
+    const double ratio = std::pow(range.max / range.min,
+                                  1 / static_cast<double>(std::max<int64_t>(1, plan_.steps - 1)));
     const double most = std::min(range.max, beta == 0 ? range.min : beta * ratio);
     if (!plan_.adaptive) return steps_ + 1 >= plan_.steps ? range.max : most;
     if (dying(energies_, most - beta) <= plan_.culling) return most;
@@ -145,8 +146,7 @@ double Population::next_beta(double beta) const {
 void Population::resample(double step) {
     const auto weights = weights_of(energies_, step);
     const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-    log_mean_weights_ +=
-        std::log(sum / size_) - step * *std::ranges::min_element(energies_);
+    log_mean_weights_ += std::log(sum / size_) - step * *std::ranges::min_element(energies_);
     Random random(task_.seed, kResampleStream + static_cast<uint32_t>(steps_) * 0x10000u,
                   task_.first_read);
     std::vector<int> offspring = systematic_offspring(weights, random.uniform());
@@ -192,7 +192,8 @@ void Population::sweep(double beta) {
     parallel_for(parts, task_.threads, [&](int64_t begin, int64_t end, int) {
         for (int64_t p = begin; p < end; ++p) {
             Walkers& walkers = *walkers_[static_cast<size_t>(p)];
-            const std::span<const double> own(betas.data(), static_cast<size_t>(walkers.replicas()));
+            const std::span<const double> own(betas.data(),
+                                              static_cast<size_t>(walkers.replicas()));
             for (int64_t k = 0; k < plan_.sweeps && !task_.watch.over(); ++k) {
                 walkers.sweep(own, first + static_cast<uint32_t>(k), task_.watch);
                 task_.watch.advance(own.size());
@@ -256,8 +257,9 @@ std::vector<int> systematic_offspring(std::span<const double> weights, double u)
     for (size_t r = 0; r < weights.size(); ++r) {
         total += weights[r];
         // The last one ends at R whatever rounding did to the sum.
-        const double after =
-            r + 1 == weights.size() ? count : std::min(count, std::floor(count * (total / sum) + u));
+        const double after = r + 1 == weights.size()
+                                 ? count
+                                 : std::min(count, std::floor(count * (total / sum) + u));
         offspring.push_back(static_cast<int>(after - before));
         before = after;
     }
@@ -267,9 +269,10 @@ std::vector<int> systematic_offspring(std::span<const double> weights, double u)
 constexpr Technique kPopulation = {
     .name = "population",
     .title = "Population annealing",
-    .idea = "A population of replicas is cooled step by step; at each step low energies get more "
-            "offspring, so that the population follows the Boltzmann distribution. The reads are "
-            "the population; it also yields the free energy.",
+    .idea =
+        "A population of replicas is cooled step by step; at each step low energies get more "
+        "offspring, so that the population follows the Boltzmann distribution. The reads are "
+        "the population; it also yields the free energy.",
     .source = "K. Hukushima, Y. Iba (2003); J. Machta (2010)",
     .options = kOptions,
     .budgets = Keeps::kNatively,

@@ -143,9 +143,10 @@ Amplitudes amplitudes_at(QuantumSchedule schedule, double s) {
 constexpr Technique kQuantumAnnealing = {
     .name = "quantum-annealing",
     .title = "Simulated quantum annealing",
-    .idea = "Path-integral Monte Carlo: coupled copies of the assignment stand for one quantum "
-            "state whose transverse field falls as on the hardware. Not a simulation of the "
-            "hardware's dynamics; it shares its equilibrium at each point of the schedule.",
+    .idea =
+        "Path-integral Monte Carlo: coupled copies of the assignment stand for one quantum "
+        "state whose transverse field falls as on the hardware. Not a simulation of the "
+        "hardware's dynamics; it shares its equilibrium at each point of the schedule.",
     .source = "R. Martonak, G. Santoro, E. Tosatti (2002)",
     .options = kOptions,
     .budgets = Keeps::kByPenalty,

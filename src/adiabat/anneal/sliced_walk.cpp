@@ -59,7 +59,8 @@ bool SlicedWalk::sweep_slice(int m, const SliceWeights& weights, uint32_t sweep,
         std::array<uint32_t, 4> word{};
         for (int i = first; i < end; ++i) {
             const auto v = static_cast<size_t>(i);
-            const int alike = (before[v] == own.x()[v] ? 1 : -1) + (after[v] == own.x()[v] ? 1 : -1);
+            const int alike =
+                (before[v] == own.x()[v] ? 1 : -1) + (after[v] == own.x()[v] ? 1 : -1);
             const double uphill = weights.energy * own.change(i) + 2 * weights.link * alike;
             if (uphill > double{kMostThreshold}) continue;
             if (!drawn) word = words(m, first / 4, sweep);

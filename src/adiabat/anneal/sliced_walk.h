@@ -6,7 +6,8 @@
 //
 // For H = -A sum_i sigma^x_i + B E the weight of a configuration of slices x^1..x^M is
 //
-//     exp(-(beta B / M) sum_m E(x^m) + K sum_m sum_i s^m_i s^(m+1)_i),  K = -1/2 ln tanh(beta A / M),
+//     exp(-(beta B / M) sum_m E(x^m) + K sum_m sum_i s^m_i s^(m+1)_i),  K = -1/2 ln tanh(beta A /
+//     M),
 //
 // s = 2x - 1, exact as M grows. A sweep proposes every variable of every slice once and then every
 // variable in all slices at once, which leaves K's term alone: M n + n proposals, each O(1) with

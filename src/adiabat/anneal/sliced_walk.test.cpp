@@ -10,7 +10,8 @@ namespace adiabat::anneal {
 namespace {
 
 // -log of the weight of slices, packed n bits each.
-double action(const qubo::Problem& problem, const SliceWeights& weights, uint64_t word, int slices) {
+double action(const qubo::Problem& problem, const SliceWeights& weights, uint64_t word,
+              int slices) {
     const int n = problem.variables();
     const uint64_t mask = (uint64_t{1} << n) - 1;
     double sum = 0;
@@ -50,7 +51,8 @@ TEST(SlicedWalk, ASweepLeavesTheSlicesDistributionUnchanged) {
         SlicedWalk walk(problem, slices, testing::bits_of(0, n), 9, 0);
         for (uint32_t sample = 0; sample < 200'000; ++sample) {
             const uint64_t start = draws(random);
-            for (int m = 0; m < slices; ++m) walk.set(m, testing::bits_of(start >> (m * n) & mask, n));
+            for (int m = 0; m < slices; ++m)
+                walk.set(m, testing::bits_of(start >> (m * n) & mask, n));
             ASSERT_TRUE(walk.sweep(weights, sample, pace));
             ++counts[word_of_walk(walk)];
         }
@@ -96,7 +98,8 @@ TEST(SlicedWalk, WeightsAreThoseOfATransverseField) {
         double t[2][2], power[2][2] = {{1, 0}, {0, 1}};
         for (int s = 0; s < 2; ++s)
             for (int r = 0; r < 2; ++r)
-                t[s][r] = std::exp(-weights.energy * h * (2 * s - 1) + weights.link * (s == r ? 1 : -1));
+                t[s][r] =
+                    std::exp(-weights.energy * h * (2 * s - 1) + weights.link * (s == r ? 1 : -1));
         for (int m = 0; m < slices; ++m) {
             double next[2][2];
             for (int s = 0; s < 2; ++s)

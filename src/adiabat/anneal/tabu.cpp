@@ -35,8 +35,7 @@ Plan plan_of(const Task& task) {
     const int n = task.problem.variables();
     const OptionValues& given = task.options;
     Plan plan;
-    plan.iterations =
-        static_cast<int64_t>(given.get("iterations", std::max(2000.0, 50.0 * n)));
+    plan.iterations = static_cast<int64_t>(given.get("iterations", std::max(2000.0, 50.0 * n)));
     plan.stall = static_cast<int64_t>(given.get("stall", std::max(200.0, 10.0 * n)));
     plan.elite = static_cast<size_t>(given.whole("elite"));
     const int usual = std::min({20 + n / 100, 200, n / 4});
@@ -161,8 +160,8 @@ Outcome run(const Task& task) {
     Outcome outcome = run_reads(task, 1, [&](int first, std::span<Read> reads) {
         return Search(task, plan, first).run(reads[0]);
     });
-    outcome.details = {{"iterations", plan.iterations}, {"tenure", plan.tenure},
-                       {"stall", plan.stall}};
+    outcome.details = {
+        {"iterations", plan.iterations}, {"tenure", plan.tenure}, {"stall", plan.stall}};
     return outcome;
 }
 
@@ -179,9 +178,10 @@ uint64_t memory_bytes(const Task& task) {
 constexpr Technique kTabu = {
     .name = "tabu",
     .title = "Tabu search",
-    .idea = "Always makes the best flip that is allowed, uphill where none leads down; a variable "
-            "that was flipped stays for a while, so that the search leaves the minima it finds. "
-            "Goes on from perturbed good states when nothing new comes.",
+    .idea =
+        "Always makes the best flip that is allowed, uphill where none leads down; a variable "
+        "that was flipped stays for a while, so that the search leaves the minima it finds. "
+        "Goes on from perturbed good states when nothing new comes.",
     .source = "F. Glover (1986); J. Beasley (1998); G. Palubeckis (2006)",
     .options = kOptions,
     .budgets = Keeps::kByPenalty,

@@ -134,8 +134,8 @@ class DenseMoves final : public TabuMoves {
                 } else {
                     std::fill_n(free, kBlock, kNever);
                     for (size_t k = 0; k < size; ++k) {
-                        if (row) add<1>(row + begin + k, sign + begin + k, factor,
-                                        change + begin + k);
+                        if (row)
+                            add<1>(row + begin + k, sign + begin + k, factor, change + begin + k);
                         look<1>(change + begin + k, until + begin + k, iteration, free + k,
                                 all + k);
                     }
@@ -247,7 +247,8 @@ class SparseMoves final : public TabuMoves {
         change_ = changes_of(problem_, x_);
         energy_ = problem_.energy(x_);
         flips_ = 0;
-        for (size_t i = 0; i < n_; ++i) winner_[leaves_ + i] = is_tabu_[i] ? -1 : static_cast<int>(i);
+        for (size_t i = 0; i < n_; ++i)
+            winner_[leaves_ + i] = is_tabu_[i] ? -1 : static_cast<int>(i);
         for (size_t node = leaves_ - 1; node > 0; --node) play(node);
     }
 

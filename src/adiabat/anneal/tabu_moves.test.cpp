@@ -13,8 +13,8 @@ namespace adiabat::anneal {
 namespace {
 
 // The rule as it reads: the lowest dE among free variables, or among all where it aspires.
-double lowest_allowed(const LocalFields& state, const std::vector<int64_t>& until, int64_t iteration,
-                      double aspiration) {
+double lowest_allowed(const LocalFields& state, const std::vector<int64_t>& until,
+                      int64_t iteration, double aspiration) {
     double lowest = std::numeric_limits<double>::infinity();
     for (int i = 0; i < state.variables(); ++i) {
         const bool free = until[static_cast<size_t>(i)] <= iteration;

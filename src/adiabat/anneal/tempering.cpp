@@ -39,8 +39,8 @@ Plan counts_of(const Task& task) {
     plan.sweeps = given.whole("sweeps");
     plan.every = given.whole("every");
     plan.temperatures = static_cast<int>(given.whole("temperatures"));
-    const bool sparse = std::holds_alternative<qubo::Sparse>(task.problem.form) &&
-                        task.problem.constraints.empty();
+    const bool sparse =
+        std::holds_alternative<qubo::Sparse>(task.problem.form) && task.problem.constraints.empty();
     plan.copies = static_cast<int>(given.get("copies", sparse ? 2 : 1));
     return plan;
 }
@@ -132,9 +132,8 @@ Outcome run(const Task& task) {
 uint64_t memory_bytes(const Task& task) {
     const auto n = static_cast<uint64_t>(task.problem.variables());
     const auto replicas = static_cast<uint64_t>(counts_of(task).replicas());
-    return task.problem.memory_bytes() +
-           n * (40 * replicas * static_cast<uint64_t>(task.threads) +
-                2 * static_cast<uint64_t>(task.reads));
+    return task.problem.memory_bytes() + n * (40 * replicas * static_cast<uint64_t>(task.threads) +
+                                              2 * static_cast<uint64_t>(task.reads));
 }
 
 }  // namespace
@@ -142,9 +141,10 @@ uint64_t memory_bytes(const Task& task) {
 constexpr Technique kTempering = {
     .name = "tempering",
     .title = "Parallel tempering",
-    .idea = "Replicas at a ladder of temperatures exchange them, so that what the hot ones find the "
-            "cold ones refine. Temperatures are placed by measured exchange rates; on sparse "
-            "problems copies also exchange clusters at constant energy.",
+    .idea =
+        "Replicas at a ladder of temperatures exchange them, so that what the hot ones find the "
+        "cold ones refine. Temperatures are placed by measured exchange rates; on sparse "
+        "problems copies also exchange clusters at constant energy.",
     .source = "K. Hukushima, K. Nemoto (1996); Z. Zhu, A. Ochoa, H. Katzgraber (2015)",
     .options = kOptions,
     .budgets = Keeps::kNatively,
