@@ -46,7 +46,7 @@ Plan plan_of(const Task& task, const IsingField& field) {
 }
 
 // Columns that the matrix product takes for so many reads.
-int columns_for(int reads) { return reads == 1 ? 1 : reads <= 4 ? 4 : kMostColumns; }
+int columns_for(int reads) { return reads <= 4 ? 4 : kMostColumns; }
 
 // A few reads that move together; columns without a read stay at rest.
 class Oscillators {
@@ -148,7 +148,7 @@ Outcome run(const Task& task) {
     // Few enough columns that every thread has a group; a read's states do not depend on it.
     const int together =
         std::max(1, std::min(kMostColumns, task.reads / std::max(1, task.threads)));
-    const int group = together >= kMostColumns ? kMostColumns : together >= 4 ? 4 : 1;
+    const int group = together >= kMostColumns ? kMostColumns : std::min(together, 4);
     task.watch.begin("bifurcation", 0, "steps");
     Outcome outcome = run_reads(task, group, [&](int first, std::span<Read> reads) {
         return Oscillators(task, plan, *field, first, static_cast<int>(reads.size())).run(reads);

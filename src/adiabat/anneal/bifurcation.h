@@ -10,7 +10,7 @@
 // u = x in the ballistic variant and sign(x) in the discrete one; inelastic walls at +-1 set y_i =
 // 0. a(t) = t / sweeps, c0 = sqrt(n) / (2 |J|), |J|^2 = sum_{i != j} J_ij^2 + 2 sum h_i^2 (the
 // linear terms count as couplings to one more spin, but none is added). Deterministic but for its
-// start; a step costs one product with J, up to 16 reads as columns of one matrix
+// start; a step costs one product with J, up to 8 reads as columns of one matrix
 // (bifurcation_field.h). Its states are no samples of any temperature.
 //
 // Source: H. Goto, K. Endo, M. Suzuki, Y. Sakai, T. Kanao, Y. Hamakawa, R. Hidaka, M. Yamasaki, K.

@@ -2,6 +2,7 @@
 #include "adiabat/anneal/bifurcation_field.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "adiabat/anneal/wide.h"
@@ -29,8 +30,6 @@ std::vector<float> linear_terms(const qubo::Problem& problem) {
 template <typename Body>
 void with_columns(int columns, const Body& body) {
     switch (columns) {
-        case 1:
-            return body(std::integral_constant<size_t, 1>());
         case 4:
             return body(std::integral_constant<size_t, 4>());
         case kMostColumns:
@@ -80,7 +79,7 @@ class DenseField final : public FieldBase {
             constexpr size_t kWidth = decltype(width)::value;
             run_wide([&]() ADIABAT_INLINE_BODY {
                 size_t i = 0;
-                for (; i + 4 <= n_; i += 4) rows<4, kWidth>(i, s.data(), field.data());
+                for (; i + 8 <= n_; i += 8) rows<8, kWidth>(i, s.data(), field.data());
                 for (; i < n_; ++i) rows<1, kWidth>(i, s.data(), field.data());
             });
         });
@@ -88,19 +87,24 @@ class DenseField final : public FieldBase {
     int64_t work() const override { return static_cast<int64_t>(n_ * n_); }
 
   private:
-    // Several rows together: each s_j is loaded once for all of them.
+    // Several rows together: each s_j is loaded once for all of them. In vectors of the compiler's,
+    // which become whatever the instruction set has.
     template <size_t kRows, size_t kWidth>
     ADIABAT_INLINE_BODY inline void rows(size_t first, const float* s, float* field) const {
-        float sum[kRows][kWidth];
+        constexpr size_t kLanes = std::min<size_t>(kWidth, 8), kVectors = kWidth / kLanes;
+        typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
+        Lanes sum[kRows][kVectors];
         const float* const matrix = couplings_.data() + first * n_;
         for (size_t r = 0; r < kRows; ++r)
-            for (size_t c = 0; c < kWidth; ++c) sum[r][c] = linear_[first + r];
-        for (size_t j = 0; j < n_; ++j)
+            for (size_t v = 0; v < kVectors; ++v) sum[r][v] = Lanes{} + linear_[first + r];
+        for (size_t j = 0; j < n_; ++j) {
+            Lanes other[kVectors];
+            std::memcpy(other, s + j * kWidth, sizeof other);
             for (size_t r = 0; r < kRows; ++r)
-                for (size_t c = 0; c < kWidth; ++c)
-                    sum[r][c] += matrix[r * n_ + j] * s[j * kWidth + c];
+                for (size_t v = 0; v < kVectors; ++v) sum[r][v] += matrix[r * n_ + j] * other[v];
+        }
         for (size_t r = 0; r < kRows; ++r)
-            for (size_t c = 0; c < kWidth; ++c) field[(first + r) * kWidth + c] = sum[r][c];
+            std::memcpy(field + (first + r) * kWidth, sum[r], sizeof sum[r]);
     }
 
     std::vector<float> couplings_;

@@ -19,12 +19,12 @@
 
 namespace adiabat::anneal {
 
-inline constexpr int kMostColumns = 16;
+inline constexpr int kMostColumns = 8;
 
 class IsingField {
   public:
     virtual ~IsingField() = default;
-    // `s` and `field` are variables x columns, row-major; columns is 1, 4 or 16.
+    // `s` and `field` are variables x columns, row-major; columns is 4 or 8.
     virtual void apply(std::span<const float> s, int columns, std::span<float> field) const = 0;
     // Linear terms h_i.
     virtual std::span<const float> linear() const = 0;
@@ -40,7 +40,7 @@ std::unique_ptr<const IsingField> make_ising_field(const qubo::Problem& problem,
 uint64_t ising_field_bytes(const qubo::Problem& problem);
 
 // sum over i != j of J_ij^2 plus 2 sum h_i^2: the squared size of the couplings where the linear
-// terms are couplings to one more spin. Factored: estimated from 16 random vectors, E |Jz|^2.
+// terms are couplings to one more spin. Factored: estimated from 8 random vectors, E |Jz|^2.
 double ising_size_squared(const qubo::Problem& problem, const IsingField& field);
 
 }  // namespace adiabat::anneal

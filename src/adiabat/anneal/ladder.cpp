@@ -80,7 +80,7 @@ void Ladder::exchange() {
 
 void Ladder::exchange_pair(int lower, int copy) {
     const auto k = static_cast<size_t>(lower);
-    const auto at = static_cast<size_t>(lower * copies_ + copy);
+    const auto at = at_of(lower, copy);
     int &a = replica_at_[at], &b = replica_at_[at + static_cast<size_t>(copies_)];
     // Below zero where the hotter replica, a, is the lower one.
     const double uphill = (betas_[k + 1] - betas_[k]) * (walkers_->energy(a) - walkers_->energy(b));

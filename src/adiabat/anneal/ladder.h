@@ -47,7 +47,7 @@ class Ladder {
     Walkers& walkers() { return *walkers_; }
     // The replica that is now copy `copy` at a temperature.
     int replica(int temperature, int copy) const {
-        return replica_at_[static_cast<size_t>(temperature * copies_ + copy)];
+        return replica_at_[at_of(temperature, copy)];
     }
 
     void sweep(const Watch& watch);
@@ -61,6 +61,10 @@ class Ladder {
     void place_evenly();
 
   private:
+    size_t at_of(int temperature, int copy) const {
+        return static_cast<size_t>(temperature) * static_cast<size_t>(copies_) +
+               static_cast<size_t>(copy);
+    }
     void exchange_pair(int lower, int copy);
     void move_cluster(int a, int b, uint32_t word);
 
