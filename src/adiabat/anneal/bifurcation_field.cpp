@@ -78,8 +78,9 @@ class DenseField final : public FieldBase {
         with_columns(columns, [&](auto width) {
             constexpr size_t kWidth = decltype(width)::value;
             run_wide([&]() ADIABAT_INLINE_BODY {
+                constexpr size_t kRows = 32 / kWidth;  // eight sums of four lanes
                 size_t i = 0;
-                for (; i + 8 <= n_; i += 8) rows<8, kWidth>(i, s.data(), field.data());
+                for (; i + kRows <= n_; i += kRows) rows<kRows, kWidth>(i, s.data(), field.data());
                 for (; i < n_; ++i) rows<1, kWidth>(i, s.data(), field.data());
             });
         });
@@ -87,11 +88,11 @@ class DenseField final : public FieldBase {
     int64_t work() const override { return static_cast<int64_t>(n_ * n_); }
 
   private:
-    // Several rows together: each s_j is loaded once for all of them. In vectors of the compiler's,
-    // which become whatever the instruction set has.
+    // Several rows together: each s_j is loaded once for all of them. In vectors that
+    // every machine has: the compiler splits longer ones before it knows the target.
     template <size_t kRows, size_t kWidth>
     ADIABAT_INLINE_BODY inline void rows(size_t first, const float* s, float* field) const {
-        constexpr size_t kLanes = std::min<size_t>(kWidth, 8), kVectors = kWidth / kLanes;
+        constexpr size_t kLanes = 4, kVectors = kWidth / kLanes;
         typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
         Lanes sum[kRows][kVectors];
         const float* const matrix = couplings_.data() + first * n_;

@@ -46,9 +46,7 @@ class Ladder {
     std::span<const double> betas() const { return betas_; }
     Walkers& walkers() { return *walkers_; }
     // The replica that is now copy `copy` at a temperature.
-    int replica(int temperature, int copy) const {
-        return replica_at_[at_of(temperature, copy)];
-    }
+    int replica(int temperature, int copy) const { return replica_at_[at_of(temperature, copy)]; }
 
     void sweep(const Watch& watch);
     void exchange();
