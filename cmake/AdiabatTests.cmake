@@ -15,6 +15,7 @@ target_link_libraries(adiabat_anneal_tests PRIVATE adiabat_anneal adiabat_warnin
                       GTest::gtest GTest::gtest_main)
 target_compile_options(adiabat_anneal_tests PRIVATE -ffp-contract=off)  # as the library's
 target_compile_definitions(adiabat_anneal_tests PRIVATE ADIABAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+add_dependencies(adiabat_anneal_tests adiabat_genetic)
 gtest_discover_tests(adiabat_anneal_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
 
 file(GLOB test_sources CONFIGURE_DEPENDS "src/adiabat/*/*.test.cpp")

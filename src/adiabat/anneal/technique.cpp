@@ -4,8 +4,16 @@
 #include <string>
 
 #include "adiabat/anneal/annealing.h"
+#include "adiabat/anneal/bifurcation.h"
 #include "adiabat/anneal/branch_and_bound.h"
+#include "adiabat/anneal/descent.h"
+#include "adiabat/anneal/digital.h"
 #include "adiabat/anneal/exhaustive.h"
+#include "adiabat/anneal/genetic.h"
+#include "adiabat/anneal/population.h"
+#include "adiabat/anneal/quantum_annealing.h"
+#include "adiabat/anneal/tabu.h"
+#include "adiabat/anneal/tempering.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
 
@@ -17,10 +25,8 @@ constexpr uint32_t kStartStream = 0x5A02;
 
 // The order is that of the documentation.
 constexpr const Technique* kAll[] = {
-    &kAnnealing,
-
-    &kExhaustive,
-    &kBranchAndBound,
+    &kAnnealing, &kTempering, &kPopulation, &kQuantumAnnealing, &kBifurcation,    &kDigital,
+    &kTabu,      &kDescent,   &kGenetic,    &kExhaustive,       &kBranchAndBound,
 };
 
 }  // namespace

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/anneal/tabu.h"
+
+#include <algorithm>
+#include <array>
+
+#include "adiabat/anneal/local_fields.h"
+#include "adiabat/anneal/reads.h"
+#include "adiabat/anneal/tabu_moves.h"
+#include "adiabat/base/errors.h"
+#include "adiabat/base/random.h"
+
+namespace adiabat::anneal {
+
+namespace {
+
+constexpr uint32_t kStream = 0x5A10;
+
+constexpr std::array<Option, 4> kOptions = {{
+    {"iterations", kFromProblem, 1, 1e15, true, "flips of each read; 50 n, 2000 at least"},
+    {"tenure", kFromProblem, 0, 1e8, true, "iterations for which a flipped variable stays"},
+    {"stall", kFromProblem, 1, 1e15, true,
+     "iterations without a new lowest before a restart from a perturbed elite state; 10 n, 200 at "
+     "least"},
+    {"elite", 8, 1, 1000, true, "states of a read that restarts choose from"},
+}};
+
+struct Plan {
+    int64_t iterations = 0, stall = 0;
+    int tenure = 0, spread = 0;  // tabu for tenure to tenure + spread iterations
+    size_t elite = 0;
+};
+
+Plan plan_of(const Task& task) {
+    const int n = task.problem.variables();
+    const OptionValues& given = task.options;
+    Plan plan;
+    plan.iterations = static_cast<int64_t>(given.get("iterations", std::max(2000.0, 50.0 * n)));
+    plan.stall = static_cast<int64_t>(given.get("stall", std::max(200.0, 10.0 * n)));
+    plan.elite = static_cast<size_t>(given.whole("elite"));
+    const int usual = std::min({20 + n / 100, 200, n / 4});
+    // One variable at least is always free.
+    const int most = std::max(0, n - 1);
+    plan.tenure = std::min(static_cast<int>(given.get("tenure", usual)), most);
+    plan.spread = std::min(plan.tenure / 2, most - plan.tenure);
+    return plan;
+}
+
+// The lowest different states that runs between restarts reached.
+class Elite {
+  public:
+    explicit Elite(size_t most) : most_(most) {}
+    void offer(const std::vector<uint8_t>& x, double energy) {
+        if (x.empty() || std::ranges::any_of(kept_, [&](const Kept& k) { return k.x == x; }))
+            return;
+        if (kept_.size() == most_) {
+            const auto worst = std::ranges::max_element(kept_, {}, &Kept::energy);
+            if (energy >= worst->energy) return;
+            *worst = {energy, x};
+        } else {
+            kept_.push_back({energy, x});
+        }
+    }
+    const std::vector<uint8_t>& any(Random& random) const {
+        return kept_[random.below(static_cast<uint32_t>(kept_.size()))].x;
+    }
+
+  private:
+    struct Kept {
+        double energy;
+        std::vector<uint8_t> x;
+    };
+    size_t most_;
+    std::vector<Kept> kept_;
+};
+
+class Search {
+  public:
+    Search(const Task& task, const Plan& plan, int read)
+        : plan_(plan),
+          tolerance_(energy_tolerance(task.problem)),
+          moves_(make_tabu_moves(task.problem)),
+          random_(task.seed, kStream, task.first_read + static_cast<uint32_t>(read)),
+          elite_(plan.elite),
+          best_(task, tolerance_),
+          pace_(task.watch) {
+        moves_->set(start_of(task, read));
+    }
+
+    Tally run(Read& read) {
+        const auto n = static_cast<int64_t>(moves_->x().size());
+        while (n > 0 && tally_.flips < plan_.iterations && until_stall()) restart();
+        best_.consider(moves_->x(), moves_->energy());
+        read = best_.read(moves_->x());
+        tally_.proposals = n * tally_.flips;
+        tally_.sweeps = tally_.flips;
+        return tally_;
+    }
+
+  private:
+    // Moves until nothing new came for long; false where the read is at its end.
+    bool until_stall() {
+        std::vector<uint8_t> lowest_x(moves_->x().begin(), moves_->x().end());
+        double lowest = moves_->energy();
+        int64_t since = 0;
+        bool down = true;  // every state so far was lower than the one before
+        for (; tally_.flips < plan_.iterations; ++tally_.flips, ++iteration_) {
+            if (pace_.over(moves_->work())) return false;
+            const double energy = moves_->energy();
+            const double aspiration = std::min(best_.energy(), energy) - tolerance_ - energy;
+            const int i = moves_->choose(iteration_, aspiration, random_());
+            ADIABAT_CHECK(i >= 0, "every variable is tabu");
+            const bool uphill = moves_->change(i) >= 0;
+            if (uphill && down && energy <= lowest) {  // what was reached on the way down
+                lowest_x.assign(moves_->x().begin(), moves_->x().end());
+                best_.consider(lowest_x, energy);
+            }
+            down = !uphill;
+            const int64_t extra = random_.below(static_cast<uint32_t>(plan_.spread) + 1);
+            moves_->flip(i, iteration_ + 1 + plan_.tenure + extra, random_());
+            if (moves_->energy() < lowest - tolerance_) {
+                lowest = moves_->energy();
+                since = 0;
+            } else if (++since >= plan_.stall) {
+                ++tally_.flips;
+                ++iteration_;
+                break;
+            }
+        }
+        elite_.offer(lowest_x, lowest);
+        return true;
+    }
+
+    void restart() {
+        best_.consider(moves_->x(), moves_->energy());
+        std::vector<uint8_t> x = elite_.any(random_);
+        const auto n = static_cast<uint32_t>(x.size());
+        const uint32_t least = std::min(10u, (n + 3) / 4), most = std::max(least, n / 4);
+        uint32_t flips = least + random_.below(most - least + 1);
+        while (flips-- > 0) x[random_.below(n)] ^= 1;
+        moves_->set(x);
+    }
+
+    const Plan& plan_;
+    double tolerance_;
+    std::unique_ptr<TabuMoves> moves_;
+    Random random_;
+    Elite elite_;
+    Incumbent best_;
+    Pace pace_;
+    Tally tally_;
+    int64_t iteration_ = 1;
+};
+
+Outcome run(const Task& task) {
+    const Plan plan = plan_of(task);
+    task.watch.begin("tabu search",
+                     static_cast<uint64_t>(task.reads) * static_cast<uint64_t>(plan.iterations),
+                     "flips");
+    Outcome outcome = run_reads(task, 1, [&](int first, std::span<Read> reads) {
+        return Search(task, plan, first).run(reads[0]);
+    });
+    outcome.details = {
+        {"iterations", plan.iterations}, {"tenure", plan.tenure}, {"stall", plan.stall}};
+    return outcome;
+}
+
+uint64_t memory_bytes(const Task& task) {
+    const auto n = static_cast<uint64_t>(task.problem.variables());
+    const auto elite = static_cast<uint64_t>(task.options.whole("elite"));
+    return static_cast<uint64_t>(task.threads) *
+               (tabu_moves_bytes(task.problem) + n * (elite + 4)) +
+           2 * n * static_cast<uint64_t>(task.reads);
+}
+
+}  // namespace
+
+constexpr Technique kTabu = {
+    .name = "tabu",
+    .title = "Tabu search",
+    .idea =
+        "Always makes the best flip that is allowed, uphill where none leads down; a variable "
+        "that was flipped stays for a while, so that the search leaves the minima it finds. "
+        "Goes on from perturbed good states when nothing new comes.",
+    .source = "F. Glover (1986); J. Beasley (1998); G. Palubeckis (2006)",
+    .options = kOptions,
+    .budgets = Keeps::kByPenalty,
+    .groups = Keeps::kByPenalty,
+    .most_variables = qubo::kMaxSparseVariables,
+    .memory_bytes = memory_bytes,
+    .run = run,
+};
+
+}  // namespace adiabat::anneal
