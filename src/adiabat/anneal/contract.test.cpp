@@ -10,7 +10,6 @@
 #include <map>
 #include <string>
 
-#include "adiabat/anneal/gray_code.h"
 #include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/problems.test.h"
 #include "adiabat/anneal/solve.h"
@@ -81,8 +80,10 @@ const std::vector<Known>& known_problems() {
     static const std::vector<Known> kKnown = [] {
         std::vector<Known> all;
         const auto add = [&](qubo::Problem problem) {
-            const auto lowest = minimize_exhaustively(qubo::dense_of(problem), {});
-            all.push_back({std::move(problem), lowest.front().energy});
+            SolveOptions options;
+            options.technique = "exhaustive";
+            const double lowest = solve(problem, options).lowest.front().energy;
+            all.push_back({std::move(problem), lowest});
         };
         for (int n = 1; n <= 20; ++n) {
             const auto seed = static_cast<uint64_t>(100 + n);
