@@ -97,7 +97,7 @@ const std::vector<Known>& known_problems() {
             all.push_back({std::move(problem), lowest});
         };
         for (int n = 1; n <= 20; ++n) {
-            const auto seed = static_cast<uint64_t>(100 + n);
+            const uint64_t seed = 100 + static_cast<uint64_t>(n);
             add({n % 2 ? qubo::random_dense(n, seed) : qubo::random_integer(n, seed)});
             add(sparse_problem(n, seed));
             add(factored_problem(n, seed));
