@@ -93,7 +93,7 @@ class DenseField final : public FieldBase {
     template <size_t kRows, size_t kWidth>
     ADIABAT_INLINE_BODY inline void rows(size_t first, const float* s, float* field) const {
         constexpr size_t kLanes = 4, kVectors = kWidth / kLanes;
-        typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
+        using Lanes [[gnu::vector_size(kLanes * sizeof(float))]] = float;
         Lanes sum[kRows][kVectors];
         const float* const matrix = couplings_.data() + first * n_;
         for (size_t r = 0; r < kRows; ++r)
