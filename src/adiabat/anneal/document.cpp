@@ -22,16 +22,6 @@ double per_second(int64_t count, double seconds) {
     return seconds > 0 ? static_cast<double>(count) / seconds : 0;
 }
 
-Json solutions_json(const std::vector<Solution>& solutions) {
-    Json all = Json::array();
-    for (const Solution& solution : solutions) {
-        all.push_back({{"energy", solution.energy},
-                       {"multiplicity", solution.multiplicity},
-                       {"x", bits_of(solution.x)}});
-    }
-    return all;
-}
-
 // How many reads reached a target, where there is one.
 Json success_json(const qubo::Problem& problem, const SolveResult& result, double target) {
     const double reached = target + target_tolerance(problem, target);
@@ -46,6 +36,16 @@ Json success_json(const qubo::Problem& problem, const SolveResult& result, doubl
 }
 
 }  // namespace
+
+Json solutions_json(const std::vector<Solution>& solutions) {
+    Json all = Json::array();
+    for (const Solution& solution : solutions) {
+        all.push_back({{"energy", solution.energy},
+                       {"multiplicity", solution.multiplicity},
+                       {"x", bits_of(solution.x)}});
+    }
+    return all;
+}
 
 Json gap_json(const qubo::Problem& problem, double energy,
               const std::optional<Certificate>& certificate) {

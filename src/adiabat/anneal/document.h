@@ -39,6 +39,7 @@ struct DocumentOptions {
     std::optional<double> target = {};  // of the options; success is judged at it
 };
 
+Json solutions_json(const std::vector<Solution>& solutions);
 // Form, sizes, constraints.
 Json problem_json(const qubo::Problem& problem);
 Json result_json(const qubo::Problem& problem, const SolveResult& result,

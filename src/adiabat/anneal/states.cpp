@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "adiabat/base/errors.h"
 
 namespace adiabat::anneal {
