@@ -46,7 +46,7 @@ class Problem:
     def openjij(self, request, starts):
         import openjij.cxxjij as core
         if self.system is None:
-            self.system = core.system.make_classical_ising(starts[0].tolist() if not self.dense else starts[0].tolist(),
+            self.system = core.system.make_classical_ising(starts[0].tolist(),
                                                            self.graph(core))
         betas = np.geomspace(*request["beta"], request["sweeps"])
         schedule = []

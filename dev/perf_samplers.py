@@ -29,7 +29,6 @@ import numpy as np
 import perf_instances
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-INSTANCES = ROOT.parent / "shared" / "instances"
 CHANCE = 0.99
 GIVES_UP_AT = 4  # a ladder ends where the median is so many times the least
 
@@ -94,16 +93,18 @@ def random_starts(n, reads, seed):
 
 # ---- speed
 
-def speed_instances(quick):
+def stored(folder, name):
+    with np.load(folder / f"{name}.npz") as z:
+        return z["Q"]
+
+
+def speed_instances(folder, quick):
     """(instance, reads, sweeps, reads of the peers; none: they cannot hold it)."""
     proposals = 4e6 if quick else 1e8
     found = []
-    if INSTANCES.is_dir():
-        def stored(name):
-            with np.load(INSTANCES / f"{name}.npz") as z:
-                return perf_instances.from_matrix(name, z["Q"] if "Q" in z else z[z.files[0]])
-        found += [stored("g20"), stored("g56p")]
-        found += [perf_instances.from_rudy(INSTANCES / f"{name}.rudy", name) for name in ("mc2000", "p16")]
+    if folder.is_dir():
+        found += [perf_instances.from_matrix(name, stored(folder, name)) for name in ("g20", "g56p")]
+        found += [perf_instances.from_rudy(folder / f"{name}.rudy", name) for name in ("mc2000", "p16")]
     found.append(perf_instances.sk(1000, 0))
     rows = [(instance, 16, max(2, int(proposals / 16 / instance.n)), 16) for instance in found]
     for n in (4096,) if quick else (4096, 16384):
@@ -138,11 +139,11 @@ def one_speed(ours, peers, instance, reads, sweeps, peer_reads, repeats):
             "two_threads": statistics.median(two), "megabytes": megabytes}
 
 
-def speed(ours, peers, quick):
+def speed(ours, peers, folder, quick):
     print(f"{'proposals a second':<18} {'adiabat':>9} {'dwave':>9} {'openjij':>9} {'x dwave':>8} {'x openjij':>9} "
           f"{'2 threads':>9} {'MB':>7}   preparation, s")
     rows = []
-    for instance, reads, sweeps, peer_reads in speed_instances(quick):
+    for instance, reads, sweeps, peer_reads in speed_instances(folder, quick):
         row = one_speed(ours, peers, instance, reads, sweeps, peer_reads, 3 if quick else 7)
         rows.append(row)
         rate = row["rates"]
@@ -157,13 +158,12 @@ def speed(ours, peers, quick):
 
 # ---- time to target
 
-def families(peers, count, quick):
+def families(peers, folder, count, quick):
     """name -> instances: first those for tuning, then as many to judge."""
     numbers = range(2 * count)
     found = {}
-    if INSTANCES.is_dir():
-        with np.load(INSTANCES / "g20.npz") as z:
-            q = z["Q"] if "Q" in z else z[z.files[0]]
+    if folder.is_dir():
+        q = stored(folder, "g20")
         found["compression"] = [perf_instances.compression(q, k) for k in numbers]
     found["sk"] = [perf_instances.sk(40 if quick else 150, k) for k in numbers]
     n, edges = (80, 240) if quick else (800, 2400)
@@ -316,11 +316,11 @@ def one_family(ours, peers, name, instances, others, quick):
                   "interval": np.quantile(ratio, [0.025, 0.975], method="nearest").tolist()}
 
 
-def target(ours, peers, count, quick):
+def target(ours, peers, folder, count, quick):
     lengths = {row["name"]: row["length"] for row in ours.call("techniques")}
     others = [(name, option) for name, option in lengths.items() if option and name != "annealing"]
     all_rows, ratios = [], []
-    for name, instances in families(peers, count, quick).items():
+    for name, instances in families(peers, folder, count, quick).items():
         rows, ratio = one_family(ours, peers, name, instances, others, quick)
         for row in rows:
             low, high = row["interval"]
@@ -339,6 +339,8 @@ def main():
     parser.add_argument("what", choices=["speed", "target", "all"])
     parser.add_argument("--peers", required=True, help="a Python that has the peers")
     parser.add_argument("--program", default=ROOT / "build" / "release" / "adiabat_perf_walkers")
+    parser.add_argument("--instances", type=pathlib.Path, default=ROOT.parent / "shared" / "instances",
+                        help="a folder with g20.npz, g56p.npz, mc2000.rudy, p16.rudy; left out where it is not there")
     parser.add_argument("--count", type=int, default=0, help="instances of a family, for tuning and as many to judge")
     parser.add_argument("--quick", action="store_true", help="small instances, few of them: does it run at all")
     parser.add_argument("--out", type=pathlib.Path, help="write all figures here (JSON)")
@@ -349,9 +351,10 @@ def main():
         print(", ".join(f"{k} {v}" for k, v in versions.items()))
         document = {"versions": versions}
         if arguments.what != "target":
-            document["speed"] = speed(ours, peers, arguments.quick)
+            document["speed"] = speed(ours, peers, arguments.instances, arguments.quick)
         if arguments.what != "speed":
-            document["target"] = target(ours, peers, arguments.count or (2 if arguments.quick else 20), arguments.quick)
+            count = arguments.count or (2 if arguments.quick else 20)
+            document["target"] = target(ours, peers, arguments.instances, count, arguments.quick)
     if arguments.out:
         arguments.out.write_text(json.dumps(document, indent=1) + "\n")
 

@@ -51,11 +51,11 @@ Json gap_json(const qubo::Problem& problem, double energy,
               const std::optional<Certificate>& certificate) {
     if (!certificate) return nullptr;
     const double gap = std::max(0.0, energy - certificate->bound);
-    return {{"bound", certificate->bound},
+    return {{"bound", finite_or_null(certificate->bound)},
             {"method", certificate->method},
             {"seconds", certificate->seconds},
-            {"gap", gap},
-            {"relative_gap", energy == 0 ? Json(nullptr) : Json(gap / std::abs(energy))},
+            {"gap", finite_or_null(gap)},
+            {"relative_gap", energy == 0 ? Json(nullptr) : finite_or_null(gap / std::abs(energy))},
             {"optimal", gap <= target_tolerance(problem, energy)}};
 }
 
@@ -69,6 +69,23 @@ std::string gap_text(const qubo::Problem& problem, double energy,
                                  : fmt::format("{:.3g} %", 100 * gap["relative_gap"].get<double>());
     return fmt::format("lower bound {:.8g} ({}), gap {}", certificate->bound, certificate->method,
                        size);
+}
+
+Json options_json(const SolveOptions& options, const Json& values) {
+    const auto or_null = [](const std::optional<double>& value) {
+        return value ? Json(*value) : Json(nullptr);
+    };
+    return {{"technique", options.technique},
+            {"values", values.is_null() ? Json(options.values) : values},
+            {"reads", options.reads},
+            {"restarts", options.restarts},
+            {"seed", options.seed},
+            {"initial", options.initial.size()},
+            {"time_limit", or_null(options.time_limit)},
+            {"target", or_null(options.target)},
+            {"penalty", or_null(options.penalty)},
+            {"polish", options.polish},
+            {"keep", options.keep}};
 }
 
 Json problem_json(const qubo::Problem& problem) {
@@ -100,7 +117,8 @@ Json result_json(const qubo::Problem& problem, const SolveResult& result,
     if (options.samples != Samples::kLowest)
         json["samples"] =
             solutions_json(options.samples == Samples::kBest ? result.best : result.last);
-    if (options.target) json["success"] = success_json(problem, result, *options.target);
+    if (options.solve.target)
+        json["success"] = success_json(problem, result, *options.solve.target);
     json["work"] = {{"reads", result.best.size()},
                     {"rounds", result.rounds},
                     {"sweeps", result.sweeps},
@@ -122,7 +140,7 @@ Json comparison_json(const qubo::Problem& problem, const Comparison& comparison,
             continue;
         }
         rows.push_back({{"technique", row.technique},
-                        {"options", row.options},
+                        {"values", row.options},
                         {"end", to_text(row.end)},
                         {"energy", row.energy ? Json(*row.energy) : Json(nullptr)},
                         {"certificate",

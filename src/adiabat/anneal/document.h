@@ -34,10 +34,13 @@ Json gap_json(const qubo::Problem& problem, double energy,
 enum class Samples { kLowest, kBest, kLast };  // different ones; of each read: its best, its last
 
 struct DocumentOptions {
+    SolveOptions solve;  // as given; success is judged at its target
     std::optional<Certificate> certificate = {};
     Samples samples = Samples::kLowest;
-    std::optional<double> target = {};  // of the options; success is judged at it
 };
+
+// {"technique": .., "values": .., "reads": .., ..}; `values` as used, where they are known.
+Json options_json(const SolveOptions& options, const Json& values = nullptr);
 
 Json solutions_json(const std::vector<Solution>& solutions);
 // Form, sizes, constraints.

@@ -14,7 +14,7 @@ namespace adiabat::anneal {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr uint32_t kBootstrapStream = 0x5A07;
+constexpr uint32_t kBootstrapStream = 0x5A31;
 
 // The ladder with all its runs drawn again.
 double resampled_time_to_target(std::span<const RunLength> ladder, Random& random) {

@@ -91,10 +91,10 @@ struct Job {
             certificate = anneal::Certificate{*result.bound, options.technique, 0};
         const auto samples = arguments.which_samples();
         Json document = document_of(frame, arguments, "solve");
-        append(document,
-               anneal::result_json(
-                   problem, result,
-                   {.certificate = certificate, .samples = samples, .target = options.target}));
+        anneal::DocumentOptions how{
+            .solve = options, .certificate = certificate, .samples = samples};
+        how.solve.time_limit = arguments.solve.time_limit;  // with the bound's share
+        append(document, anneal::result_json(problem, result, how));
         const auto& listed = samples == anneal::Samples::kLowest ? result.lowest.all
                              : samples == anneal::Samples::kBest ? result.best
                                                                  : result.last;
@@ -109,6 +109,7 @@ struct Job {
         frame.partial = comparison.interrupted;
         Json document = document_of(frame, arguments, "compare");
         document["problem"] = anneal::problem_json(problem);
+        document["options"] = anneal::options_json(options);
         append(document, anneal::comparison_json(problem, comparison, certificate));
         add_solution(document, comparison.lowest);
         finish(document, anneal::comparison_csv(comparison), print_comparison);
@@ -121,6 +122,7 @@ struct Job {
         frame.partial = ladder.end == anneal::EndReason::kInterrupted;
         Json document = document_of(frame, arguments, "ladder");
         document["problem"] = anneal::problem_json(problem);
+        document["options"] = anneal::options_json(options);
         append(document, anneal::ladder_json(ladder));
         document["certificate"] = anneal::gap_json(problem, ladder.lowest.energy, certificate);
         add_solution(document, ladder.lowest);
@@ -132,7 +134,7 @@ struct Job {
     void add_solution(Json& document, const anneal::Solution& lowest) {
         document["energy"] = lowest.energy;
         document["solutions"] = anneal::solutions_json({lowest});
-        document["gap"] = anneal::gap_text(problem, lowest.energy, certificate);
+        document["statement"] = anneal::gap_text(problem, lowest.energy, certificate);
     }
 
     void finish(Json& document, const std::string& csv, void (*print)(const Json&)) {

@@ -70,7 +70,7 @@ void print_target(const Json& d) {
 void print_result(const Json& d) {
     print_solutions(d);
     const Json& work = d["work"];
-    fmt::print("\n{}\n", d["gap"].get<std::string>());
+    fmt::print("\n{}\n", d["statement"].get<std::string>());
     if (d.contains("success"))
         fmt::print("at the target: {} reads\n", success(d["success"], "reads"));
     fmt::print(
@@ -118,7 +118,7 @@ void print_comparison(const Json& d) {
     }
     fmt::print("\n");
     print_target(d);
-    fmt::print("{}\n", d["gap"].get<std::string>());
+    fmt::print("{}\n", d["statement"].get<std::string>());
 }
 
 void print_ladder(const Json& d) {
@@ -140,7 +140,7 @@ void print_ladder(const Json& d) {
     fmt::print("{}: time to target {} ({})\n", d["technique"].get<std::string>(),
                duration(d["time_to_target_seconds"]),
                range(d["time_to_target_interval"], duration));
-    fmt::print("lowest energy {}, {}\n", number(d["energy"]), d["gap"].get<std::string>());
+    fmt::print("lowest energy {}, {}\n", number(d["energy"]), d["statement"].get<std::string>());
 }
 
 }  // namespace adiabat::cli
