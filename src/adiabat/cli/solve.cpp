@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "adiabat/anneal/bounds/bound.h"
 #include "adiabat/anneal/describe.h"
 #include "adiabat/base/atomic_file.h"
@@ -34,15 +36,14 @@ constexpr const char* kFooter =
 constexpr double kBoundShare = 0.1;
 
 std::optional<anneal::Certificate> find_bound(const qubo::Problem& problem,
-                                              const SolveArguments& arguments, Frame& frame,
-                                              double& seconds) {
-    auto most = arguments.bound_seconds();
-    if (!most) return {};
-    if (const auto limit = arguments.solve.time_limit) most = std::min(*most, kBoundShare * *limit);
-    anneal::Watch watch(frame.stop, most, {}, no_progress());
-    const anneal::Bound bound = anneal::lower_bound(problem, watch);
-    seconds = watch.seconds();
-    return anneal::Certificate{bound.value, bound.method, seconds};
+                                              const SolveArguments& arguments, StopToken stop) {
+    const auto seconds = arguments.bound_seconds();
+    if (!seconds) return {};
+    anneal::BoundOptions options{.time_limit = *seconds, .seed = arguments.solve.seed};
+    if (const auto limit = arguments.solve.time_limit)
+        options.time_limit = std::min(*seconds, kBoundShare * *limit);
+    const anneal::Bound bound = anneal::lower_bound(problem, options, stop);
+    return anneal::Certificate{bound.value, bound.method, bound.seconds};
 }
 
 void print_schema(const std::string& what) {
@@ -149,11 +150,12 @@ void work(Frame& frame, const SolveArguments& arguments) {
     const qubo::Problem problem = arguments.read();
     if (!arguments.convert.empty()) return qubo::write_problem(problem, arguments.convert);
     Job job{frame, arguments, problem, arguments.options(problem)};
-    double seconds = 0;
-    job.certificate = find_bound(problem, arguments, frame, seconds);
+    job.certificate = find_bound(problem, arguments, frame.stop);
     if (!arguments.compare.empty()) return job.compare();
-    if (job.options.time_limit)
-        job.options.time_limit = std::max(1e-3, *job.options.time_limit - seconds);
+    if (job.options.time_limit && job.certificate) {
+        const double left = *job.options.time_limit - job.certificate->seconds;
+        job.options.time_limit = std::max(0.0, left);
+    }
     if (arguments.ladder) return job.ladder();
     job.search();
 }
