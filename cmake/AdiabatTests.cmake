@@ -13,6 +13,7 @@ file(GLOB anneal_test_sources CONFIGURE_DEPENDS
 add_executable(adiabat_anneal_tests ${anneal_test_sources})
 target_link_libraries(adiabat_anneal_tests PRIVATE adiabat_anneal adiabat_warnings Eigen3::Eigen hwy::hwy
                       GTest::gtest GTest::gtest_main)
+target_compile_options(adiabat_anneal_tests PRIVATE -ffp-contract=off)  # as the library's
 target_compile_definitions(adiabat_anneal_tests PRIVATE ADIABAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 gtest_discover_tests(adiabat_anneal_tests DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/anneal/technique.h"
 
-#include <array>
 #include <string>
 
+#include "adiabat/anneal/annealing.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
 
@@ -14,7 +14,9 @@ namespace {
 constexpr uint32_t kStartStream = 0x5A02;
 
 // The order is that of the documentation.
-constexpr std::array<const Technique*, 0> kAll = {};
+constexpr const Technique* kAll[] = {
+    &kAnnealing,
+};
 
 }  // namespace
 

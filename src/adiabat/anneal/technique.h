@@ -28,9 +28,12 @@
 
 namespace adiabat::anneal {
 
-// The lowest state of a read, and where it ended. Technique that know no difference give one twice.
+// The lowest state of a read, and where it ended. Techniques that know no difference give one twice.
 struct Read {
     std::vector<uint8_t> best, last;
+    // Energy of `best` as the technique knows it: where little time is left, solve() looks at the
+    // lowest first.
+    double energy = 0;
 };
 
 struct Task {

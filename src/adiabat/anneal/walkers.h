@@ -55,6 +55,7 @@ class Model {
     virtual ~Model() = default;
     virtual int variables() const = 0;
     // Replicas numbered first_replica, first_replica + 1, ...: the numbers key their random draws.
+    // They keep a reference to the model.
     virtual std::unique_ptr<Walkers> walkers(int replicas, uint64_t seed,
                                              uint32_t first_replica) const = 0;
     // How many replicas are best moved together (lanes); techniques give threads multiples of it.
@@ -66,7 +67,9 @@ class Model {
 
 // The model that suits a problem's form. Keeps a reference to `problem`. Problems with constraints
 // get walks that keep them (constrained_walkers.h): flips inside budgets, swaps, one-hot steps.
-// `expected_replicas` decides whether lanes pay.
-std::unique_ptr<const Model> make_model(const qubo::Problem& problem, int expected_replicas);
+// `expected_replicas` decides whether lanes pay. Null where the watch was over before it was made:
+// then a technique returns its start.
+std::unique_ptr<const Model> make_model(const qubo::Problem& problem, int expected_replicas,
+                                        const Watch& watch);
 
 }  // namespace adiabat::anneal
