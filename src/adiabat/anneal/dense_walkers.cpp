@@ -77,17 +77,16 @@ class DenseWalkers final : public Walkers {
     }
 
     void sweep(std::span<const double> betas, uint32_t sweep, const Watch& watch) override {
-        const size_t step = std::max(kDensePadding, kMostOperations / model_.stride /
-                                                        kDensePadding * kDensePadding);
+        const size_t step = std::max(
+            kDensePadding, kMostOperations / model_.stride / kDensePadding * kDensePadding);
         for (int r = 0; r < replicas(); ++r) {
             DenseSweep job;
             job.seed = seed_;
             job.replica = first_ + static_cast<uint32_t>(r);
             job.sweep = sweep;
             // Finite, so that 0 * units_per_t is a number.
-            job.units_per_t = static_cast<float>(
-                std::min(1 / (std::max(betas[static_cast<size_t>(r)], 1e-300) * model_.unit),
-                         1e30));
+            job.units_per_t = static_cast<float>(std::min(
+                1 / (std::max(betas[static_cast<size_t>(r)], 1e-300) * model_.unit), 1e30));
             for (size_t begin = 0; begin < model_.stride; begin += step) {
                 if (watch.over()) return;
                 job.begin = begin;

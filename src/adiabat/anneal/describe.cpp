@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "adiabat/base/units.h"
+
 namespace adiabat::anneal {
 
 namespace {
@@ -31,7 +33,7 @@ std::vector<std::vector<std::string>> constraint_rows() {
         rows.push_back({t->name, t->title, to_text(t->budgets), to_text(t->groups),
                         t->most_variables == std::numeric_limits<int>::max()
                             ? ""
-                            : fmt::format("{}", t->most_variables)});
+                            : format_count(t->most_variables)});
     }
     return rows;
 }

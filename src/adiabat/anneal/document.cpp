@@ -111,8 +111,11 @@ Json result_json(const qubo::Problem& problem, const SolveResult& result,
         {"options", result.options},
         {"end", to_text(result.end)},
         {"energy", result.lowest.empty() ? Json(nullptr) : Json(result.lowest.front().energy)}};
-    if (!result.lowest.empty())
-        json["certificate"] = gap_json(problem, result.lowest.front().energy, options.certificate);
+    if (!result.lowest.empty()) {
+        const double lowest = result.lowest.front().energy;
+        json["certificate"] = gap_json(problem, lowest, options.certificate);
+        json["statement"] = gap_text(problem, lowest, options.certificate);
+    }
     json["solutions"] = solutions_json(result.lowest.all);
     if (options.samples != Samples::kLowest)
         json["samples"] =

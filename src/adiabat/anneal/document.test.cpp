@@ -60,6 +60,7 @@ TEST(Document, HoldsAResult) {
     EXPECT_EQ(document["options"]["technique"], "annealing");
     EXPECT_EQ(document["options"]["values"]["sweeps"], 10);
     EXPECT_TRUE(document["certificate"].is_null());
+    EXPECT_EQ(document["statement"], "no lower bound");
     // It is a warm start.
     EXPECT_EQ(states_of(document, 2, "document"),
               (std::vector<std::vector<uint8_t>>{{0, 1}, {1, 0}}));

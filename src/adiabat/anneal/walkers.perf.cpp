@@ -130,7 +130,7 @@ Json measure_speed(const qubo::Problem& problem, std::span<const uint8_t> starts
                    const SpeedOptions& options) {
     const int64_t before = resident_bytes();
     const double prepared_at = processor_seconds();
-    const auto model = make_model(problem, options.replicas);
+    const auto model = make_model(problem, options.replicas, Watch());
     const auto n = static_cast<size_t>(problem.variables());
     std::vector<std::unique_ptr<Walkers>> parts(static_cast<size_t>(options.threads));
     for (int t = 0; t < options.threads; ++t) {

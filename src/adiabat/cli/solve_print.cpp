@@ -106,9 +106,9 @@ void print_comparison(const Json& d) {
     print_table({{"technique", false},
                  {"energy"},
                  {"gap"},
-                 {"reads at the target", false},
+                 {"reads at the target (95 %)", false},
                  {"time to target"},
-                 {"", false},
+                 {"95 %", false},
                  {"proposals/s"}},
                 rows);
     for (const Json& row : d["rows"]) {
@@ -130,7 +130,7 @@ void print_ladder(const Json& d) {
                         rung["length"] == d["best_length"] ? "<" : ""});
     }
     print_table({{d["length_option"].get<std::string>()},
-                 {"reads at the target", false},
+                 {"reads at the target (95 %)", false},
                  {"a read"},
                  {"time to target"},
                  {"", false}},
