@@ -108,7 +108,7 @@ Json result_json(const qubo::Problem& problem, const SolveResult& result,
                  const DocumentOptions& options) {
     Json json = {
         {"problem", problem_json(problem)},
-        {"options", result.options},
+        {"options", options_json(options.solve, result.options)},
         {"end", to_text(result.end)},
         {"energy", result.lowest.empty() ? Json(nullptr) : Json(result.lowest.front().energy)}};
     if (!result.lowest.empty()) {
