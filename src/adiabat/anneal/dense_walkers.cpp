@@ -38,14 +38,16 @@ struct DenseModel final : Model {
     int variables() const override { return n; }
     std::unique_ptr<Walkers> walkers(int replicas, uint64_t seed,
                                      uint32_t first_replica) const override;
-    int replicas_together() const override { return 1; }
-    uint64_t memory_bytes() const override { return sizeof(Int) * (stride * stride + stride); }
+    int replicas_together() const override { return static_cast<int>(kDenseTogether); }
+    uint64_t memory_bytes() const override { return sizeof(Int) * size * (view().stride + 1); }
     uint64_t walker_bytes(int replicas) const override {
-        return static_cast<uint64_t>(replicas) * (2 * sizeof(Int) * stride + stride / 4);
+        return static_cast<uint64_t>(replicas) * (2 * sizeof(Int) * size + size / 4);
     }
 
+    DenseRows<Int> view() const { return {rows.get(), size, DenseRows<Int>::stride_of(size)}; }
+
     int n = 0;
-    size_t stride = 0;
+    size_t size = 0;  // n, padded
     double unit = 1, offset = 0;
     Aligned<Int> rows, linear;
 };
@@ -57,10 +59,10 @@ class DenseWalkers final : public Walkers {
         : model_(model), seed_(seed), first_(first) {
         for (int r = 0; r < replicas; ++r) {
             Storage& storage = storage_.emplace_back();
-            storage.fields = allocate<Int>(model.stride);
-            storage.signs = allocate<Int>(model.stride);
-            storage.bits = allocate<uint64_t>(model.stride / 64);
-            storage.best_bits = allocate<uint64_t>(model.stride / 64);
+            storage.fields = allocate<Int>(model.size);
+            storage.signs = allocate<Int>(model.size);
+            storage.bits = allocate<uint64_t>(model.size / 64);
+            storage.best_bits = allocate<uint64_t>(model.size / 64);
             replicas_.push_back({storage.fields.get(), storage.signs.get(), storage.bits.get(),
                                  storage.best_bits.get()});
             restore(r);
@@ -71,28 +73,25 @@ class DenseWalkers final : public Walkers {
 
     void set_state(int replica, std::span<const uint8_t> x) override {
         DenseReplica<Int>& r = at(replica);
-        std::fill_n(r.bits, model_.stride / 64, 0);
+        std::fill_n(r.bits, model_.size / 64, 0);
         for (size_t i = 0; i < x.size(); ++i) r.bits[i / 64] |= uint64_t{x[i] != 0} << (i % 64);
         restore(replica);
     }
 
     void sweep(std::span<const double> betas, uint32_t sweep, const Watch& watch) override {
-        const size_t step = std::max(
-            kDensePadding, kMostOperations / model_.stride / kDensePadding * kDensePadding);
-        for (int r = 0; r < replicas(); ++r) {
-            DenseSweep job;
-            job.seed = seed_;
-            job.replica = first_ + static_cast<uint32_t>(r);
-            job.sweep = sweep;
+        std::vector<DenseDrive> drives(replicas_.size());
+        for (size_t r = 0; r < drives.size(); ++r) {
+            drives[r].replica = first_ + static_cast<uint32_t>(r);
             // Finite, so that 0 * units_per_t is a number.
-            job.units_per_t = static_cast<float>(std::min(
-                1 / (std::max(betas[static_cast<size_t>(r)], 1e-300) * model_.unit), 1e30));
-            for (size_t begin = 0; begin < model_.stride; begin += step) {
-                if (watch.over()) return;
-                job.begin = begin;
-                job.end = std::min(begin + step, model_.stride);
-                sweep_dense(model_rows(), at(r), job);
-            }
+            drives[r].units_per_t = static_cast<float>(
+                std::min(1 / (std::max(betas[r], 1e-300) * model_.unit), 1e30));
+        }
+        size_t operations = 0;
+        for (size_t first = 0; first < model_.size; first += kDensePadding) {
+            if (operations == 0 && watch.over()) return;
+            operations += kDensePadding * model_.size * drives.size();
+            if (operations > kMostOperations) operations = 0;
+            sweep_dense_group<Int>(model_.view(), replicas_, drives, {seed_, sweep, first});
         }
     }
 
@@ -107,9 +106,10 @@ class DenseWalkers final : public Walkers {
         DenseReplica<Int>& r = at(replica);
         const auto i = static_cast<size_t>(variable);
         const Int sign = r.signs[i];
-        note_flip(r, model_.stride, i, static_cast<int64_t>((r.fields[i] ^ sign) - sign));
-        const Int* const row = model_.rows.get() + i * model_.stride;
-        for (size_t j = 0; j < model_.stride; ++j)
+        note_flips(r, model_.size, i / 64 * 64, static_cast<int64_t>((r.fields[i] ^ sign) - sign),
+                   r.bits[i / 64] ^ uint64_t{1} << (i % 64));
+        const Int* const row = model_.rows.get() + i * model_.view().stride;
+        for (size_t j = 0; j < model_.size; ++j)
             r.fields[j] = static_cast<Int>(r.fields[j] + (sign == 0 ? row[j] : -row[j]));
         r.signs[i] = static_cast<Int>(~sign);
     }
@@ -123,10 +123,10 @@ class DenseWalkers final : public Walkers {
     void copy(int from, int to) override {
         const DenseReplica<Int>& source = at(from);
         DenseReplica<Int>& target = at(to);
-        std::copy_n(source.fields, model_.stride, target.fields);
-        std::copy_n(source.signs, model_.stride, target.signs);
-        std::copy_n(source.bits, model_.stride / 64, target.bits);
-        std::copy_n(source.best_bits, model_.stride / 64, target.best_bits);
+        std::copy_n(source.fields, model_.size, target.fields);
+        std::copy_n(source.signs, model_.size, target.signs);
+        std::copy_n(source.bits, model_.size / 64, target.bits);
+        std::copy_n(source.best_bits, model_.size / 64, target.best_bits);
         target.energy = source.energy;
         target.best_energy = source.best_energy;
         target.at_best = source.at_best;
@@ -146,7 +146,6 @@ class DenseWalkers final : public Walkers {
 
     DenseReplica<Int>& at(int r) { return replicas_[static_cast<size_t>(r)]; }
     const DenseReplica<Int>& at(int r) const { return replicas_[static_cast<size_t>(r)]; }
-    DenseRows<Int> model_rows() const { return {model_.rows.get(), model_.stride}; }
     double in_units(int64_t energy) const {
         return model_.offset + model_.unit * static_cast<double>(energy);
     }
@@ -155,8 +154,8 @@ class DenseWalkers final : public Walkers {
     void restore(int replica) {
         DenseReplica<Int>& r = at(replica);
         const auto n = static_cast<size_t>(model_.n);
-        std::copy_n(model_.linear.get(), model_.stride, r.fields);
-        add_dense_rows(model_rows(), r.bits, r.fields);
+        std::copy_n(model_.linear.get(), model_.size, r.fields);
+        add_dense_rows(model_.view(), r.bits, r.fields);
         int64_t twice = 0;
         for (size_t i = 0; i < n; ++i) {
             const bool set = r.bits[i / 64] >> (i % 64) & 1;
@@ -190,12 +189,13 @@ template <typename Int>
 std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, const Watch& watch) {
     auto model = std::make_unique<DenseModel<Int>>();
     model->n = problem.variables();
-    model->stride = padded(model->n);
+    model->size = padded(model->n);
+    const size_t stride = DenseRows<Int>::stride_of(model->size);
     model->unit = std::ldexp(1.0, exponent);
     model->offset = problem.offset();
-    model->rows = allocate<Int>(model->stride * model->stride);
-    model->linear = allocate<Int>(model->stride);
-    std::fill_n(model->linear.get(), model->stride, kNeverField<Int>);
+    model->rows = allocate<Int>(model->size * stride);
+    model->linear = allocate<Int>(model->size);
+    std::fill_n(model->linear.get(), model->size, kNeverField<Int>);
     const double scale = std::ldexp(1.0, -exponent);
     const auto in_units = [scale](double value) {
         return static_cast<Int>(std::nearbyint(value * scale));
@@ -204,7 +204,7 @@ std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, con
         if (watch.over()) return nullptr;
         const auto k = static_cast<size_t>(i);
         model->linear[k] = in_units(problem.linear(i));
-        std::ranges::transform(problem.row(i), model->rows.get() + k * model->stride, in_units);
+        std::ranges::transform(problem.row(i), model->rows.get() + k * stride, in_units);
     }
     return model;
 }

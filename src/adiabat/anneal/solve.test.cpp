@@ -121,7 +121,7 @@ TEST(Solve, EndsAtATarget) {
     const auto problem = random_problem(Form::kDense, 100, 2);
     SolveOptions options = quick();
     const double reachable = solve(problem, options).lowest.front().energy;
-    options.values["sweeps"] = "100000000";
+    options.restarts = 0;
     options.target = reachable + 0.1;
     const auto result = solve(problem, options);
     EXPECT_EQ(result.end, EndReason::kTargetReached);

@@ -12,12 +12,14 @@
 // the letter is one byte, counts and indices are int32, the rest double, nothing between. STARTS:
 // n bytes of 0 and 1 a replica. One JSON document on standard output.
 
-#include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 #include "adiabat/anneal/natural_range.h"
@@ -99,9 +101,10 @@ qubo::Problem read_problem(const char* path) {
 }
 
 int64_t resident_bytes() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    return int64_t{usage.ru_maxrss} * 1024;
+    std::ifstream file("/proc/self/statm");
+    int64_t whole = 0, resident = 0;
+    file >> whole >> resident;
+    return resident * sysconf(_SC_PAGESIZE);
 }
 
 double seconds_now() {

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 
-#include "adiabat/anneal/simulated_annealing.h"
+#include "adiabat/anneal/solve.h"
 #include "adiabat/base/random.h"
 #include "adiabat/plan/feasible.h"
 
@@ -38,14 +39,13 @@ class Search {
     // Anneals at this price; true where the lowest sample keeps every budget.
     bool anneal(double gamma) {
         if (stop_.requested()) throw Interrupted();
-        anneal::AnnealingOptions options;
-        options.sweeps = options_.sweeps;
-        options.replicas = options_.replicas;
+        anneal::SolveOptions options;
+        options.values["sweeps"] = std::to_string(options_.sweeps);
+        options.reads = options_.replicas;
         options.threads = options_.threads;
         options.seed =
             derived_seed(options_.seed, kAnnealStream, static_cast<uint32_t>(decision.anneals));
-        const auto found =
-            anneal::minimize_by_annealing(problem_.qubo(gamma, incumbent_), options, stop_);
+        const auto found = anneal::solve({problem_.qubo(gamma, incumbent_)}, options, stop_);
         ++decision.anneals;
         decision.flips += found.flips;
         if (stop_.requested()) throw Interrupted();

@@ -18,11 +18,12 @@ template <typename Int>
 struct Fixture {
     explicit Fixture(size_t variables, uint64_t seed)
         : n(variables),
-          stride((variables + kDensePadding - 1) / kDensePadding * kDensePadding),
-          rows(hwy::AllocateAligned<Int>(stride * stride)),
-          linear(stride, kNeverField<Int>) {
+          size((variables + kDensePadding - 1) / kDensePadding * kDensePadding),
+          stride(DenseRows<Int>::stride_of(size) + 64),
+          rows(hwy::AllocateAligned<Int>(size * stride)),
+          linear(size, kNeverField<Int>) {
         Random random(seed, 1);
-        std::fill_n(rows.get(), stride * stride, Int{0});
+        std::fill_n(rows.get(), size * stride, Int{0});
         const auto draw = [&] { return static_cast<Int>(static_cast<int>(random.below(101)) - 50); };
         for (size_t i = 0; i < n; ++i) {
             linear[i] = draw();
@@ -30,7 +31,8 @@ struct Fixture {
                 rows[i * stride + j] = rows[j * stride + i] = draw();
         }
     }
-    size_t n, stride;
+    DenseRows<Int> view() const { return {rows.get(), size, stride}; }
+    size_t n, size, stride;
     hwy::AlignedFreeUniquePtr<Int[]> rows;
     std::vector<Int> linear;
 };
@@ -38,12 +40,12 @@ struct Fixture {
 template <typename Int>
 struct State {
     explicit State(const Fixture<Int>& f)
-        : fields(hwy::AllocateAligned<Int>(f.stride)),
-          signs(hwy::AllocateAligned<Int>(f.stride)),
-          bits(f.stride / 64),
-          best_bits(f.stride / 64) {
-        std::copy_n(f.linear.data(), f.stride, fields.get());
-        std::fill_n(signs.get(), f.stride, Int{0});
+        : fields(hwy::AllocateAligned<Int>(f.size)),
+          signs(hwy::AllocateAligned<Int>(f.size)),
+          bits(f.size / 64),
+          best_bits(f.size / 64) {
+        std::copy_n(f.linear.data(), f.size, fields.get());
+        std::fill_n(signs.get(), f.size, Int{0});
         replica = {fields.get(), signs.get(), bits.data(), best_bits.data()};
     }
     hwy::AlignedFreeUniquePtr<Int[]> fields, signs;
@@ -61,7 +63,7 @@ void expect_equal(const State<Int>& a, const State<Int>& b, const Fixture<Int>& 
         EXPECT_EQ(a.best_bits, b.best_bits);
     }
     EXPECT_EQ(a.replica.flips, b.replica.flips);
-    for (size_t i = 0; i < f.stride; ++i) {
+    for (size_t i = 0; i < f.size; ++i) {
         ASSERT_EQ(a.fields[i], b.fields[i]) << i;
         ASSERT_EQ(a.signs[i], b.signs[i]) << i;
     }
@@ -70,25 +72,33 @@ void expect_equal(const State<Int>& a, const State<Int>& b, const Fixture<Int>& 
 template <typename Int>
 void compare(size_t n) {
     const Fixture<Int> f(n, n);
+    constexpr size_t kReplicas = kDenseTogether + 3;
     for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
         hwy::SetSupportedTargetsForTest(target);
         SCOPED_TRACE(hwy::TargetName(target));
-        State<Int> fast(f), naive(f);
+        std::vector<State<Int>> fast, naive;
+        std::vector<DenseReplica<Int>> replicas;
+        std::vector<DenseDrive> drives;
+        for (uint32_t r = 0; r < kReplicas; ++r) {
+            naive.emplace_back(f);
+            replicas.push_back(fast.emplace_back(f).replica);
+        }
         for (uint32_t k = 0; k < 40; ++k) {
-            DenseSweep sweep{9, 3, k, 400.0f / static_cast<float>(k + 1), 0, f.stride};
-            sweep_dense<Int>({f.rows.get(), f.stride}, fast.replica, sweep);
-            sweep_dense_naive<Int>({f.rows.get(), f.stride}, naive.replica, sweep);
+            drives.clear();
+            for (uint32_t r = 0; r < kReplicas; ++r)
+                drives.push_back({r, 400.0f / static_cast<float>(k + 1 + r)});
+            for (size_t first = 0; first < f.size; first += kDensePadding) {
+                const DenseSweep sweep{9, k, first};
+                sweep_dense_group<Int>(f.view(), replicas, drives, sweep);
+                for (size_t r = 0; r < kReplicas; ++r)
+                    sweep_dense_group_naive<Int>(f.view(), naive[r].replica, drives[r], sweep);
+            }
         }
-        EXPECT_GT(fast.replica.flips, 0);
-        expect_equal(fast, naive, f);
-        // In pieces, as long sweeps are made.
-        for (size_t begin = 0; begin < f.stride; begin += kDensePadding) {
-            DenseSweep part{9, 3, 77, 100.0f, begin, begin + kDensePadding};
-            sweep_dense<Int>({f.rows.get(), f.stride}, fast.replica, part);
+        for (size_t r = 0; r < kReplicas; ++r) {
+            fast[r].replica = replicas[r];
+            EXPECT_GT(replicas[r].flips, 0);
+            expect_equal(fast[r], naive[r], f);
         }
-        DenseSweep whole{9, 3, 77, 100.0f, 0, f.stride};
-        sweep_dense_naive<Int>({f.rows.get(), f.stride}, naive.replica, whole);
-        expect_equal(fast, naive, f);
     }
     hwy::SetSupportedTargetsForTest(0);
 }
@@ -109,10 +119,10 @@ TEST(DenseRows, RowsOfAStateAddUp) {
         std::vector<int32_t> expected = f.linear;
         for (size_t i = 0; i < f.n; i += 3) {
             state.bits[i / 64] |= uint64_t{1} << (i % 64);
-            for (size_t j = 0; j < f.stride; ++j) expected[j] += f.rows[i * f.stride + j];
+            for (size_t j = 0; j < f.size; ++j) expected[j] += f.rows[i * f.stride + j];
         }
-        add_dense_rows<int32_t>({f.rows.get(), f.stride}, state.bits.data(), state.fields.get());
-        for (size_t j = 0; j < f.stride; ++j) ASSERT_EQ(state.fields[j], expected[j]);
+        add_dense_rows<int32_t>(f.view(), state.bits.data(), state.fields.get());
+        for (size_t j = 0; j < f.size; ++j) ASSERT_EQ(state.fields[j], expected[j]);
     }
     hwy::SetSupportedTargetsForTest(0);
 }

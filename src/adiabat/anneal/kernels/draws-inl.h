@@ -57,13 +57,20 @@ HWY_INLINE Words<V> draw_words(D d, V group, V sweep, V replica, uint64_t seed) 
     return {{c0, c1, c2, c3}};
 }
 
-// threshold_of each lane.
+// uniform_float_of each lane.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE auto thresholds(D d, V word) {
+HWY_INLINE auto uniform_floats(D d, V word) {
     const hn::Rebind<float, D> df;
     const hn::Rebind<int32_t, D> di;
     const auto whole = hn::ConvertTo(df, hn::BitCast(di, hn::ShiftRight<1>(word)));
-    const auto u = hn::Mul(hn::Add(whole, hn::Set(df, 0.5f)), hn::Set(df, 0x1p-31f));
+    return hn::Mul(hn::Add(whole, hn::Set(df, 0.5f)), hn::Set(df, 0x1p-31f));
+}
+
+// negative_log of each lane.
+template <class DF, class V = hn::Vec<DF>>
+HWY_INLINE V negative_log(DF df, V u) {
+    const hn::Rebind<uint32_t, DF> d;
+    const hn::Rebind<int32_t, DF> di;
     const auto bits = hn::Sub(hn::BitCast(d, u), hn::Set(d, kSqrtHalfBits));
     const auto exponent = hn::ConvertTo(df, hn::ShiftRight<23>(hn::BitCast(di, bits)));
     const auto mantissa =
@@ -71,9 +78,25 @@ HWY_INLINE auto thresholds(D d, V word) {
     const auto f = hn::Sub(hn::BitCast(df, mantissa), hn::Set(df, 1.0f));
     auto quotient = hn::Set(df, kLogCoefficients[6]);
     for (int k = 5; k >= 0; --k)
-        quotient = hn::Add(hn::Mul(quotient, f), hn::Set(df, kLogCoefficients[static_cast<size_t>(k)]));
+        quotient =
+            hn::Add(hn::Mul(quotient, f), hn::Set(df, kLogCoefficients[static_cast<size_t>(k)]));
     const auto log = hn::Add(hn::Mul(quotient, f), hn::Mul(exponent, hn::Set(df, kLn2)));
     return hn::Sub(hn::Zero(df), log);
+}
+
+// threshold_of each lane.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE auto thresholds(D d, V word) {
+    const hn::Rebind<float, D> df;
+    return negative_log(df, uniform_floats(d, word));
+}
+
+// threshold_below of each lane.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE auto thresholds_below(D d, V word, float share) {
+    const hn::Rebind<float, D> df;
+    const auto part = hn::Mul(hn::Set(df, share), uniform_floats(d, word));
+    return negative_log(df, hn::Max(hn::Sub(hn::Set(df, 1.0f), part), hn::Set(df, 0x1p-40f)));
 }
 
 }  // namespace adiabat::anneal::HWY_NAMESPACE

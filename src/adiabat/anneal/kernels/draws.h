@@ -14,6 +14,7 @@
 // Sources: N. Metropolis et al. (1953); J. Salmon et al., "Parallel random numbers: as easy as 1, 2,
 // 3" (2011): seven rounds pass BigCrush.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -43,16 +44,54 @@ inline std::array<uint32_t, 4> draw_words(uint64_t seed, uint32_t replica, uint3
                                {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
 }
 
-// t of a word.
-inline float threshold_of(uint32_t word) {
-    // 31 bits fit a signed conversion; u rounds to float, to 1 at most.
-    const float u = (static_cast<float>(static_cast<int32_t>(word >> 1)) + 0.5f) * 0x1p-31f;
+// The uniform number of a word, in (0, 1]: 31 bits fit a signed conversion; it rounds to float.
+inline float uniform_float_of(uint32_t word) {
+    return (static_cast<float>(static_cast<int32_t>(word >> 1)) + 0.5f) * 0x1p-31f;
+}
+
+// -ln u for a normal number 0 < u <= 1.
+inline float negative_log(float u) {
     const uint32_t bits = std::bit_cast<uint32_t>(u) - kSqrtHalfBits;
     const auto exponent = static_cast<float>(static_cast<int32_t>(bits) >> 23);
     const float f = std::bit_cast<float>((bits & 0x007FFFFFu) + kSqrtHalfBits) - 1.0f;
     float quotient = kLogCoefficients[6];
     for (int k = 5; k >= 0; --k) quotient = quotient * f + kLogCoefficients[static_cast<size_t>(k)];
     return 0.0f - (quotient * f + exponent * kLn2);
+}
+
+// t of a word.
+inline float threshold_of(uint32_t word) { return negative_log(uniform_float_of(word)); }
+
+// The same thresholds drawn from the largest down, for groups of kGroup neighboring variables of one
+// replica. The largest of the group comes first, from one word: of kGroup uniform numbers the
+// largest is F = U^(1 / kGroup), so t_max = -ln(1 - F), and each variable has it with the same
+// probability. Where beta dE of all of them is above t_max, which is about 4.7 and not 23, nothing
+// is accepted and no other number is drawn. Else the others follow, given that they are smaller:
+// t = -ln(1 - F v), v uniform. Together they are independent exponential numbers, as before.
+inline constexpr size_t kGroup = 64;
+inline constexpr uint32_t kGroupStream = 0x5A08;
+
+struct GroupDraw {
+    float most = 0;     // t_max
+    float share = 1;    // F
+    size_t argmax = 0;  // which variable of the group has it
+};
+
+inline GroupDraw draw_group(uint64_t seed, uint32_t replica, uint32_t sweep, uint32_t group) {
+    const auto words =
+        philox<kDrawRounds>({group, sweep, replica, kGroupStream},
+                            {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+    // 1 - F = 1 - exp(-y), y = -ln(U) / kGroup below 0.36, by its series.
+    const float y = threshold_of(words[0]) * (1.0f / static_cast<float>(kGroup));
+    float tail = 1.0f - y * (1.0f / 7);
+    for (const float k : {6.0f, 5.0f, 4.0f, 3.0f, 2.0f}) tail = 1.0f - y * tail * (1.0f / k);
+    const float rest = std::max(y * tail, 0x1p-40f);
+    return {negative_log(rest), 1.0f - rest, words[1] >> 26};
+}
+
+// t of a variable that has not the largest.
+inline float threshold_below(uint32_t word, float share) {
+    return negative_log(std::max(1.0f - share * uniform_float_of(word), 0x1p-40f));
 }
 
 }  // namespace adiabat::anneal

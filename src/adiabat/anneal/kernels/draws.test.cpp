@@ -77,6 +77,29 @@ TEST(Draws, MeanAndVarianceAreThoseOfAnExponential) {
     EXPECT_NEAR(squares / kCount, 2, 5 * std::sqrt(20 / kCount));
 }
 
+TEST(Draws, ThresholdsFromTheLargestDownAreExponential) {
+    // Mean and variance of all, and how often a variable has the largest: 1 in kGroup each.
+    double sum = 0, squares = 0;
+    std::vector<int> largest(kGroup, 0);
+    constexpr uint32_t kGroups = 20000;
+    for (uint32_t sweep = 0; sweep < kGroups; ++sweep) {
+        const GroupDraw group = draw_group(5, 2, sweep, 0);
+        ++largest[group.argmax];
+        for (size_t k = 0; k < kGroup; ++k) {
+            const uint32_t word = draw_words(5, 2, sweep, static_cast<uint32_t>(k / 4))[k % 4];
+            const float t = k == group.argmax ? group.most : threshold_below(word, group.share);
+            EXPECT_LE(t, group.most * 1.00001f + 1e-6f);
+            sum += t;
+            squares += double{t} * t;
+        }
+    }
+    constexpr double kCount = double{kGroups} * kGroup;
+    EXPECT_NEAR(sum / kCount, 1, 5 / std::sqrt(kCount));
+    EXPECT_NEAR(squares / kCount, 2, 5 * std::sqrt(20 / kCount));
+    for (const int count : largest)
+        EXPECT_NEAR(count, kGroups / kGroup, 5 * std::sqrt(kGroups / kGroup));
+}
+
 TEST(Draws, EveryInstructionSetGivesTheSameBits) {
     constexpr uint32_t kReplicas = 64;
     std::vector<uint32_t> words(4 * kReplicas);
