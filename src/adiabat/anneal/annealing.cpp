@@ -15,20 +15,25 @@ constexpr Option kOptions[] = {
     {"beta-min", kFromProblem, 0, 1e300, false, "inverse temperature at the start, in 1 / energy"},
     {"beta-max", kFromProblem, 0, 1e300, false, "inverse temperature at the end"},
     {"schedule", 0, 0, 2, true, "how beta rises in between", "geometric|linear|adaptive"},
+    {"moves", 0, 0, 1, true,
+     "pairs: after the flips of a sweep a pair from every variable, by heat bath", "flips|pairs"},
 };
 
 Outcome run(const Task& task) {
-    const auto model = make_model(task.problem, task.reads, task.watch);
+    const auto model =
+        make_model(task.problem, task.reads, task.watch,
+                   task.options.word("moves") == "pairs" ? Moves::kPairs : Moves::kFlips);
     if (!model) return outcome_at_start(task);
     const Schedule schedule = schedule_of(task, *model);
     Outcome outcome;
     outcome.reads.resize(static_cast<size_t>(task.reads));
     std::atomic<int64_t> sweeps{0}, flips{0};
-    task.watch.begin("anneal", static_cast<uint64_t>(task.reads) *
-                                   static_cast<uint64_t>(schedule.sweeps()), "sweeps");
+    task.watch.begin("anneal",
+                     static_cast<uint64_t>(task.reads) * static_cast<uint64_t>(schedule.sweeps()),
+                     "sweeps");
     for_each_run(task, model->replicas_together(), [&](int first, int count) {
-        const auto walkers = model->walkers(count, task.seed, task.first_read +
-                                                                  static_cast<uint32_t>(first));
+        const auto walkers =
+            model->walkers(count, task.seed, task.first_read + static_cast<uint32_t>(first));
         Reporter reporter(task);
         int begun = 0;  // to set a state takes as long as many sweeps
         for (; begun < count && (begun == 0 || !task.watch.over()); ++begun)
@@ -70,8 +75,10 @@ uint64_t walker_memory_bytes(const Task& task) {
 const Technique kAnnealing = {
     .name = "annealing",
     .title = "Simulated annealing",
-    .idea = "Every variable is proposed in turn; a flip that raises the energy by dE is accepted with "
-            "probability exp(-beta dE), and beta rises from the problem's coarsest scale to its finest.",
+    .idea =
+        "Every variable is proposed in turn; a flip that raises the energy by dE is accepted with "
+        "probability exp(-beta dE), and beta rises from the problem's coarsest scale to its "
+        "finest.",
     .source = "Kirkpatrick, Gelatt, Vecchi 1983",
     .options = kOptions,
     .budgets = Keeps::kNatively,

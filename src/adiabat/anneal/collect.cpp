@@ -104,10 +104,9 @@ Solutions aggregated(const Collected& collected, int keep, bool complete) {
     std::vector<int> counts;
     const auto add = [&](const Solution& solution) {
         // An empty view of a vector may be null.
-        const std::string_view key(solution.x.empty()
-                                       ? ""
-                                       : reinterpret_cast<const char*>(solution.x.data()),
-                                   solution.x.size());
+        const std::string_view key(
+            solution.x.empty() ? "" : reinterpret_cast<const char*>(solution.x.data()),
+            solution.x.size());
         const auto [place, is_new] = places.emplace(key, different.size());
         if (is_new) {
             different.push_back(&solution);

@@ -5,7 +5,8 @@
 // variables undone, constraints mended, polished, every energy recomputed in double, aggregated.
 //
 // Once the watch is over little time is left: reads are then looked at from the lowest on, without
-// polish, until 20 ms have passed; the first always is. Those that there was no time for are dropped.
+// polish, until 20 ms have passed; the first always is. Those that there was no time for are
+// dropped.
 
 #include <cstdint>
 #include <vector>
@@ -33,8 +34,8 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
                   const std::vector<Read>& reads, const CollectOptions& options,
                   const Watch& watch);
 
-// The different assignments among best and last states, at most `keep`, lowest first, with how often
-// each was met.
+// The different assignments among best and last states, at most `keep`, lowest first, with how
+// often each was met.
 Solutions aggregated(const Collected& collected, int keep, bool complete);
 
 }  // namespace adiabat::anneal

@@ -2,8 +2,11 @@
 #include "adiabat/anneal/constrained_walkers.h"
 
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "adiabat/anneal/feasible.h"
+#include "adiabat/anneal/kernels/dense_pairs.h"
 #include "adiabat/anneal/kernels/draws.h"
 #include "adiabat/anneal/local_fields.h"
 #include "adiabat/base/errors.h"
@@ -12,11 +15,11 @@ namespace adiabat::anneal {
 
 namespace {
 
-constexpr uint32_t kPairStream = 0x5A06;
+constexpr uint32_t kPartnerStream = 0x5A09;
 constexpr int kProposalsBetweenLooks = 4096;
 
 struct ConstrainedModel final : Model {
-    explicit ConstrainedModel(const qubo::Problem& p) : problem(p) {}
+    ConstrainedModel(const qubo::Problem& p, Moves m) : problem(p), moves(m) {}
     int variables() const override { return problem.variables(); }
     std::unique_ptr<Walkers> walkers(int replicas, uint64_t seed,
                                      uint32_t first_replica) const override;
@@ -26,6 +29,7 @@ struct ConstrainedModel final : Model {
         return static_cast<uint64_t>(replicas) * 40 * static_cast<uint64_t>(variables());
     }
     const qubo::Problem& problem;
+    Moves moves;
 };
 
 struct Replica {
@@ -69,10 +73,10 @@ struct Replica {
 
 class ConstrainedWalkers final : public Walkers {
   public:
-    ConstrainedWalkers(const qubo::Problem& problem, int replicas, uint64_t seed, uint32_t first)
-        : problem_(problem), seed_(seed), first_(first) {
-        const std::vector<uint8_t> zeros(static_cast<size_t>(problem.variables()), 0);
-        for (int r = 0; r < replicas; ++r) replicas_.emplace_back(problem, zeros);
+    ConstrainedWalkers(const ConstrainedModel& model, int replicas, uint64_t seed, uint32_t first)
+        : problem_(model.problem), moves_(model.moves), seed_(seed), first_(first) {
+        const std::vector<uint8_t> zeros(static_cast<size_t>(problem_.variables()), 0);
+        for (int r = 0; r < replicas; ++r) replicas_.emplace_back(problem_, zeros);
     }
 
     int replicas() const override { return static_cast<int>(replicas_.size()); }
@@ -82,9 +86,10 @@ class ConstrainedWalkers final : public Walkers {
     }
 
     void sweep(std::span<const double> betas, uint32_t sweep, const Watch& watch) override {
+        const int looks = moves_ == Moves::kPairs ? 16 : kProposalsBetweenLooks;
         for (int r = 0; r < replicas(); ++r) {
             for (int i = 0; i < problem_.variables(); ++i) {
-                if (i % kProposalsBetweenLooks == 0 && watch.over()) return;
+                if (i % looks == 0 && watch.over()) return;
                 propose(r, i, betas[static_cast<size_t>(r)], sweep);
             }
         }
@@ -141,10 +146,47 @@ class ConstrainedWalkers final : public Walkers {
             r.arrive();
         }
         if (problem_.variables() < 2) return;
-        const auto pair = philox<kDrawRounds>(
-            {variable, sweep, number, kPairStream},
-            {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
+        if (moves_ == Moves::kPairs) return heat_bath(r, i, beta, sweep, number);
+        const auto pair =
+            philox<kDrawRounds>({variable, sweep, number, kPartnerStream},
+                                {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
         propose_pair(r, i, partner_of(r, i, pair), beta, threshold_of(pair[0]));
+    }
+
+    // i is flipped whatever it costs and breaks; then one of all variables whose flip restores the
+    // constraints, i itself among them, by its weight exp(-beta E).
+    void heat_bath(Replica& r, int i, double beta, uint32_t sweep, uint32_t number) {
+        r.leave(0);
+        const double up = r.state.change(i);
+        r.state.flip(i);
+        double lowest = r.state.change(i);  // back again is always allowed
+        for (int j = 0; j < problem_.variables(); ++j) {
+            const int both[] = {i, j};
+            if (r.state.change(j) < lowest && r.constraints.allows(both))
+                lowest = r.state.change(j);
+        }
+        int chosen = i;
+        double smallest = std::numeric_limits<double>::infinity();
+        for (int j = 0; j < problem_.variables(); ++j) {
+            const double cost = beta * (r.state.change(j) - lowest);
+            const int both[] = {i, j};
+            if (cost >= kPairRange || (j != i && !r.constraints.allows(both))) continue;
+            const auto variable = static_cast<uint32_t>(j);
+            const auto words =
+                pair_words(variable / 4, sweep, number, static_cast<uint32_t>(i), seed_);
+            const double t = std::max(threshold_of(words[variable % 4]), 0x1p-40f);
+            const double key = cost + std::log(t);
+            if (key >= smallest) continue;
+            smallest = key;
+            chosen = j;
+        }
+        const double down = r.state.change(chosen);
+        r.state.flip(chosen);
+        if (chosen == i) return;
+        r.constraints.flip(i);
+        r.constraints.flip(chosen);
+        r.flips += 2;
+        if (up + down < 0) r.arrive();
     }
 
     int partner_of(const Replica& r, int i, const std::array<uint32_t, 4>& words) const {
@@ -177,6 +219,7 @@ class ConstrainedWalkers final : public Walkers {
     }
 
     const qubo::Problem& problem_;
+    Moves moves_;
     uint64_t seed_;
     uint32_t first_;
     std::vector<Replica> replicas_;
@@ -184,15 +227,15 @@ class ConstrainedWalkers final : public Walkers {
 
 std::unique_ptr<Walkers> ConstrainedModel::walkers(int replicas, uint64_t seed,
                                                    uint32_t first_replica) const {
-    return std::make_unique<ConstrainedWalkers>(problem, replicas, seed, first_replica);
+    return std::make_unique<ConstrainedWalkers>(*this, replicas, seed, first_replica);
 }
 
 }  // namespace
 
 std::unique_ptr<const Model> make_constrained_model(const qubo::Problem& problem,
-                                                    const Watch& watch) {
+                                                    const Watch& watch, Moves moves) {
     if (watch.over()) return nullptr;
-    return std::make_unique<ConstrainedModel>(problem);
+    return std::make_unique<ConstrainedModel>(problem, moves);
 }
 
 }  // namespace adiabat::anneal

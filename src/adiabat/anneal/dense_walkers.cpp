@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "adiabat/anneal/fixed_point.h"
+#include "adiabat/anneal/kernels/dense_pairs.h"
 #include "adiabat/anneal/kernels/dense_rows.h"
 #include "adiabat/base/errors.h"
 
@@ -49,6 +50,7 @@ struct DenseModel final : Model {
     int n = 0;
     size_t size = 0;  // n, padded
     double unit = 1, offset = 0;
+    Moves moves = Moves::kFlips;
     Aligned<Int> rows, linear;
 };
 
@@ -83,8 +85,8 @@ class DenseWalkers final : public Walkers {
         for (size_t r = 0; r < drives.size(); ++r) {
             drives[r].replica = first_ + static_cast<uint32_t>(r);
             // Finite, so that 0 * units_per_t is a number.
-            drives[r].units_per_t = static_cast<float>(
-                std::min(1 / (std::max(betas[r], 1e-300) * model_.unit), 1e30));
+            drives[r].units_per_t =
+                static_cast<float>(std::min(1 / (std::max(betas[r], 1e-300) * model_.unit), 1e30));
         }
         size_t operations = 0;
         for (size_t first = 0; first < model_.size; first += kDensePadding) {
@@ -93,6 +95,7 @@ class DenseWalkers final : public Walkers {
             if (operations > kMostOperations) operations = 0;
             sweep_dense_group<Int>(model_.view(), replicas_, drives, {seed_, sweep, first});
         }
+        if (model_.moves == Moves::kPairs) sweep_pairs(drives, sweep, watch);
     }
 
     double energy(int replica) const override { return in_units(at(replica).energy); }
@@ -139,6 +142,19 @@ class DenseWalkers final : public Walkers {
     }
 
   private:
+    void sweep_pairs(std::span<const DenseDrive> drives, uint32_t sweep, const Watch& watch) {
+        size_t operations = 0;
+        for (size_t r = 0; r < replicas_.size(); ++r) {
+            for (int i = 0; i < model_.n; ++i) {
+                if (operations == 0 && watch.over()) return;
+                operations += 4 * model_.size;
+                if (operations > kMostOperations) operations = 0;
+                pair_move(model_.view(), replicas_[r], drives[r], seed_, sweep,
+                          static_cast<size_t>(i));
+            }
+        }
+    }
+
     struct Storage {
         Aligned<Int> fields, signs;
         Aligned<uint64_t> bits, best_bits;
@@ -186,13 +202,15 @@ std::unique_ptr<Walkers> DenseModel<Int>::walkers(int replicas, uint64_t seed,
 }
 
 template <typename Int>
-std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, const Watch& watch) {
+std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, Moves moves,
+                                   const Watch& watch) {
     auto model = std::make_unique<DenseModel<Int>>();
     model->n = problem.variables();
     model->size = padded(model->n);
     const size_t stride = DenseRows<Int>::stride_of(model->size);
     model->unit = std::ldexp(1.0, exponent);
     model->offset = problem.offset();
+    model->moves = moves;
     model->rows = allocate<Int>(model->size * stride);
     model->linear = allocate<Int>(model->size);
     std::fill_n(model->linear.get(), model->size, kNeverField<Int>);
@@ -211,7 +229,8 @@ std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, con
 
 }  // namespace
 
-std::unique_ptr<const Model> make_dense_model(const qubo::Dense& problem, const Watch& watch) {
+std::unique_ptr<const Model> make_dense_model(const qubo::Dense& problem, const Watch& watch,
+                                              Moves moves) {
     FixedPointSurvey survey;
     for (int i = 0; i < problem.variables(); ++i) {
         if (watch.over()) return nullptr;
@@ -224,8 +243,8 @@ std::unique_ptr<const Model> make_dense_model(const qubo::Dense& problem, const 
         survey.add_row(sum, problem.row(i).size() + 1);
     }
     if (survey.fits_exactly(kMostField<int16_t>))
-        return build<int16_t>(problem, survey.exponent(kMostField<int16_t>), watch);
-    return build<int32_t>(problem, survey.exponent(kMostField<int32_t>), watch);
+        return build<int16_t>(problem, survey.exponent(kMostField<int16_t>), moves, watch);
+    return build<int32_t>(problem, survey.exponent(kMostField<int32_t>), moves, watch);
 }
 
 }  // namespace adiabat::anneal

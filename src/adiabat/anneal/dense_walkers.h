@@ -11,6 +11,7 @@
 namespace adiabat::anneal {
 
 // Null where the watch was over before the rows were made.
-std::unique_ptr<const Model> make_dense_model(const qubo::Dense& problem, const Watch& watch);
+std::unique_ptr<const Model> make_dense_model(const qubo::Dense& problem, const Watch& watch,
+                                              Moves moves);
 
 }  // namespace adiabat::anneal

@@ -18,7 +18,7 @@ constexpr double kLeastGain = 1e-12;
 // One way to mend an assignment and what it does.
 struct Step {
     std::vector<int> variables;
-    double gain = 0;  // the violation falls by so much
+    double gain = 0;                                         // the violation falls by so much
     double price = std::numeric_limits<double>::infinity();  // rise of energy per unit of gain
 };
 
@@ -132,7 +132,8 @@ void ConstraintState::flip(int i) {
     const auto k = static_cast<size_t>(i);
     const bool up = !x_[k];
     x_[k] ^= 1;
-    for (const auto& [budget, c] : in_budgets_[k]) sums_[static_cast<size_t>(budget)] += up ? c : -c;
+    for (const auto& [budget, c] : in_budgets_[k])
+        sums_[static_cast<size_t>(budget)] += up ? c : -c;
     for (const int g : groups_of_[k]) counts_[static_cast<size_t>(g)] += up ? 1 : -1;
     if (++flips_ >= kFlipsBeforeRefresh) {
         const std::vector<uint8_t> x = x_;

@@ -2,8 +2,8 @@
 #pragma once
 
 // Constraints as something that moves: the sums of the budgets and the counts of the groups of one
-// assignment, kept current, so that whether a flip, a swap or a step inside a group keeps them costs
-// O(constraints of the variables touched). And how an assignment that breaks them is mended.
+// assignment, kept current, so that whether a flip, a swap or a step inside a group keeps them
+// costs O(constraints of the variables touched). And how an assignment that breaks them is mended.
 
 #include <cstdint>
 #include <optional>
@@ -33,9 +33,7 @@ class ConstraintState {
     // constraints that hold any of them.
     double violation_change(std::span<const int> variables) const;
     // Whether an assignment that keeps the constraints still does after flipping these.
-    bool allows(std::span<const int> variables) const {
-        return violation_change(variables) <= 0;
-    }
+    bool allows(std::span<const int> variables) const { return violation_change(variables) <= 0; }
     bool allows(int i) const { return allows({&i, 1}); }
 
     // The groups that hold a variable.
@@ -62,9 +60,9 @@ class ConstraintState {
     int64_t flips_ = 0;
 };
 
-// An assignment that keeps the constraints near `x`: flips, swaps and steps inside groups that reduce
-// the violation, the least rise of energy per reduction first; random ones where those are stuck.
-// Nothing where none was found in `attempts` tries. Deterministic in its arguments.
+// An assignment that keeps the constraints near `x`: flips, swaps and steps inside groups that
+// reduce the violation, the least rise of energy per reduction first; random ones where those are
+// stuck. Nothing where none was found in `attempts` tries. Deterministic in its arguments.
 std::optional<std::vector<uint8_t>> repaired(const qubo::Problem& problem,
                                              std::span<const uint8_t> x, uint64_t seed,
                                              int attempts = 20);

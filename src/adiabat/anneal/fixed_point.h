@@ -4,9 +4,9 @@
 // Coefficients as whole numbers of one unit 2^k, so that local fields are exact sums: no drift, the
 // same on every instruction set.
 //
-// The unit is the coarsest in which every coefficient is a whole number where the largest field then
-// fits; else the finest in which it fits, and coefficients are rounded: at 32 bits to about 1e-9 of
-// the largest field.
+// The unit is the coarsest in which every coefficient is a whole number where the largest field
+// then fits; else the finest in which it fits, and coefficients are rounded: at 32 bits to about
+// 1e-9 of the largest field.
 
 #include <cmath>
 #include <cstdint>

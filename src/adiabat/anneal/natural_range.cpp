@@ -51,8 +51,8 @@ Scales scales_of(const qubo::Factored& problem) {
         double mean = problem.linear(i), variance = 0;
         for (size_t k = 0; k < sums.size(); ++k) {
             const double own = 2 * weights[k] * a[k];
-            mean += own * (problem.constants()[k] + (sums[k] - a[k]) / 2) +
-                    weights[k] * a[k] * a[k];
+            mean +=
+                own * (problem.constants()[k] + (sums[k] - a[k]) / 2) + weights[k] * a[k] * a[k];
             variance += own * own * (squared[k] - a[k] * a[k]) / 4;
         }
         if (const qubo::DenseBlock* const block = problem.block_of(i)) {

@@ -3,9 +3,9 @@
 
 // Temperatures from the problem's own scales.
 //
-// Under random neighbors flipping x_i changes the energy by m_i +- sd_i, m_i = h_i + sum_j J_ij / 2,
-// sd_i^2 = sum_j J_ij^2 / 4; t_i = sqrt(m_i^2 + sd_i^2) is its typical size. Hot: the largest t_i is
-// accepted with 1/2. Cold: the smallest step that a variable knows (its smallest nonzero
+// Under random neighbors flipping x_i changes the energy by m_i +- sd_i, m_i = h_i + sum_j J_ij /
+// 2, sd_i^2 = sum_j J_ij^2 / 4; t_i = sqrt(m_i^2 + sd_i^2) is its typical size. Hot: the largest
+// t_i is accepted with 1/2. Cold: the smallest step that a variable knows (its smallest nonzero
 // coefficient, but at least t_i / 32: finer differences are for a descent at the end) is accepted
 // with 1/100, for the variable where it is smallest.
 

@@ -138,9 +138,7 @@ struct AddSquare {
 
 }  // namespace
 
-double largest_change(const qubo::Problem& problem) {
-    return energy_tolerance(problem) * 1e12;
-}
+double largest_change(const qubo::Problem& problem) { return energy_tolerance(problem) * 1e12; }
 
 qubo::Problem with_penalties(const qubo::Problem& problem, bool budgets, bool groups,
                              std::optional<double> weight) {
@@ -160,7 +158,8 @@ qubo::Problem with_penalties(const qubo::Problem& problem, bool budgets, bool gr
     result.form = widened(problem, variables, !equations.empty());
     for (const Equation& equation : equations) {
         const double size = equation.largest > 0 ? equation.largest : 1.0;
-        std::visit(AddSquare{equation.terms, equation.constant, price / (size * size)}, result.form);
+        std::visit(AddSquare{equation.terms, equation.constant, price / (size * size)},
+                   result.form);
     }
     if (!groups) {
         result.constraints.groups = problem.constraints.groups;

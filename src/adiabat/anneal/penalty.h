@@ -11,7 +11,8 @@
 //
 // P is above what any flip can gain, P_b the same per largest coefficient squared. The unit of the
 // slack is 1 where all coefficients and both sides are whole numbers and 12 bits reach; else the
-// range in 8 bits: then states near the budget's edge pay a little, and results are repaired anyway.
+// range in 8 bits: then states near the budget's edge pay a little, and results are repaired
+// anyway.
 
 #include <cstdint>
 #include <optional>
@@ -20,10 +21,10 @@
 
 namespace adiabat::anneal {
 
-// The problem with the chosen kinds of constraints as penalties and the others left; slack variables
-// stand behind the problem's own. `weight`: P, the default from the problem's scales. A budget fills
-// the couplings of all its variables: sparse problems with budgets become dense (InputError where
-// that is too large), factored ones get one square more.
+// The problem with the chosen kinds of constraints as penalties and the others left; slack
+// variables stand behind the problem's own. `weight`: P, the default from the problem's scales. A
+// budget fills the couplings of all its variables: sparse problems with budgets become dense
+// (InputError where that is too large), factored ones get one square more.
 qubo::Problem with_penalties(const qubo::Problem& problem, bool budgets, bool groups,
                              std::optional<double> weight);
 

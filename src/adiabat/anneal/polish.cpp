@@ -38,8 +38,8 @@ class Polisher {
             const double change_i = state_.change(i);
             qubo::for_each_coupling(problem_, i, [&](int j, double coupling) {
                 if (j >= i) return;
-                const bool equal = state_.x()[static_cast<size_t>(i)] ==
-                                   state_.x()[static_cast<size_t>(j)];
+                const bool equal =
+                    state_.x()[static_cast<size_t>(i)] == state_.x()[static_cast<size_t>(j)];
                 const double change = change_i + state_.change(j) + (equal ? coupling : -coupling);
                 if (change < lowest && allows(i, j)) {
                     lowest = change;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Descent at the end of a read, inside the constraints: single flips, then pairs (a swap is a pair),
-// until neither lowers the energy. Pairs matter where terms almost cancel: a budget written as a
-// square, a Gram matrix. O(n) a flip to find, O(n^2) a pair.
+// Descent at the end of a read, inside the constraints: single flips, then pairs (a swap is a
+// pair), until neither lowers the energy. Pairs matter where terms almost cancel: a budget written
+// as a square, a Gram matrix. O(n) a flip to find, O(n^2) a pair.
 
 #include <cstdint>
 #include <vector>

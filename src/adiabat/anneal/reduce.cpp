@@ -137,14 +137,15 @@ void Reduction::propagate() {
         changed = false;
         for (const qubo::Group& group : original_.constraints.groups) {
             const auto count = [&](int8_t value) {
-                return std::ranges::count_if(
-                    group.members, [&](int i) { return values_[index(i)] == value; });
+                return std::ranges::count_if(group.members,
+                                             [&](int i) { return values_[index(i)] == value; });
             };
             const auto ones = count(1), open = count(-1);
             if (ones > 1 || (ones == 0 && open == 0 && group.exactly_one))
-                throw InputError("the fixed variables set {} of the group of variable {}: expected {}",
-                                 ones, original_.name(group.members.front()),
-                                 group.exactly_one ? "exactly one" : "one at most");
+                throw InputError(
+                    "the fixed variables set {} of the group of variable {}: expected {}", ones,
+                    original_.name(group.members.front()),
+                    group.exactly_one ? "exactly one" : "one at most");
             const bool others_are_zero = ones == 1, last = ones == 0 && open == 1;
             if (open == 0 || !(others_are_zero || (last && group.exactly_one))) continue;
             for (const int i : group.members)
@@ -174,9 +175,10 @@ qubo::Constraints Reduction::reduced_constraints() const {
             }
         }
         if (least > part.upper + slack || most < part.lower - slack)
-            throw InputError("the fixed variables leave {} to {} for budget '{}': its other terms sum "
-                             "to {} at least and {} at most",
-                             part.lower, part.upper, budget.name, least, most);
+            throw InputError(
+                "the fixed variables leave {} to {} for budget '{}': its other terms sum "
+                "to {} at least and {} at most",
+                part.lower, part.upper, budget.name, least, most);
         if (!part.terms.empty()) result.budgets.push_back(std::move(part));
     }
     for (const qubo::Group& group : original_.constraints.groups) {

@@ -22,8 +22,8 @@ double Schedule::beta(int64_t sweep) const {
     const double length =
         lengths_.back() * static_cast<double>(sweep) / static_cast<double>(sweeps_ - 1);
     const auto above = std::ranges::upper_bound(lengths_, length);
-    const auto k = std::clamp<size_t>(static_cast<size_t>(above - lengths_.begin()), 1,
-                                      lengths_.size() - 1);
+    const auto k =
+        std::clamp<size_t>(static_cast<size_t>(above - lengths_.begin()), 1, lengths_.size() - 1);
     const double part = (length - lengths_[k - 1]) / (lengths_[k] - lengths_[k - 1]);
     return betas_[k - 1] + part * (betas_[k] - betas_[k - 1]);
 }

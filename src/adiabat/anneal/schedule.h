@@ -5,8 +5,8 @@
 //
 // Adaptive: equal thermodynamic lengths. A pilot measures the spread of energies sigma_E(beta) on a
 // ladder of temperatures; a sweep then advances beta so that sigma_E d beta is constant: slow where
-// the specific heat beta^2 sigma_E^2 is large, fast where little happens. The pilot takes a tenth of
-// the sweeps of a few replicas with random numbers of their own.
+// the specific heat beta^2 sigma_E^2 is large, fast where little happens. The pilot takes a tenth
+// of the sweeps of a few replicas with random numbers of their own.
 //
 // Source: P. Salamon, J. Nulton, J. Robinson, J. Pedersen, G. Ruppeiner, L. Liao, "Simulated
 // annealing with constant thermodynamic speed" (1988).
@@ -39,7 +39,8 @@ class Schedule {
     std::vector<double> betas_, lengths_;  // of the ladder, both ascending; empty: by shape
 };
 
-// The range that "beta-min" and "beta-max" mean: given, or the problem's. InputError where min > max.
+// The range that "beta-min" and "beta-max" mean: given, or the problem's. InputError where min >
+// max.
 BetaRange range_of(const Task& task);
 
 // By "sweeps", "schedule" and the range; runs the pilot where the schedule is adaptive.

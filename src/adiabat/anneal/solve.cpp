@@ -42,7 +42,8 @@ void check(const qubo::Problem& problem, const SolveOptions& options) {
     check(options.keep, 1, kMostKept, "keep");
     check(options.restarts, 0, std::numeric_limits<int32_t>::max(), "restarts");
     if (options.restarts == 0 && !options.time_limit && !options.target)
-        throw InputError("restarts is 0: until a limit, so expected a time limit or a target energy");
+        throw InputError(
+            "restarts is 0: until a limit, so expected a time limit or a target energy");
     if (options.time_limit && !(*options.time_limit >= 0))
         throw InputError("the time limit is {}: expected 0 or more seconds", *options.time_limit);
     if (options.target && std::isnan(*options.target))
@@ -54,7 +55,8 @@ void check(const qubo::Problem& problem, const SolveOptions& options) {
             throw InputError("an initial state has {} values: expected {}", x.size(),
                              problem.variables());
         if (std::ranges::any_of(x, [](uint8_t value) { return value > 1; }))
-            throw InputError("an initial state holds {}: expected 0 and 1", *std::ranges::max_element(x));
+            throw InputError("an initial state holds {}: expected 0 and 1",
+                             *std::ranges::max_element(x));
     }
     problem.constraints.check(problem.variables());
     if (!problem.names.empty() && static_cast<int>(problem.names.size()) != problem.variables())
@@ -107,22 +109,25 @@ class Solver {
         const auto refuse = [&](const char* what) {
             std::string others;
             for (const Technique* const other : techniques()) {
-                const Keeps keeps = std::string_view(what) == "budgets" ? other->budgets : other->groups;
+                const Keeps keeps =
+                    std::string_view(what) == "budgets" ? other->budgets : other->groups;
                 if (keeps == Keeps::kNatively)
                     others += (others.empty() ? "" : ", ") + std::string(other->name);
             }
-            throw InputError("{} does not take {}: expected one of {}", technique_.name, what, others);
+            throw InputError("{} does not take {}: expected one of {}", technique_.name, what,
+                             others);
         };
         if (!constraints.budgets.empty() && technique_.budgets == Keeps::kNot) refuse("budgets");
         if (!constraints.groups.empty() && technique_.groups == Keeps::kNot) refuse("groups");
-        const bool budgets = technique_.budgets == Keeps::kByPenalty && !constraints.budgets.empty();
+        const bool budgets =
+            technique_.budgets == Keeps::kByPenalty && !constraints.budgets.empty();
         const bool groups = technique_.groups == Keeps::kByPenalty && !constraints.groups.empty();
         if (budgets || groups)
             penalized_ = with_penalties(reduction_.problem(), budgets, groups, options_.penalty);
     }
 
-    // Energies of large dense problems take long to recompute; this is timed once, so that the report
-    // fits inside the limit.
+    // Energies of large dense problems take long to recompute; this is timed once, so that the
+    // report fits inside the limit.
     std::optional<double> reserve_for_the_report() const {
         if (!options_.time_limit) return {};
         const auto before = Watch::Clock::now();
@@ -130,8 +135,7 @@ class Solver {
         for (size_t i = 0; i < halves.size(); i += 2) halves[i] = 1;
         const double energy = given_.energy(halves);
         ADIABAT_CHECK(!std::isnan(energy), "an energy that is not a number");
-        const double once =
-            std::chrono::duration<double>(Watch::Clock::now() - before).count();
+        const double once = std::chrono::duration<double>(Watch::Clock::now() - before).count();
         return *options_.time_limit - std::min(2 * once, kMostReserve * *options_.time_limit);
     }
 
@@ -164,28 +168,25 @@ class Solver {
             }
         }
         for (size_t k = 0; k < starts.size(); ++k) {
-            auto mended = repaired(inner, starts[k], derived_seed(options_.seed, kFeasibleStream,
-                                                                  static_cast<uint32_t>(k)));
+            auto mended =
+                repaired(inner, starts[k],
+                         derived_seed(options_.seed, kFeasibleStream, static_cast<uint32_t>(k)));
             if (mended) {
                 mended->resize(static_cast<size_t>(working().variables()), 0);  // slack
                 initial_.push_back(std::move(*mended));
             }
         }
         if (!starts.empty() && initial_.empty())
-            throw InputError("no assignment was found that keeps the constraints: of the nearest one "
-                             "{}; looser ones, or an initial state that keeps them, would do",
-                             *inner.constraints.broken(starts.front()));
+            throw InputError(
+                "no assignment was found that keeps the constraints: of the nearest one "
+                "{}; looser ones, or an initial state that keeps them, would do",
+                *inner.constraints.broken(starts.front()));
     }
 
     Task task(int round, Watch& watch) const {
-        return {working(),
-                values_,
-                options_.seed,
-                options_.reads,
-                threads_,
-                static_cast<uint32_t>(int64_t{round} * options_.reads),
-                initial_,
-                watch};
+        return {working(),      values_,  options_.seed,
+                options_.reads, threads_, static_cast<uint32_t>(int64_t{round} * options_.reads),
+                initial_,       watch};
     }
 
     void check_size(Watch& watch) {
@@ -193,9 +194,9 @@ class Solver {
             throw InputError("{} takes {} variables at most: here are {}", technique_.name,
                              format_count(technique_.most_variables),
                              format_count(working().variables()));
-        result_.memory_bytes = technique_.memory_bytes(task(0, watch)) +
-                               2 * static_cast<uint64_t>(options_.reads) *
-                                   static_cast<uint64_t>(given_.variables());
+        result_.memory_bytes =
+            technique_.memory_bytes(task(0, watch)) +
+            2 * static_cast<uint64_t>(options_.reads) * static_cast<uint64_t>(given_.variables());
         const uint64_t limit = options_.memory_limit.value_or(machine_memory());
         const uint64_t problem = options_.memory_limit ? 0 : given_.memory_bytes();
         if (result_.memory_bytes + problem > limit)
@@ -231,11 +232,11 @@ class Solver {
 
     void finish(const Watch& watch) {
         if (collected_.best.empty())
-            throw InputError("no read ended in an assignment that keeps the constraints, nor near one: "
-                             "expected a larger penalty, or a technique that keeps them natively");
+            throw InputError(
+                "no read ended in an assignment that keeps the constraints, nor near one: "
+                "expected a larger penalty, or a technique that keeps them natively");
         result_.end = watch.reason();
-        result_.lowest = aggregated(collected_, options_.keep,
-                                    result_.end == EndReason::kFinished);
+        result_.lowest = aggregated(collected_, options_.keep, result_.end == EndReason::kFinished);
         result_.best = std::move(collected_.best);
         result_.last = std::move(collected_.last);
         result_.details["reads_dropped"] = collected_.dropped;

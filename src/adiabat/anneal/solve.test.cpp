@@ -180,13 +180,18 @@ TEST(Solve, SaysWhatIsWrong) {
               "restarts is 0: until a limit, so expected a time limit or a target energy");
     EXPECT_EQ(with([](O& o, P&) { o.values["sweeps"] = "0.5"; }),
               "sweeps is 0.5: expected 1 to 4e+09, whole");
-    EXPECT_EQ(with([](O& o, P&) { o.values["sweep"] = "5"; }),
-              "there is no option 'sweep' here: expected sweeps, beta-min, beta-max or schedule");
+    EXPECT_EQ(
+        with([](O& o, P&) { o.values["sweep"] = "5"; }),
+        "there is no option 'sweep' here: expected sweeps, beta-min, beta-max, schedule or moves");
     EXPECT_EQ(with([](O& o, P&) { o.values["schedule"] = "fast"; }),
               "schedule is 'fast': expected geometric, linear or adaptive");
-    EXPECT_EQ(with([](O& o, P&) { o.initial = {{0, 1}}; }),
+    EXPECT_EQ(with([](O& o, P&) {
+                  o.initial = {{0, 1}};
+              }),
               "an initial state has 2 values: expected 4");
-    EXPECT_EQ(with([](O& o, P&) { o.initial = {{0, 1, 2, 0}}; }),
+    EXPECT_EQ(with([](O& o, P&) {
+                  o.initial = {{0, 1, 2, 0}};
+              }),
               "an initial state holds 2: expected 0 and 1");
     EXPECT_EQ(with([](O& o, P&) { o.time_limit = -1; }),
               "the time limit is -1: expected 0 or more seconds");
@@ -195,7 +200,9 @@ TEST(Solve, SaysWhatIsWrong) {
                   o.values["beta-max"] = "1";
               }),
               "the temperatures are beta 5 to 1: expected beta-min <= beta-max");
-    EXPECT_EQ(with([](O&, P& p) { p.constraints.fixed = {{0, 0}, {0, 1}}; }),
+    EXPECT_EQ(with([](O&, P& p) {
+                  p.constraints.fixed = {{0, 0}, {0, 1}};
+              }),
               "variable 0 is fixed at both 0 and 1");
     EXPECT_EQ(with([](O&, P& p) {
                   p.constraints.groups = {{{0, 1}, true}, {{0, 2}, true}, {{1, 2}, true}};

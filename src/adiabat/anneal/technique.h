@@ -28,7 +28,8 @@
 
 namespace adiabat::anneal {
 
-// The lowest state of a read, and where it ended. Techniques that know no difference give one twice.
+// The lowest state of a read, and where it ended. Techniques that know no difference give one
+// twice.
 struct Read {
     std::vector<uint8_t> best, last;
     // Energy of `best` as the technique knows it: where little time is left, solve() looks at the

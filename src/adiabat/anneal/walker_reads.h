@@ -13,8 +13,8 @@ namespace adiabat::anneal {
 
 // Calls body(first, count) for runs of reads that cover 0 .. reads - 1, on up to task.threads
 // threads, in runs of at most `together` reads and so that all threads have work. The first run
-// always begins; others do not once the watch is over. What a body computes must not depend on where
-// runs are cut.
+// always begins; others do not once the watch is over. What a body computes must not depend on
+// where runs are cut.
 void for_each_run(const Task& task, int together,
                   const std::function<void(int first, int count)>& body);
 

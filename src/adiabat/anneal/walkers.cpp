@@ -6,11 +6,11 @@
 
 namespace adiabat::anneal {
 
-std::unique_ptr<const Model> make_model(const qubo::Problem& problem, int,
-                                        const Watch& watch) {
+std::unique_ptr<const Model> make_model(const qubo::Problem& problem, int, const Watch& watch,
+                                        Moves moves) {
     const auto* const dense = std::get_if<qubo::Dense>(&problem.form);
-    if (dense && problem.constraints.empty()) return make_dense_model(*dense, watch);
-    return make_constrained_model(problem, watch);
+    if (dense && problem.constraints.empty()) return make_dense_model(*dense, watch, moves);
+    return make_constrained_model(problem, watch, moves);
 }
 
 }  // namespace adiabat::anneal

@@ -65,11 +65,16 @@ class Model {
     virtual uint64_t walker_bytes(int replicas) const = 0;
 };
 
+// Flips alone; or, after the flips of a sweep, a pair move from every variable, the partner chosen
+// among all by a heat bath (kernels/dense_pairs.h): O(n) each, for problems whose terms nearly
+// cancel. Where there are constraints pairs are always moved: with partners drawn, or by heat bath.
+enum class Moves { kFlips, kPairs };
+
 // The model that suits a problem's form. Keeps a reference to `problem`. Problems with constraints
 // get walks that keep them (constrained_walkers.h): flips inside budgets, swaps, one-hot steps.
 // `expected_replicas` decides whether lanes pay. Null where the watch was over before it was made:
 // then a technique returns its start.
 std::unique_ptr<const Model> make_model(const qubo::Problem& problem, int expected_replicas,
-                                        const Watch& watch);
+                                        const Watch& watch, Moves moves = Moves::kFlips);
 
 }  // namespace adiabat::anneal

@@ -111,8 +111,7 @@ TEST_P(WalkersOf, FlipsAndCopies) {
     EXPECT_EQ(walkers->state(2), walkers->state(0));
     EXPECT_EQ(walkers->best(2), walkers->best(0));
     EXPECT_NEAR(walkers->energy(2), walkers->energy(0), 1e-9);
-    for (int i = 0; i < 20; ++i)
-        EXPECT_NEAR(walkers->change(2, i), walkers->change(0, i), 1e-9);
+    for (int i = 0; i < 20; ++i) EXPECT_NEAR(walkers->change(2, i), walkers->change(0, i), 1e-9);
 }
 
 // 10^6 samples at one temperature against the exact distribution.

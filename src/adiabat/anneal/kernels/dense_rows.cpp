@@ -460,8 +460,8 @@ void sweep_dense_group_naive(const DenseRows<Int>& rows, DenseReplica<Int>& repl
     int64_t gained = 0;
     for (size_t k = 0; k < kGroup; ++k) {
         const size_t i = sweep.first + k;
-        const auto words = draw_words(sweep.seed, drive.replica, sweep.sweep,
-                                      static_cast<uint32_t>(i / 4));
+        const auto words =
+            draw_words(sweep.seed, drive.replica, sweep.sweep, static_cast<uint32_t>(i / 4));
         const float t = k == group.argmax ? group.most : threshold_below(words[i % 4], group.share);
         const Int sign = replica.signs[i];
         const int32_t change = (replica.fields[i] ^ sign) - sign;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The sweep of one replica of a dense problem, a group of variables a call: rows of whole numbers, several neighboring variables
-// checked at once against cached local fields.
+// The sweep of one replica of a dense problem, a group of variables a call: rows of whole numbers,
+// several neighboring variables checked at once against cached local fields.
 //
 // A group of 64 variables is looked at together. Its largest threshold is drawn first (draws.h);
 // where d = (1 - 2 x) f of all of them is beyond it, which is what most groups are once it is cold,
 // the group is done. Else the other thresholds are drawn, and the variables with d <= T flip one
 // after another, in vectors of fields and signs that stay in registers; the fields outside are
-// updated when the vectors are done, all flips in one pass, so that a field is loaded and stored once
-// and not once a flip. The result is that of proposing the variables one by one in order
+// updated when the vectors are done, all flips in one pass, so that a field is loaded and stored
+// once and not once a flip. The result is that of proposing the variables one by one in order
 // (sweep_dense_group_naive), to the bit, on every instruction set. O(1) a proposal, O(n) a flip.
 //
 // Int is int32_t, or int16_t where the coefficients are small whole numbers: half the memory, twice

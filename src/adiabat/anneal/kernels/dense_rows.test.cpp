@@ -24,11 +24,12 @@ struct Fixture {
           linear(size, kNeverField<Int>) {
         Random random(seed, 1);
         std::fill_n(rows.get(), size * stride, Int{0});
-        const auto draw = [&] { return static_cast<Int>(static_cast<int>(random.below(101)) - 50); };
+        const auto draw = [&] {
+            return static_cast<Int>(static_cast<int>(random.below(101)) - 50);
+        };
         for (size_t i = 0; i < n; ++i) {
             linear[i] = draw();
-            for (size_t j = 0; j < i; ++j)
-                rows[i * stride + j] = rows[j * stride + i] = draw();
+            for (size_t j = 0; j < i; ++j) rows[i * stride + j] = rows[j * stride + i] = draw();
         }
     }
     DenseRows<Int> view() const { return {rows.get(), size, stride}; }

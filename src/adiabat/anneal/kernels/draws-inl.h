@@ -37,11 +37,9 @@ HWY_INLINE void multiply(D d, V a, V factor, V& high, V& low) {
     low = hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
 }
 
-// draw_words for one counter a lane: (group, sweep, replica).
+// Philox4x32-7 of one counter a lane.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE Words<V> draw_words(D d, V group, V sweep, V replica, uint64_t seed) {
-    V c0 = group, c1 = sweep, c2 = replica, c3 = hn::Set(d, kProposalStream);
-    auto key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
+HWY_INLINE Words<V> philox_words(D d, V c0, V c1, V c2, V c3, uint32_t key0, uint32_t key1) {
     const V factor0 = hn::Set(d, 0xD2511F53u), factor1 = hn::Set(d, 0xCD9E8D57u);
     for (int round = 0; round < kDrawRounds; ++round) {
         V high0, low0, high1, low1;
@@ -55,6 +53,13 @@ HWY_INLINE Words<V> draw_words(D d, V group, V sweep, V replica, uint64_t seed) 
         key1 += 0xBB67AE85u;
     }
     return {{c0, c1, c2, c3}};
+}
+
+// draw_words of each lane.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE Words<V> draw_words(D d, V group, V sweep, V replica, uint64_t seed) {
+    return philox_words(d, group, sweep, replica, hn::Set(d, kProposalStream),
+                        static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));
 }
 
 // uniform_float_of each lane.

@@ -4,15 +4,15 @@
 // The random numbers of Metropolis walks: which word decides which proposal, and the threshold it
 // means.
 //
-// Proposal (replica, sweep, variable) takes word variable % 4 of the Philox4x32-7 block with counter
-// (variable / 4, sweep, replica, kProposalStream) and key the seed. It is accepted where
+// Proposal (replica, sweep, variable) takes word variable % 4 of the Philox4x32-7 block with
+// counter (variable / 4, sweep, replica, kProposalStream) and key the seed. It is accepted where
 // beta dE < t, t = -ln u with u = (w + 1/2) / 2^32: the same as u < exp(-beta dE), with one
 // logarithm a proposal instead of an exponential, and nothing to compute where beta dE is above
 // every t. t is a float computed by multiplications and additions in one order, so that vectors of
 // any width and this scalar twin give the same bits; its relative error is about 1e-6.
 //
-// Sources: N. Metropolis et al. (1953); J. Salmon et al., "Parallel random numbers: as easy as 1, 2,
-// 3" (2011): seven rounds pass BigCrush.
+// Sources: N. Metropolis et al. (1953); J. Salmon et al., "Parallel random numbers: as easy as 1,
+// 2, 3" (2011): seven rounds pass BigCrush.
 
 #include <algorithm>
 #include <array>
@@ -62,8 +62,8 @@ inline float negative_log(float u) {
 // t of a word.
 inline float threshold_of(uint32_t word) { return negative_log(uniform_float_of(word)); }
 
-// The same thresholds drawn from the largest down, for groups of kGroup neighboring variables of one
-// replica. The largest of the group comes first, from one word: of kGroup uniform numbers the
+// The same thresholds drawn from the largest down, for groups of kGroup neighboring variables of
+// one replica. The largest of the group comes first, from one word: of kGroup uniform numbers the
 // largest is F = U^(1 / kGroup), so t_max = -ln(1 - F), and each variable has it with the same
 // probability. Where beta dE of all of them is above t_max, which is about 4.7 and not 23, nothing
 // is accepted and no other number is drawn. Else the others follow, given that they are smaller:
