@@ -133,8 +133,8 @@ double target_tolerance(const qubo::Problem& problem, double target) {
 }
 
 std::string length_option(const Technique& technique) {
-    constexpr std::array<std::string_view, 5> kNames = {"sweeps", "steps", "iterations",
-                                                        "generations", "moves"};
+    constexpr std::array<std::string_view, 4> kNames = {"sweeps", "steps", "iterations",
+                                                        "generations"};
     for (const std::string_view name : kNames) {
         for (const Option& option : technique.options)
             if (name == option.name) return std::string(name);
