@@ -3,6 +3,10 @@
 # Programs that measure, foo.perf.cpp beside what they time; dev/perf_*.py drives them. Not built by default.
 
 option(ADIABAT_BUILD_PERF "Build the programs that measure" OFF)
+if(ADIABAT_BUILD_PERF)
+    add_executable(adiabat_perf_walkers src/adiabat/anneal/walkers.perf.cpp)
+    target_link_libraries(adiabat_perf_walkers PRIVATE adiabat_anneal adiabat_warnings)
+endif()
 if(ADIABAT_BUILD_PERF AND ADIABAT_WITH_TORCH)
     add_executable(adiabat_perf_forward src/adiabat/torch/forward.perf.cpp)
     target_link_libraries(adiabat_perf_forward PRIVATE adiabat adiabat_warnings)

@@ -37,7 +37,8 @@ void install_handlers(StopSource& source) {
 constexpr const char* kFooter =
     "Exit codes: 0 done, 2 the input is at fault, 3 interrupted, 70 a bug of ours.\n"
     "Example: adiabat compress net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
-    "             --budget file=175KB -o small.onnx";
+    "             --budget file=175KB -o small.onnx\n"
+    "         adiabat solve problem.qubo --time-limit 10";
 
 // Every option of a command line that says nothing to anybody is a mistake: one line, as all
 // others.
@@ -57,7 +58,8 @@ int run_tool(int argc, char** argv) {
     CLI::App tool(
         "adiabat compresses a trained convolutional network (ONNX): it decides filters and bit "
         "widths "
-        "together,\nby annealing one quadratic binary problem, and writes a smaller ONNX file.",
+        "together,\nby annealing one quadratic binary problem, and writes a smaller ONNX file. It "
+        "also solves quadratic\nbinary problems from files.",
         "adiabat");
     tool.footer(kFooter);
     tool.require_subcommand(1);
@@ -66,6 +68,7 @@ int run_tool(int argc, char** argv) {
     add_inspect(tool, frame);
     add_eval(tool, frame);
     add_compress(tool, frame);
+    add_solve(tool, frame);
 
     try {
         tool.parse(argc, argv);
@@ -89,7 +92,7 @@ int run_tool(int argc, char** argv) {
         if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
             return report("standard output cannot be written", kInputAtFault);
         }
-        return kDone;
+        return frame.partial ? kInterrupted : kDone;
     } catch (const InputError& error) {
         return finish(error.what(), kInputAtFault);
     } catch (const Interrupted&) {

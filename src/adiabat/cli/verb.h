@@ -24,6 +24,8 @@ struct Frame {
     ProgressSink* progress = nullptr;
     bool json = false;   // print the document instead of tables
     bool quiet = false;  // no progress
+    // Interrupted, but what there was has been shown and written: the exit code says so.
+    bool partial = false;
     std::function<void()> work;
 };
 
@@ -53,6 +55,7 @@ void add_data_options(CLI::App& verb, DataArguments& arguments);
 void add_inspect(CLI::App& tool, Frame& frame);
 void add_eval(CLI::App& tool, Frame& frame);
 void add_compress(CLI::App& tool, Frame& frame);
+void add_solve(CLI::App& tool, Frame& frame);
 
 // Ends the progress, then prints the document, or the tables that `print` makes of it.
 void show(Frame& frame, const Json& document, void (*print)(const Json&));
