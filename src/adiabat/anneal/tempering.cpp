@@ -3,9 +3,9 @@
 
 #include <array>
 
-#include "adiabat/anneal/ladder.h"
 #include "adiabat/anneal/reads.h"
 #include "adiabat/anneal/schedule.h"
+#include "adiabat/anneal/temperature_ladder.h"
 #include "adiabat/anneal/walker_reads.h"
 
 namespace adiabat::anneal {
@@ -106,7 +106,7 @@ class Tempering {
   private:
     const Task& task_;
     const Plan& plan_;
-    Ladder ladder_;
+    TemperatureLadder ladder_;
     Reporter reporter_;
 };
 

@@ -34,12 +34,12 @@ struct LadderKey {
     uint32_t first_replica = 0;
 };
 
-class Ladder {
+class TemperatureLadder {
   public:
     // `betas` ascend. `problem`: where it is sparse and has no constraints, copies exchange
     // clusters. Keeps a reference to it.
-    Ladder(const qubo::Problem& problem, const Model& model, std::vector<double> betas, int copies,
-           const LadderKey& key);
+    TemperatureLadder(const qubo::Problem& problem, const Model& model, std::vector<double> betas,
+                      int copies, const LadderKey& key);
 
     int temperatures() const { return static_cast<int>(betas_.size()); }
     int copies() const { return copies_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "adiabat/anneal/ladder.h"
+#include "adiabat/anneal/temperature_ladder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -49,8 +49,8 @@ std::vector<double> even_betas(std::span<const double> betas, std::span<const do
     return placed;
 }
 
-Ladder::Ladder(const qubo::Problem& problem, const Model& model, std::vector<double> betas,
-               int copies, const LadderKey& key)
+TemperatureLadder::TemperatureLadder(const qubo::Problem& problem, const Model& model,
+                                     std::vector<double> betas, int copies, const LadderKey& key)
     : sparse_(problem.constraints.empty() ? std::get_if<qubo::Sparse>(&problem.form) : nullptr),
       betas_(std::move(betas)),
       copies_(copies),
@@ -64,21 +64,21 @@ Ladder::Ladder(const qubo::Problem& problem, const Model& model, std::vector<dou
     std::iota(replica_at_.begin(), replica_at_.end(), 0);
 }
 
-void Ladder::sweep(const Watch& watch) {
+void TemperatureLadder::sweep(const Watch& watch) {
     for (int t = 0; t < temperatures(); ++t)
         for (int c = 0; c < copies_; ++c)
             replica_betas_[static_cast<size_t>(replica(t, c))] = betas_[static_cast<size_t>(t)];
     walkers_->sweep(replica_betas_, sweeps_++, watch);
 }
 
-void Ladder::exchange() {
+void TemperatureLadder::exchange() {
     const int first = static_cast<int>(exchanges_ % 2);
     for (int t = first; t + 1 < temperatures(); t += 2)
         for (int c = 0; c < copies_; ++c) exchange_pair(t, c);
     ++exchanges_;
 }
 
-void Ladder::exchange_pair(int lower, int copy) {
+void TemperatureLadder::exchange_pair(int lower, int copy) {
     const auto k = static_cast<size_t>(lower);
     const auto at = at_of(lower, copy);
     int &a = replica_at_[at], &b = replica_at_[at + static_cast<size_t>(copies_)];
@@ -91,7 +91,7 @@ void Ladder::exchange_pair(int lower, int copy) {
         std::swap(a, b);
 }
 
-void Ladder::move_clusters() {
+void TemperatureLadder::move_clusters() {
     if (!sparse_ || copies_ < 2 || sparse_->variables() == 0) return;
     for (int t = 0; t < temperatures(); ++t) {
         // Neighbors on the ring of copies, starting one further every time: all of them mix.
@@ -106,7 +106,7 @@ void Ladder::move_clusters() {
     ++cluster_rounds_;
 }
 
-void Ladder::move_cluster(int a, int b, uint32_t word) {
+void TemperatureLadder::move_cluster(int a, int b, uint32_t word) {
     const std::vector<uint8_t> x = walkers_->state(a);
     std::vector<uint8_t> differs = walkers_->state(b);
     std::vector<int> differing;
@@ -131,14 +131,14 @@ void Ladder::move_cluster(int a, int b, uint32_t word) {
     }
 }
 
-std::vector<double> Ladder::exchange_rates() const {
+std::vector<double> TemperatureLadder::exchange_rates() const {
     std::vector<double> rates;
     for (size_t k = 0; k + 1 < betas_.size(); ++k)
         rates.push_back(tried_[k] > 0 ? accepted_[k] / tried_[k] : 1.0);
     return rates;
 }
 
-void Ladder::place_evenly() {
+void TemperatureLadder::place_evenly() {
     betas_ = even_betas(betas_, exchange_rates());
     std::ranges::fill(accepted_, 0.0);
     std::ranges::fill(tried_, 0.0);

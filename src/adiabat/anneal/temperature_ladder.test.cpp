@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "adiabat/anneal/ladder.h"
+#include "adiabat/anneal/temperature_ladder.h"
 
 #include <gtest/gtest.h>
 
@@ -18,14 +18,15 @@ qubo::Problem ring() {
     return {qubo::Sparse(6, edges, {1, -1, 0, 2, -1, 0})};
 }
 
-void start_exactly(Ladder& ladder, const std::vector<Draws>& draws, Random& random, int n) {
+void start_exactly(TemperatureLadder& ladder, const std::vector<Draws>& draws, Random& random,
+                   int n) {
     for (int t = 0; t < ladder.temperatures(); ++t)
         for (int c = 0; c < ladder.copies(); ++c)
             ladder.walkers().set_state(ladder.replica(t, c),
                                        testing::bits_of(draws[static_cast<size_t>(t)](random), n));
 }
 
-TEST(Ladder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
+TEST(TemperatureLadder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
     const qubo::Problem problem = ring();
     const std::vector<double> betas{0.2, 0.5, 1.0};
     const Watch watch;
@@ -37,7 +38,7 @@ TEST(Ladder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
         draws.emplace_back(expected.back());
     }
     Random random(1);
-    Ladder ladder(problem, *model, betas, 2, {5, 0});
+    TemperatureLadder ladder(problem, *model, betas, 2, {5, 0});
     std::vector<std::vector<int64_t>> counts(3, std::vector<int64_t>(64));
     for (int sample = 0; sample < 40'000; ++sample) {
         start_exactly(ladder, draws, random, 6);
@@ -65,11 +66,11 @@ TEST(Ladder, EveryMoveLeavesEveryTemperaturesDistributionUnchanged) {
     }
 }
 
-TEST(Ladder, ClustersKeepTheSumOfEnergies) {
+TEST(TemperatureLadder, ClustersKeepTheSumOfEnergies) {
     const qubo::Problem problem = ring();
     const Watch watch;
     const auto model = make_model(problem, 2, watch);
-    Ladder ladder(problem, *model, {1.0}, 2, {5, 0});
+    TemperatureLadder ladder(problem, *model, {1.0}, 2, {5, 0});
     Random random(2);
     int moved = 0;
     for (int trial = 0; trial < 200; ++trial) {
@@ -84,11 +85,11 @@ TEST(Ladder, ClustersKeepTheSumOfEnergies) {
     EXPECT_GT(moved, 40);
 }
 
-TEST(Ladder, PlacesRungsWhereExchangesAreEven) {
+TEST(TemperatureLadder, PlacesRungsWhereExchangesAreEven) {
     const qubo::Problem problem{qubo::random_dense(60, 4)};
     const Watch watch;
     const auto model = make_model(problem, 8, watch);
-    Ladder ladder(problem, *model, geometric_betas(0.05, 20, 8), 1, {6, 0});
+    TemperatureLadder ladder(problem, *model, geometric_betas(0.05, 20, 8), 1, {6, 0});
     const auto spread = [&] {
         for (int k = 0; k < 400; ++k) {
             ladder.sweep(watch);
@@ -109,7 +110,7 @@ TEST(Ladder, PlacesRungsWhereExchangesAreEven) {
     EXPECT_TRUE(std::ranges::is_sorted(ladder.betas()));
 }
 
-TEST(Ladder, EvenBetasSplitTheRejection) {
+TEST(TemperatureLadder, EvenBetasSplitTheRejection) {
     const std::vector<double> betas{1, 2, 3}, rates{0.9, 0.7};
     const auto placed = even_betas(betas, rates);  // 0.4 in all: the half lies at a third of 2..3
     EXPECT_NEAR(placed[1], 2 + 1.0 / 3, 1e-12);
