@@ -29,6 +29,7 @@ Values quick(const Technique& technique) {
         {"quantum-annealing", {{"sweeps", "60"}, {"slices", "8"}}},
         {"genetic", {{"generations", "40"}, {"population", "40"}}},
         {"bifurcation", {{"sweeps", "100"}}},
+        {"memetic", {{"generations", "20"}, {"population", "8"}}},
         {"tempering", {{"sweeps", "100"}, {"temperatures", "8"}}},
         {"population", {{"sweeps", "3"}, {"steps", "20"}}},
     };

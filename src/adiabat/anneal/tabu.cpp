@@ -7,7 +7,7 @@
 #include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/reads.h"
 #include "adiabat/anneal/tabu_moves.h"
-#include "adiabat/base/errors.h"
+#include "adiabat/anneal/tabu_run.h"
 #include "adiabat/base/random.h"
 
 namespace adiabat::anneal {
@@ -26,8 +26,8 @@ constexpr std::array<Option, 4> kOptions = {{
 }};
 
 struct Plan {
-    int64_t iterations = 0, stall = 0;
-    int tenure = 0, spread = 0;  // tabu for tenure to tenure + spread iterations
+    int64_t iterations = 0;
+    TabuSettings settings;
     size_t elite = 0;
 };
 
@@ -36,13 +36,8 @@ Plan plan_of(const Task& task) {
     const OptionValues& given = task.options;
     Plan plan;
     plan.iterations = static_cast<int64_t>(given.get("iterations", std::max(2000.0, 50.0 * n)));
-    plan.stall = static_cast<int64_t>(given.get("stall", std::max(200.0, 10.0 * n)));
+    plan.settings = TabuSettings::usual(given, n);
     plan.elite = static_cast<size_t>(given.whole("elite"));
-    const int usual = std::min({20 + n / 100, 200, n / 4});
-    // One variable at least is always free.
-    const int most = std::max(0, n - 1);
-    plan.tenure = std::min(static_cast<int>(given.get("tenure", usual)), most);
-    plan.spread = std::min(plan.tenure / 2, most - plan.tenure);
     return plan;
 }
 
@@ -83,56 +78,28 @@ class Search {
           random_(task.seed, kStream, task.first_read + static_cast<uint32_t>(read)),
           elite_(plan.elite),
           best_(task, tolerance_),
-          pace_(task.watch) {
+          pace_(task.watch),
+          run_(*moves_, plan.settings, random_, pace_) {
         moves_->set(start_of(task, read));
     }
 
     Tally run(Read& read) {
         const auto n = static_cast<int64_t>(moves_->x().size());
-        while (n > 0 && tally_.flips < plan_.iterations && until_stall()) restart();
+        bool going_on = n > 0;
+        while (going_on) {
+            going_on =
+                run_.until_stall(plan_.iterations - run_.flips(), best_.energy(), tolerance_);
+            best_.consider(run_.lowest_x(), run_.lowest());
+            elite_.offer(run_.lowest_x(), run_.lowest());
+            if (going_on) restart();
+        }
         best_.consider(moves_->x(), moves_->energy());
         read = best_.read(moves_->x());
-        tally_.proposals = n * tally_.flips;
-        tally_.sweeps = tally_.flips;
-        return tally_;
+        return {run_.flips(), n * run_.flips(), run_.flips()};
     }
 
   private:
-    // Moves until nothing new came for long; false where the read is at its end.
-    bool until_stall() {
-        std::vector<uint8_t> lowest_x(moves_->x().begin(), moves_->x().end());
-        double lowest = moves_->energy();
-        int64_t since = 0;
-        bool down = true;  // every state so far was lower than the one before
-        for (; tally_.flips < plan_.iterations; ++tally_.flips, ++iteration_) {
-            if (pace_.over(moves_->work())) return false;
-            const double energy = moves_->energy();
-            const double aspiration = std::min(best_.energy(), energy) - tolerance_ - energy;
-            const int i = moves_->choose(iteration_, aspiration, random_());
-            ADIABAT_CHECK(i >= 0, "every variable is tabu");
-            const bool uphill = moves_->change(i) >= 0;
-            if (uphill && down && energy <= lowest) {  // what was reached on the way down
-                lowest_x.assign(moves_->x().begin(), moves_->x().end());
-                best_.consider(lowest_x, energy);
-            }
-            down = !uphill;
-            const int64_t extra = random_.below(static_cast<uint32_t>(plan_.spread) + 1);
-            moves_->flip(i, iteration_ + 1 + plan_.tenure + extra, random_());
-            if (moves_->energy() < lowest - tolerance_) {
-                lowest = moves_->energy();
-                since = 0;
-            } else if (++since >= plan_.stall) {
-                ++tally_.flips;
-                ++iteration_;
-                break;
-            }
-        }
-        elite_.offer(lowest_x, lowest);
-        return true;
-    }
-
     void restart() {
-        best_.consider(moves_->x(), moves_->energy());
         std::vector<uint8_t> x = elite_.any(random_);
         const auto n = static_cast<uint32_t>(x.size());
         const uint32_t least = std::min(10u, (n + 3) / 4), most = std::max(least, n / 4);
@@ -148,8 +115,7 @@ class Search {
     Elite elite_;
     Incumbent best_;
     Pace pace_;
-    Tally tally_;
-    int64_t iteration_ = 1;
+    TabuRun run_;
 };
 
 Outcome run(const Task& task) {
@@ -160,8 +126,9 @@ Outcome run(const Task& task) {
     Outcome outcome = run_reads(task, 1, [&](int first, std::span<Read> reads) {
         return Search(task, plan, first).run(reads[0]);
     });
-    outcome.details = {
-        {"iterations", plan.iterations}, {"tenure", plan.tenure}, {"stall", plan.stall}};
+    outcome.details = {{"iterations", plan.iterations},
+                       {"tenure", plan.settings.tenure},
+                       {"stall", plan.settings.stall}};
     return outcome;
 }
 

@@ -10,6 +10,7 @@
 #include "adiabat/anneal/digital.h"
 #include "adiabat/anneal/exhaustive.h"
 #include "adiabat/anneal/genetic.h"
+#include "adiabat/anneal/memetic.h"
 #include "adiabat/anneal/population.h"
 #include "adiabat/anneal/quantum_annealing.h"
 #include "adiabat/anneal/tabu.h"
@@ -25,8 +26,8 @@ constexpr uint32_t kStartStream = 0x5A02;
 
 // The order is that of the documentation.
 constexpr const Technique* kAll[] = {
-    &kAnnealing, &kTempering, &kPopulation, &kQuantumAnnealing, &kBifurcation,    &kDigital,
-    &kTabu,      &kDescent,   &kGenetic,    &kExhaustive,       &kBranchAndBound,
+    &kAnnealing, &kTempering, &kPopulation, &kQuantumAnnealing, &kBifurcation, &kDigital,
+    &kTabu,      &kMemetic,   &kDescent,    &kGenetic,          &kExhaustive,  &kBranchAndBound,
 };
 
 }  // namespace
