@@ -23,13 +23,20 @@ constexpr uint32_t kStream = 0x5A11;
 constexpr int kLeastDifference = 10;
 
 constexpr Option kOptions[] = {
-    {"generations", 200, 0, 1e9, true, "children of each read"},
-    {"population", 16, 2, 10000, true, "members, local minima that children come from"},
+    {"generations", 1000, 0, 1e9, true, "children of each read"},
+    {"population", 24, 2, 10000, true, "members, local minima that children come from"},
     {"stall", kFromProblem, 1, 1e15, true,
-     "flips without a new lowest before a stretch of tabu search ends; 10 n, 200 at least"},
+     "flips without a new lowest before a stretch of tabu search ends; 5 n, 200 at least"},
     {"tenure", kFromProblem, 0, 1e8, true,
      "flips for which a flipped variable stays; from the problem's size"},
 };
+
+TabuSettings settings_of(const Task& task) {
+    const int n = task.problem.variables();
+    TabuSettings settings = TabuSettings::usual(task.options, n);
+    if (!task.options.has("stall")) settings.stall = std::max<int64_t>(200, int64_t{5} * n);
+    return settings;
+}
 
 struct Member {
     std::vector<uint8_t> x;
@@ -41,7 +48,7 @@ class Evolution {
     Evolution(const Task& task, int read)
         : task_(task),
           problem_(task.problem),
-          settings_(TabuSettings::usual(task.options, problem_.variables())),
+          settings_(settings_of(task)),
           tolerance_(energy_tolerance(problem_)),
           random_(task.seed, kStream, task.first_read + static_cast<uint32_t>(read)),
           best_(task, tolerance_),
@@ -154,7 +161,7 @@ class Evolution {
 Outcome run(const Task& task) {
     const auto searches =
         static_cast<uint64_t>(task.options.whole("generations") + task.options.whole("population"));
-    const TabuSettings settings = TabuSettings::usual(task.options, task.problem.variables());
+    const TabuSettings settings = settings_of(task);
     // Flips are not known beforehand: at least the stall of each search.
     task.watch.begin(
         "memetic search",

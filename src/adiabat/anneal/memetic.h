@@ -11,7 +11,7 @@
 // crosses the edge of the feasible set again and again; every child is then mended and polished by
 // flips and pairs inside the constraints, and only such states are members and results.
 //
-// A generation costs some 10 n flips, O(n) each where dense.
+// A generation costs some 5 n flips and more, O(n) each where dense.
 //
 // Sources: Z. Lu, F. Glover, J.-K. Hao, "A hybrid metaheuristic approach to solving the UBQP
 // problem" (2010); oscillation: F. Glover, "Heuristics for integer programming using surrogate

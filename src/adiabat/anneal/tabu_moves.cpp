@@ -5,6 +5,7 @@
 #include <bit>
 #include <limits>
 
+#include "adiabat/anneal/dense_tabu_moves.h"
 #include "adiabat/anneal/wide.h"
 
 namespace adiabat::anneal {
@@ -284,12 +285,17 @@ class SparseMoves final : public TabuMoves {
 std::unique_ptr<TabuMoves> make_tabu_moves(const qubo::Problem& problem) {
     if (std::holds_alternative<qubo::Sparse>(problem.form))
         return std::make_unique<SparseMoves>(problem);
+    const auto* const dense = std::get_if<qubo::Dense>(&problem.form);
+    if (dense && dense->variables() <= kMostForFixedTabu) return make_dense_tabu_moves(*dense);
     return std::make_unique<DenseMoves>(problem);
 }
 
 uint64_t tabu_moves_bytes(const qubo::Problem& problem) {
     const auto n = static_cast<uint64_t>(problem.variables());
-    return std::holds_alternative<qubo::Sparse>(problem.form) ? 40 * n : 36 * n;
+    if (std::holds_alternative<qubo::Sparse>(problem.form)) return 40 * n;
+    const bool fixed = std::holds_alternative<qubo::Dense>(problem.form) &&
+                       problem.variables() <= kMostForFixedTabu;
+    return 36 * n + (fixed ? 4 * (n + 64) * (n + 64) : 0);
 }
 
 }  // namespace adiabat::anneal
