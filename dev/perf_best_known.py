@@ -72,7 +72,7 @@ def main():
                 result = json.loads(done.stdout)
                 energy = result["energy"]
                 if name == "g20b":  # by the file's own formula
-                    x = np.array([int(bit) for bit in result["solutions"][0]["state"]])
+                    x = np.array([int(bit) for bit in result["solutions"][0]["x"]])
                     energy = float(x @ q @ x) + offset
                 reached += energy <= BEST_KNOWN[name]
                 print(f"{name} seed {seed}: {energy:.8f} in {result['work']['seconds']:.2f} s", flush=True)

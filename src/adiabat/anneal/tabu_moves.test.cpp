@@ -18,7 +18,7 @@ double lowest_allowed(const LocalFields& state, const std::vector<int64_t>& unti
     double lowest = std::numeric_limits<double>::infinity();
     for (int i = 0; i < state.variables(); ++i) {
         const bool free = until[static_cast<size_t>(i)] <= iteration;
-        if (free || state.change(i) < aspiration + 1e-6) lowest = std::min(lowest, state.change(i));
+        if (free || state.change(i) < aspiration) lowest = std::min(lowest, state.change(i));
     }
     return lowest;
 }
