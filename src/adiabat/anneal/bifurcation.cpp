@@ -63,7 +63,7 @@ class Oscillators {
           force_(position_.size()),
           pace_(task.watch) {
         for (int r = 0; r < reads; ++r) {
-            best_.emplace_back(task, energy_tolerance(task.problem));
+            best_.emplace_back(task, tolerance_of(task));
             const auto start = start_of(task, first + r);
             Random random(task.seed, kStream, task.first_read + static_cast<uint32_t>(first + r));
             for (size_t i = 0; i < n_; ++i) {

@@ -43,13 +43,20 @@ bool is_symmetric(const qubo::Dense& problem) {
     return true;
 }
 
+size_t number_of_pairs(const qubo::Dense& problem) {
+    int64_t both = 0;
+    for (int i = 0; i < problem.variables(); ++i)
+        both += std::ranges::count_if(problem.row(i), [](double value) { return value != 0; });
+    return static_cast<size_t>(both) / 2;
+}
+
 // What some optimum, where not all, has for certain; constraints would void it.
 Settled settle_at_first(const Task& task, const qubo::Dense& dense, std::span<const uint8_t> best) {
     Settled settled;
     if (!task.problem.constraints.empty() || dense.variables() == 0) return settled;
     if (is_symmetric(dense)) return {{0, best[0]}};
+    if (number_of_pairs(dense) > kMostPairs || task.watch.over()) return settled;
     const qubo::Sparse sparse = sparse_of(task.problem);
-    if (sparse.pairs() > kMostPairs) return settled;
     const RoofDual roof = roof_dual(sparse, task.watch);
     for (int i = 0; i < dense.variables(); ++i) {
         if (const int8_t value = roof.persistent[static_cast<size_t>(i)]; value >= 0)
@@ -60,7 +67,7 @@ Settled settle_at_first(const Task& task, const qubo::Dense& dense, std::span<co
 
 BranchLimits limits_of(const Task& task, const qubo::Dense& dense) {
     BranchLimits limits;
-    const double tolerance = energy_tolerance(task.problem);
+    const double tolerance = tolerance_of(task);
     const double unit = energy_unit(task.problem);
     limits.step = std::max({tolerance, task.options["gap"], unit > 0 ? unit * (1 - 1e-6) : 0});
     limits.nodes = static_cast<uint64_t>(task.options["nodes"]);
@@ -117,6 +124,7 @@ Outcome run(const Task& task) {
     if (task.watch.over()) return outcome_of(task, start, -kInfinity);
     const qubo::Dense dense = dense_of(task.problem);
     const Settled settled = settle_at_first(task, dense, start);
+    if (task.watch.over()) return outcome_of(task, start, -kInfinity);
     const BranchPlan plan =
         plan_branching({dense, rows, task.problem.constraints.groups, start, settled,
                         BranchTree::tail_of(static_cast<size_t>(n)), task.seed},

@@ -16,15 +16,20 @@ namespace {
 constexpr int kSweepsAtFirst = 300, kSweepsAtADepth = 60;
 constexpr double kPrecision = 1e-6;
 constexpr double kMostSeconds = 10;  // for all depths
+constexpr double kShareOfRelaxation = 0.5;
 
 class Planner {
   public:
     Planner(const BranchPlanInput& input, const Watch& watch) : input_(input), watch_(watch) {
-        const ConvexBound root = convex_bound(input.problem, input.rows,
-                                              {.seed = input.seed, .groups = input.groups}, watch);
+        // Without a certificate the relaxation is worth nothing: it gets its share of the time.
+        const ConvexOptions options{.seconds = kShareOfRelaxation * watch.seconds_left(),
+                                    .seed = input.seed,
+                                    .groups = input.groups};
+        const ConvexBound root = convex_bound(input.problem, input.rows, options, watch);
         const size_t n = root.x.size();
         plan_.order.resize(n);
         std::iota(plan_.order.begin(), plan_.order.end(), 0);
+        plan_.couplings.reserve(n * n);
         for (int i = 0; i < root.relaxed.variables(); ++i) {
             const auto row = root.relaxed.row(i);
             plan_.couplings.insert(plan_.couplings.end(), row.begin(), row.end());

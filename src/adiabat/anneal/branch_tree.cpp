@@ -198,6 +198,7 @@ double BranchTree::bound(size_t depth) {
         if (k > 0 && (excess < kWorthASweep * missing || excess < 1e-9 * std::abs(missing))) break;
         sweep(box, point);
         work_ += left * left;
+        if (work_ >= kWorkBetweenChecks && watch_.over()) break;
     }
     return best;
 }

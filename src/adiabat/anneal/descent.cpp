@@ -20,7 +20,7 @@ class Descent {
   public:
     Descent(const Task& task, std::span<const uint8_t> start)
         : problem_(task.problem),
-          tolerance_(energy_tolerance(task.problem)),
+          tolerance_(tolerance_of(task)),
           state_(task.problem, start),
           pace_(task.watch) {}
 

@@ -51,7 +51,7 @@ class ParallelTrial {
           read_(task.first_read + static_cast<uint32_t>(read)),
           state_(task.problem, start_of(task, read)),
           sign_(state_.x().size()),
-          best_(task, energy_tolerance(task.problem)),
+          best_(task, tolerance_of(task)),
           pace_(task.watch) {
         for (size_t i = 0; i < sign_.size(); ++i) sign_[i] = state_.x()[i] ? -1.0 : 1.0;
     }

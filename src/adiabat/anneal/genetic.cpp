@@ -77,7 +77,7 @@ Tally run_read(const Task& task, GeneticEntry evolve, int first, Read& read) {
     const auto number = task.first_read + static_cast<uint32_t>(first);
     const int n = task.problem.variables();
     Tally tally;
-    Incumbent best(task, energy_tolerance(task.problem));
+    Incumbent best(task, tolerance_of(task));
     Pace pace(task.watch);
     bool ended = n == 0;
     const auto energy = [&](std::span<const uint8_t> x) {

@@ -4,7 +4,67 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adiabat/anneal/row_sums.h"
+
 namespace adiabat::anneal {
+
+namespace {
+
+constexpr size_t kTermsBetweenChecks = 1 << 18;
+
+// With fields at hand an energy takes no pass over the couplings: a variable that is set adds its
+// linear term and half of its couplings to others that are.
+template <typename Form>
+double energy_from(const Form& problem, std::span<const uint8_t> x, std::span<const double> fields) {
+    double twice = 0;
+    for (size_t i = 0; i < x.size(); ++i) twice += x[i] ? problem.linear()[i] + fields[i] : 0.0;
+    return problem.offset() + twice / 2;
+}
+
+// The largest change that a flip can make; of the rows seen before `watch` was over.
+template <typename Form>
+double largest_change(const Form& problem, const Watch* watch) {
+    double largest = 0;
+    size_t seen = 0;
+    for (int i = 0; i < problem.variables(); ++i) {
+        const auto row = couplings_of(problem, i);
+        const RowSums sums = row_sums(row);
+        const double linear = problem.linear(i);
+        largest = std::max({largest, -(linear + sums.negative), linear + sums.positive});
+        seen += row.size();
+        if (!watch || seen < kTermsBetweenChecks) continue;
+        if (watch->over()) break;
+        seen = 0;
+    }
+    return largest;
+}
+
+// |field| <= |h| + sum_k 2 |w_k a_ik| (|b_k| + sum_j |a_jk|), without forming a row.
+double largest_change(const qubo::Factored& problem) {
+    double largest = 0;
+    const auto weights = problem.weights();
+    std::vector<double> sums(weights.size());
+    for (size_t k = 0; k < sums.size(); ++k) sums[k] = std::abs(problem.constants()[k]);
+    for (int i = 0; i < problem.variables(); ++i) {
+        const auto a = problem.row(i);
+        for (size_t k = 0; k < sums.size(); ++k) sums[k] += std::abs(a[k]);
+    }
+    for (int i = 0; i < problem.variables(); ++i) {
+        double size = std::abs(problem.linear(i));
+        const auto a = problem.row(i);
+        for (size_t k = 0; k < sums.size(); ++k) size += 2 * std::abs(weights[k] * a[k]) * sums[k];
+        if (const qubo::DenseBlock* const block = problem.block_of(i)) {
+            const auto n = static_cast<size_t>(block->size);
+            size += 2 * row_sums({block->values.data() + static_cast<size_t>(i - block->first) * n,
+                                  n})
+                            .sizes();
+        }
+        largest = std::max(largest, size);
+    }
+    return largest;
+}
+
+}  // namespace
 
 LocalFields::LocalFields(const qubo::Problem& problem, std::span<const uint8_t> x)
     : problem_(problem) {
@@ -14,7 +74,12 @@ LocalFields::LocalFields(const qubo::Problem& problem, std::span<const uint8_t> 
 void LocalFields::set(std::span<const uint8_t> x) {
     x_.assign(x.begin(), x.end());
     fields_ = problem_.fields(x_);
-    energy_ = problem_.energy(x_);
+    if (const auto* const dense = std::get_if<qubo::Dense>(&problem_.form))
+        energy_ = energy_from(*dense, x_, fields_);
+    else if (const auto* const sparse = std::get_if<qubo::Sparse>(&problem_.form))
+        energy_ = energy_from(*sparse, x_, fields_);
+    else
+        energy_ = problem_.energy(x_);
     flips_ = 0;
 }
 
@@ -30,38 +95,14 @@ void LocalFields::flip(int i) {
     }
 }
 
-double energy_tolerance(const qubo::Problem& problem) {
+double energy_tolerance(const qubo::Problem& problem, const Watch* watch) {
     double largest = 0;
-    if (const auto* const factored = std::get_if<qubo::Factored>(&problem.form)) {
-        // |field| <= |h| + sum_k 2 |w_k a_ik| (|b_k| + sum_j |a_jk|), without forming a row.
-        const auto weights = factored->weights();
-        std::vector<double> sums(weights.size());
-        for (size_t k = 0; k < sums.size(); ++k) sums[k] = std::abs(factored->constants()[k]);
-        for (int i = 0; i < factored->variables(); ++i) {
-            const auto a = factored->row(i);
-            for (size_t k = 0; k < sums.size(); ++k) sums[k] += std::abs(a[k]);
-        }
-        for (int i = 0; i < factored->variables(); ++i) {
-            double size = std::abs(factored->linear(i));
-            const auto a = factored->row(i);
-            for (size_t k = 0; k < sums.size(); ++k)
-                size += 2 * std::abs(weights[k] * a[k]) * sums[k];
-            if (const qubo::DenseBlock* const block = factored->block_of(i)) {
-                const auto n = static_cast<size_t>(block->size);
-                const double* const row =
-                    block->values.data() + static_cast<size_t>(i - block->first) * n;
-                for (size_t j = 0; j < n; ++j) size += 2 * std::abs(row[j]);
-            }
-            largest = std::max(largest, size);
-        }
-    } else {
-        for (int i = 0; i < problem.variables(); ++i) {
-            double lowest = problem.linear(i), highest = lowest;
-            qubo::for_each_coupling(
-                problem, i, [&](int, double value) { (value < 0 ? lowest : highest) += value; });
-            largest = std::max({largest, -lowest, highest});
-        }
-    }
+    if (const auto* const dense = std::get_if<qubo::Dense>(&problem.form))
+        largest = largest_change(*dense, watch);
+    else if (const auto* const sparse = std::get_if<qubo::Sparse>(&problem.form))
+        largest = largest_change(*sparse, watch);
+    else
+        largest = largest_change(std::get<qubo::Factored>(problem.form));
     return 1e-12 * (largest > 0 ? largest : 1.0);
 }
 

@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "adiabat/anneal/watch.h"
 #include "adiabat/qubo/problem.h"
 
 namespace adiabat::anneal {
@@ -43,8 +44,9 @@ class LocalFields {
 };
 
 // The largest energy difference that counts as none: 1e-12 of the largest change that a flip can
-// make, 1e-12 for a problem without terms. O(size of the problem).
-double energy_tolerance(const qubo::Problem& problem);
+// make, 1e-12 for a problem without terms. O(size of the problem); where a watch is given and over,
+// of the rows seen so far.
+double energy_tolerance(const qubo::Problem& problem, const Watch* watch = nullptr);
 
 // Flips the variable that lowers the energy most until none does by more than `tolerance`. Returns
 // the flips.

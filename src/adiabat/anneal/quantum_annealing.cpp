@@ -81,7 +81,7 @@ Plan plan_of(const Task& task) {
 
 Tally run_read(const Task& task, const Plan& plan, int first, Read& read) {
     Pace pace(task.watch);
-    Incumbent best(task, energy_tolerance(task.problem));
+    Incumbent best(task, tolerance_of(task));
     SlicedWalk walk(task.problem, plan.slices, start_of(task, first), task.seed,
                     task.first_read + static_cast<uint32_t>(first));
     Tally tally;

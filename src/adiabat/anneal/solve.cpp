@@ -90,7 +90,8 @@ class Solver {
         Watch watch(stop_, limit, options_.target, progress_, start_);
         make_starts();
         check_size(watch);
-        const double tolerance = energy_tolerance(inner);
+        const double tolerance = energy_tolerance(inner, &watch);
+        tolerance_ = penalized_ ? energy_tolerance(*penalized_, &watch) : tolerance;
         for (int round = 0; options_.restarts == 0 || round < options_.restarts; ++round) {
             if (round > 0 && watch.over()) break;
             play(round, tolerance, watch);
@@ -186,7 +187,7 @@ class Solver {
     Task task(int round, Watch& watch) const {
         return {working(),      values_,  options_.seed,
                 options_.reads, threads_, static_cast<uint32_t>(int64_t{round} * options_.reads),
-                initial_,       watch};
+                initial_,       watch,   tolerance_};
     }
 
     void check_size(Watch& watch) {
@@ -254,6 +255,7 @@ class Solver {
     std::optional<qubo::Problem> penalized_;
     std::vector<std::vector<uint8_t>> initial_;
     int threads_ = 1;
+    std::optional<double> tolerance_;  // of the working problem
     Collected collected_;
     SolveResult result_;
 };

@@ -73,7 +73,7 @@ class Search {
   public:
     Search(const Task& task, const Plan& plan, int read)
         : plan_(plan),
-          tolerance_(energy_tolerance(task.problem)),
+          tolerance_(tolerance_of(task)),
           moves_(make_tabu_moves(task.problem)),
           random_(task.seed, kStream, task.first_read + static_cast<uint32_t>(read)),
           elite_(plan.elite),

@@ -10,6 +10,7 @@
 #include "adiabat/anneal/digital.h"
 #include "adiabat/anneal/exhaustive.h"
 #include "adiabat/anneal/genetic.h"
+#include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/memetic.h"
 #include "adiabat/anneal/population.h"
 #include "adiabat/anneal/quantum_annealing.h"
@@ -51,6 +52,10 @@ std::vector<uint8_t> start_of(const Task& task, int read) {
     std::vector<uint8_t> x(static_cast<size_t>(task.problem.variables()));
     for (auto& value : x) value = static_cast<uint8_t>(random() >> 31);
     return x;
+}
+
+double tolerance_of(const Task& task) {
+    return task.tolerance ? *task.tolerance : energy_tolerance(task.problem, &task.watch);
 }
 
 std::span<const Technique* const> techniques() { return kAll; }

@@ -48,7 +48,12 @@ struct Task {
     // the constraints.
     std::span<const std::vector<uint8_t>> initial = {};
     Watch& watch;
+    // What a state must be lower by to count as better; energy_tolerance() where solve() did not
+    // say.
+    std::optional<double> tolerance = {};
 };
+
+double tolerance_of(const Task& task);
 
 // Where read `read` (from 0) of a task starts: a given state; else every assignment with the same
 // probability, keyed by (seed, first_read + read). Where there are constraints, solve() has given

@@ -75,6 +75,11 @@ void Watch::advance(uint64_t steps) {
                                : std::string());
 }
 
+double Watch::seconds_left() const {
+    if (!deadline_) return std::numeric_limits<double>::infinity();
+    return std::chrono::duration<double>(*deadline_ - Clock::now()).count();
+}
+
 double Watch::seconds() const {
     return std::chrono::duration<double>(Clock::now() - start_).count();
 }

@@ -44,6 +44,8 @@ class Watch {
     void advance(uint64_t steps);
 
     double seconds() const;
+    // To the time limit; infinity where there is none, below zero behind it.
+    double seconds_left() const;
 
   private:
     StopToken stop_;

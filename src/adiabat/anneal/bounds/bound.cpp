@@ -10,6 +10,7 @@
 #include "adiabat/anneal/bounds/convex_bound.h"
 #include "adiabat/anneal/bounds/energy_unit.h"
 #include "adiabat/anneal/bounds/roof_duality.h"
+#include "adiabat/anneal/row_sums.h"
 
 namespace adiabat::anneal {
 
@@ -45,13 +46,9 @@ double terms_bound(const qubo::Problem& problem, const Watch& watch) {
     for (int i = 0; i < problem.variables(); ++i) {
         double lowest = problem.linear(i), size = std::abs(lowest), count = 0;
         const auto add = [&](std::span<const double> couplings) {
-            double negative = 0, sizes = 0;
-            for (const double value : couplings) {
-                negative += std::min(0.0, value);
-                sizes += std::abs(value);
-            }
-            lowest += negative / 2;
-            size += sizes / 2;
+            const RowSums sums = row_sums(couplings);
+            lowest += sums.negative / 2;
+            size += sums.sizes() / 2;
             count += static_cast<double>(couplings.size());
         };
         if (const auto* const dense = std::get_if<qubo::Dense>(&problem.form))
@@ -176,7 +173,7 @@ Bound lower_bound(const qubo::Problem& problem, const BoundOptions& options, Sto
     const Search search(problem, options, watch);
     if (!watch.over()) search.try_roof(best);
     if (!watch.over()) search.try_convex(best);
-    if (!watch.over()) best.value = round_up(best.value, problem.offset(), energy_unit(problem));
+    if (!watch.over()) best.value = round_up(best.value, problem.offset(), energy_unit(problem, &watch));
     best.seconds = watch.seconds();
     return best;
 }

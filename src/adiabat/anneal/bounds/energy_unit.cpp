@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kSmallest = 0x1p-10;  // of the multiples that are looked for
 constexpr double kMost = 0x1p40;       // sums of some thousands of these are exact
+constexpr size_t kTermsBetweenChecks = 1 << 18;
 
 // The greatest common divisor of what it is offered; 0 once something is no multiple.
 class Divisor {
@@ -30,14 +31,23 @@ class Divisor {
 
 }  // namespace
 
-double energy_unit(const qubo::Problem& problem) {
+double energy_unit(const qubo::Problem& problem, const Watch* watch) {
     if (std::holds_alternative<qubo::Factored>(problem.form)) return 0;
+    const auto* const dense = std::get_if<qubo::Dense>(&problem.form);
     Divisor divisor;
+    size_t seen = 0;
     for (int i = 0; i < problem.variables(); ++i) {
-        bool whole = divisor.offer(problem.linear(i));
-        qubo::for_each_coupling(problem, i,
-                                [&](int, double value) { whole = whole && divisor.offer(value); });
-        if (!whole) return 0;
+        // Of a dense problem each pair once.
+        const auto row = dense ? dense->row(i).first(static_cast<size_t>(i))
+                               : std::get<qubo::Sparse>(problem.form).couplings(i);
+        if (!divisor.offer(problem.linear(i))) return 0;
+        for (const double value : row) {
+            if (!divisor.offer(value)) return 0;
+        }
+        seen += row.size() + 1;
+        if (!watch || seen < kTermsBetweenChecks) continue;
+        if (watch->over()) return 0;
+        seen = 0;
     }
     return divisor.value();
 }

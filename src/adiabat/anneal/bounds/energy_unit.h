@@ -5,12 +5,13 @@
 // energy is the offset plus a whole multiple of their greatest common divisor, and a bound may be
 // rounded up to the next. O(size of the problem).
 
+#include "adiabat/anneal/watch.h"
 #include "adiabat/qubo/problem.h"
 
 namespace adiabat::anneal {
 
-// 0 where there is none, or the problem is factored.
-double energy_unit(const qubo::Problem& problem);
+// 0 where there is none, the problem is factored, or the watch is over first.
+double energy_unit(const qubo::Problem& problem, const Watch* watch = nullptr);
 
 // The lowest energy of the lattice that is not below the bound, less 1e-9 of the unit where the
 // offset makes rounded sums of energies; the bound itself without a unit.
