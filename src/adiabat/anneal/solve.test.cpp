@@ -7,6 +7,7 @@
 
 #include "adiabat/anneal/problems.test.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/base/processor_time.h"
 
 namespace adiabat::anneal {
 namespace {
@@ -133,28 +134,29 @@ TEST(Solve, RestartsUntilTheTimeLimit) {
     SolveOptions options = quick();
     options.restarts = 0;
     options.time_limit = 0.2;
+    options.threads = 1;
     SolveResult result;
+    const double before = processor_seconds();  // the machine may do other work
     const double seconds = seconds_of([&] { result = solve(problem, options); });
     EXPECT_GT(result.rounds, 1);
     EXPECT_EQ(result.end, EndReason::kTimeLimit);
     EXPECT_FALSE(result.lowest.complete);
     EXPECT_GT(seconds, 0.1);
-    EXPECT_LT(seconds, 2);  // the promise is 50 ms; test machines are shared
+    EXPECT_LT(processor_seconds() - before, 0.4);
 }
 
 TEST(Solve, AStopReturnsTheBestSoFar) {
     const auto problem = random_problem(Form::kDense, 200, 2);
     StopSource source;
     source.request();
-    SolveResult result;
-    const double seconds = seconds_of([&] {
-        SolveOptions options = quick();
-        options.values["sweeps"] = "100000000";
-        result = solve(problem, options, source.token());
-    });
+    SolveOptions options = quick();
+    options.values["sweeps"] = "100000000";
+    options.threads = 1;
+    const double before = processor_seconds();
+    const SolveResult result = solve(problem, options, source.token());
+    EXPECT_LT(processor_seconds() - before, 0.4);
     EXPECT_EQ(result.end, EndReason::kInterrupted);
     ASSERT_FALSE(result.lowest.empty());
-    EXPECT_LT(seconds, 2);
 }
 
 TEST(Solve, RefusesWhatItCannotHold) {

@@ -9,6 +9,7 @@
 #include "adiabat/anneal/bounds/energy_unit.h"
 #include "adiabat/anneal/brute_force.test.h"
 #include "adiabat/anneal/random_problem.test.h"
+#include "adiabat/base/processor_time.h"
 
 namespace adiabat::anneal {
 namespace {
@@ -43,8 +44,9 @@ TEST(Bound, ComesBackInTime) {
         {qubo::random_dense(1500, 1)}, {factored}, {qubo::Sparse(100'000, edges)}};
     for (const auto& problem : problems) {
         for (const double limit : {0.05, 0.5}) {
+            const double before = processor_seconds();  // the machine may do other work
             const Bound bound = lower_bound(problem, {.time_limit = limit});
-            EXPECT_LT(bound.seconds, limit + 0.4) << problem.form_name();  // on a busy machine
+            EXPECT_LT(processor_seconds() - before, limit + 0.4) << problem.form_name();
             EXPECT_TRUE(std::isfinite(bound.value));
         }
     }
