@@ -47,7 +47,8 @@ Outcome run(const Task& task) {
             sweeps += count;
         }
         for (int r = 0; r < begun; ++r)
-            outcome.reads[static_cast<size_t>(first) + static_cast<size_t>(r)] = read_of(*walkers, r);
+            outcome.reads[static_cast<size_t>(first) + static_cast<size_t>(r)] =
+                read_of(*walkers, r);
         flips += walkers->flips();
     });
     std::erase_if(outcome.reads, [](const Read& read) { return read.best.empty(); });

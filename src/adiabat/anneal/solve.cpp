@@ -187,7 +187,7 @@ class Solver {
     Task task(int round, Watch& watch) const {
         return {working(),      values_,  options_.seed,
                 options_.reads, threads_, static_cast<uint32_t>(int64_t{round} * options_.reads),
-                initial_,       watch,   tolerance_};
+                initial_,       watch,    tolerance_};
     }
 
     void check_size(Watch& watch) {
