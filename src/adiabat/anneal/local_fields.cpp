@@ -15,7 +15,8 @@ constexpr size_t kTermsBetweenChecks = 1 << 18;
 // With fields at hand an energy takes no pass over the couplings: a variable that is set adds its
 // linear term and half of its couplings to others that are.
 template <typename Form>
-double energy_from(const Form& problem, std::span<const uint8_t> x, std::span<const double> fields) {
+double energy_from(const Form& problem, std::span<const uint8_t> x,
+                   std::span<const double> fields) {
     double twice = 0;
     for (size_t i = 0; i < x.size(); ++i) twice += x[i] ? problem.linear()[i] + fields[i] : 0.0;
     return problem.offset() + twice / 2;
@@ -55,9 +56,9 @@ double largest_change(const qubo::Factored& problem) {
         for (size_t k = 0; k < sums.size(); ++k) size += 2 * std::abs(weights[k] * a[k]) * sums[k];
         if (const qubo::DenseBlock* const block = problem.block_of(i)) {
             const auto n = static_cast<size_t>(block->size);
-            size += 2 * row_sums({block->values.data() + static_cast<size_t>(i - block->first) * n,
-                                  n})
-                            .sizes();
+            size +=
+                2 * row_sums({block->values.data() + static_cast<size_t>(i - block->first) * n, n})
+                        .sizes();
         }
         largest = std::max(largest, size);
     }

@@ -152,6 +152,7 @@ class Solver {
         result_.lowest.all.front().multiplicity = options_.reads;
         result_.bound = energy;
         result_.rounds = 1;
+        result_.details = {{"nothing_to_decide", true}};
         return std::move(result_);
     }
 
@@ -187,7 +188,7 @@ class Solver {
     Task task(int round, Watch& watch) const {
         return {working(),      values_,  options_.seed,
                 options_.reads, threads_, static_cast<uint32_t>(int64_t{round} * options_.reads),
-                initial_,       watch,   tolerance_};
+                initial_,       watch,    tolerance_};
     }
 
     void check_size(Watch& watch) {

@@ -173,7 +173,8 @@ Bound lower_bound(const qubo::Problem& problem, const BoundOptions& options, Sto
     const Search search(problem, options, watch);
     if (!watch.over()) search.try_roof(best);
     if (!watch.over()) search.try_convex(best);
-    if (!watch.over()) best.value = round_up(best.value, problem.offset(), energy_unit(problem, &watch));
+    if (!watch.over())
+        best.value = round_up(best.value, problem.offset(), energy_unit(problem, &watch));
     best.seconds = watch.seconds();
     return best;
 }
