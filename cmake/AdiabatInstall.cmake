@@ -13,7 +13,7 @@ if(TARGET adiabat_torch)
 endif()
 # The headers of torch/ and cli/ belong to the plug-in and the tool.
 install(DIRECTORY src/adiabat DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "*.h" PATTERN "*.test.h" EXCLUDE PATTERN "torch" EXCLUDE PATTERN "cli" EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.test.h" EXCLUDE PATTERN "*-inl.h" EXCLUDE PATTERN "torch" EXCLUDE PATTERN "cli" EXCLUDE)
 install(EXPORT adiabat-targets NAMESPACE adiabat::
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/adiabat)
 configure_package_config_file(cmake/adiabat-config.cmake.in adiabat-config.cmake

@@ -275,6 +275,10 @@ def test_bad_input(small, tmp_path):
     refused(adiabat("solve", path, "--format", "xls"), "xls", "coo")
     refused(adiabat("solve", path, "--reads", 0), "reads")
     refused(adiabat("solve", path, "--restarts", 0), "time limit")
+    refused(adiabat("solve", path, "--time-limit=-1"), "--time-limit", "0 or more")
+    refused(adiabat("solve", path, "--time-limit", "nan"), "--time-limit")
+    for seed in ("-1", "18446744073709551616", "1.5"):
+        refused(adiabat("solve", path, f"--seed={seed}"), "--seed", "0 to 18446744073709551615")
     refused(adiabat("solve", path, "--bound", "soon"), "--bound")
     refused(adiabat("solve", path, "--samples", "all"), "--samples", "lowest")
     refused(adiabat("solve", path, "--describe", "html"), "--describe", "markdown")

@@ -76,7 +76,10 @@ Run run_one(const qubo::Problem& problem, const std::string& name, const Compare
     run.row.bound = result.bound;
     run.row.end = result.end;
     run.row.options = result.options;
-    for (const Solution& read : result.best) run.energies.push_back(read.energy);
+    // The reads of an exact technique are one search: a round counts once.
+    const size_t step = result.bound ? static_cast<size_t>(own.reads) : 1;
+    for (size_t k = 0; k < result.best.size(); k += step)
+        run.energies.push_back(result.best[k].energy);
     if (!result.lowest.empty()) {
         const Solution& best = result.lowest.front();
         run.row.energy = best.energy;

@@ -46,6 +46,17 @@ TEST(Compare, JudgesByTheLowestOfAll) {
     }
 }
 
+// The equal reads of an exact technique would look like so many independent successes.
+TEST(Compare, CountsAnExactSearchOnce) {
+    const qubo::Problem problem{.form = qubo::random_dense(12, 2)};
+    CompareOptions options = two_of();
+    options.techniques = {"exhaustive", "branch-and-bound"};
+    for (const Compared& row : compare(problem, options).rows) {
+        EXPECT_EQ(row.runs.runs, 1) << row.technique;
+        EXPECT_EQ(row.runs.successes, 1) << row.technique;
+    }
+}
+
 TEST(Compare, GivesOptionsToThoseThatHaveThem) {
     const qubo::Problem problem{.form = qubo::random_dense(8, 2)};
     const Comparison found =

@@ -56,19 +56,29 @@ Json gap_json(const qubo::Problem& problem, double energy,
             {"seconds", certificate->seconds},
             {"gap", finite_or_null(gap)},
             {"relative_gap", energy == 0 ? Json(nullptr) : finite_or_null(gap / std::abs(energy))},
-            {"optimal", gap <= target_tolerance(problem, energy)}};
+            // The tolerance takes a pass over all coefficients.
+            {"optimal", std::isfinite(gap) && gap <= target_tolerance(problem, energy)}};
 }
 
-std::string gap_text(const qubo::Problem& problem, double energy,
-                     const std::optional<Certificate>& certificate) {
+namespace {
+
+// In words what gap_json() found.
+std::string statement_of(const Json& gap, double energy,
+                         const std::optional<Certificate>& certificate) {
     if (!certificate || std::isinf(certificate->bound)) return "no lower bound";
-    const Json gap = gap_json(problem, energy, certificate);
     if (gap["optimal"].get<bool>()) return fmt::format("optimal, proven ({})", certificate->method);
     const std::string size = energy == 0
                                  ? fmt::format("{:.6g}", gap["gap"].get<double>())
                                  : fmt::format("{:.3g} %", 100 * gap["relative_gap"].get<double>());
     return fmt::format("lower bound {:.8g} ({}), gap {}", certificate->bound, certificate->method,
                        size);
+}
+
+}  // namespace
+
+std::string gap_text(const qubo::Problem& problem, double energy,
+                     const std::optional<Certificate>& certificate) {
+    return statement_of(gap_json(problem, energy, certificate), energy, certificate);
 }
 
 Json options_json(const SolveOptions& options, const Json& values) {
@@ -114,7 +124,7 @@ Json result_json(const qubo::Problem& problem, const SolveResult& result,
     if (!result.lowest.empty()) {
         const double lowest = result.lowest.front().energy;
         json["certificate"] = gap_json(problem, lowest, options.certificate);
-        json["statement"] = gap_text(problem, lowest, options.certificate);
+        json["statement"] = statement_of(json["certificate"], lowest, options.certificate);
     }
     json["solutions"] = solutions_json(result.lowest.all);
     if (options.samples != Samples::kLowest)

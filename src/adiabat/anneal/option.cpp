@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/base/units.h"
 
 namespace adiabat::anneal {
 
@@ -18,6 +19,16 @@ std::string listed(const std::vector<std::string>& words) {
         if (k > 0) text += k + 1 < words.size() ? ", " : " or ";
         text += words[k];
     }
+    return text;
+}
+
+// "4,294,967,295", "0.001", "1e300".
+std::string number_text(double value) {
+    constexpr double kMostWritten = 1e10;
+    if (value == std::floor(value) && std::abs(value) < kMostWritten)
+        return format_count(static_cast<int64_t>(value));
+    std::string text = fmt::format("{:g}", value);
+    std::erase(text, '+');
     return text;
 }
 
@@ -38,15 +49,15 @@ std::vector<std::string> words_of(const Option& option) {
 std::string range_text(const Option& option) {
     if (option.is_choice()) return listed(words_of(option));
     std::string text = std::isinf(option.most)
-                           ? fmt::format("{:g} or more", option.least)
-                           : fmt::format("{:g} to {:g}", option.least, option.most);
+                           ? number_text(option.least) + " or more"
+                           : number_text(option.least) + " to " + number_text(option.most);
     return option.whole ? text + ", whole" : text;
 }
 
 std::string fallback_text(const Option& option) {
     if (std::isnan(option.fallback)) return "from the problem";
     if (option.is_choice()) return words_of(option)[static_cast<size_t>(option.fallback)];
-    return fmt::format("{:g}", option.fallback);
+    return number_text(option.fallback);
 }
 
 const Option& OptionValues::find(std::string_view name) const {

@@ -152,6 +152,7 @@ class Solver {
         result_.lowest.all.front().multiplicity = options_.reads;
         result_.bound = energy;
         result_.rounds = 1;
+        result_.details = {{"nothing_to_decide", true}};
         return std::move(result_);
     }
 

@@ -181,7 +181,7 @@ TEST(Solve, SaysWhatIsWrong) {
     EXPECT_EQ(with([](O& o, P&) { o.restarts = 0; }),
               "restarts is 0: until a limit, so expected a time limit or a target energy");
     EXPECT_EQ(with([](O& o, P&) { o.values["sweeps"] = "0.5"; }),
-              "sweeps is 0.5: expected 1 to 4e+09, whole");
+              "sweeps is 0.5: expected 1 to 4,000,000,000, whole");
     EXPECT_EQ(
         with([](O& o, P&) { o.values["sweep"] = "5"; }),
         "there is no option 'sweep' here: expected sweeps, beta-min, beta-max, schedule or moves");

@@ -89,7 +89,7 @@ struct Job {
         frame.partial = result.end == anneal::EndReason::kInterrupted;
         // An exact technique's own bound, where it is the better one.
         if (result.bound && (!certificate || *result.bound >= certificate->bound))
-            certificate = anneal::Certificate{*result.bound, options.technique, 0};
+            certificate = anneal::Certificate{*result.bound, proof_of(result), 0};
         const auto samples = arguments.which_samples();
         Json document = document_of(frame, arguments, "solve");
         anneal::DocumentOptions how{
@@ -131,6 +131,12 @@ struct Job {
     }
 
   private:
+    // What an exact bound is from.
+    std::string proof_of(const anneal::SolveResult& result) const {
+        return result.details.contains("nothing_to_decide") ? "nothing to decide"
+                                                            : options.technique;
+    }
+
     // The lowest assignment of a measurement: it can be a warm start like any other.
     void add_solution(Json& document, const anneal::Solution& lowest) {
         document["energy"] = lowest.energy;

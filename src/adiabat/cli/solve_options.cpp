@@ -185,6 +185,8 @@ void SolveArguments::check() const {
         throw InputError("--compare and --ladder are two measurements: give one");
     if (!compare.empty() && !solve.time_limit)
         throw InputError("--compare needs --time-limit: each technique gets it");
+    if (solve.time_limit && !(*solve.time_limit >= 0))
+        throw InputError("--time-limit is {}: expected 0 or more seconds", *solve.time_limit);
     if (longest && !ladder) throw InputError("--longest is an option of --ladder");
     bound_seconds();
     which_samples();

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/base/threads.h"
@@ -26,7 +28,16 @@ void add_threads_option(CLI::App& verb, int& threads) {
 
 void add_seed_option(CLI::App& verb, uint64_t& seed) {
     verb.add_option("--seed", seed, "Seed of every random choice")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Validator(
+            [](std::string& text) {
+                uint64_t value = 0;
+                const char* const last = text.data() + text.size();
+                const auto [end, error] = std::from_chars(text.data(), last, value);
+                if (error == std::errc() && end == last) return std::string();
+                return fmt::format("'{}': expected a whole number from 0 to {}", text,
+                                   std::numeric_limits<uint64_t>::max());
+            },
+            ""))
         ->capture_default_str();
 }
 
