@@ -100,7 +100,7 @@ def stored(folder, name):
 
 def speed_instances(folder, quick):
     """(instance, reads, sweeps, reads of the peers; none: they cannot hold it)."""
-    proposals = 4e6 if quick else 1e8
+    proposals = 4e6 if quick else 3e7
     found = []
     if folder.is_dir():
         found += [perf_instances.from_matrix(name, stored(folder, name)) for name in ("g20", "g56p")]
@@ -144,7 +144,7 @@ def speed(ours, peers, folder, quick):
           f"{'2 threads':>9} {'MB':>7}   preparation, s")
     rows = []
     for instance, reads, sweeps, peer_reads in speed_instances(folder, quick):
-        row = one_speed(ours, peers, instance, reads, sweeps, peer_reads, 3 if quick else 7)
+        row = one_speed(ours, peers, instance, reads, sweeps, peer_reads, 3 if quick else 5)
         rows.append(row)
         rate = row["rates"]
         cells = [f"{rate[k]:9.2e}" if k in rate else f"{'-':>9}" for k in ("adiabat", "dwave", "openjij")]
