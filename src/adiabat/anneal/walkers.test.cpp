@@ -73,17 +73,19 @@ TEST_P(WalkersOf, ReplicasDoNotDependOnTheirCompany) {
         for (int first = 0; first < kReplicas; first += together) {
             const int count = std::min(together, kReplicas - first);
             const auto walkers = model->walkers(count, 3, static_cast<uint32_t>(first));
-            for (int r = 0; r < count; ++r)
-                walkers->set_state(r, feasible(problem, static_cast<uint64_t>(first + r)));
+            for (int r = 0; r < count; ++r) {
+                const int read = first + r;
+                walkers->set_state(r, feasible(problem, static_cast<uint64_t>(read)));
+            }
             for (uint32_t k = 0; k < 50; ++k) {
                 walkers->sweep(std::vector<double>(static_cast<size_t>(count), 0.1 * k), k, watch);
             }
             for (int r = 0; r < count; ++r) {
-                const auto at = static_cast<size_t>(first + r);
+                const int read = first + r;
                 if (together == kReplicas) {
                     expected.push_back(walkers->state(r));
                 } else {
-                    EXPECT_EQ(walkers->state(r), expected[at]) << together;
+                    EXPECT_EQ(walkers->state(r), expected[static_cast<size_t>(read)]) << together;
                 }
             }
         }

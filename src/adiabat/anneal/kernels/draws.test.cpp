@@ -96,8 +96,8 @@ TEST(Draws, ThresholdsFromTheLargestDownAreExponential) {
     constexpr double kCount = double{kGroups} * kGroup;
     EXPECT_NEAR(sum / kCount, 1, 5 / std::sqrt(kCount));
     EXPECT_NEAR(squares / kCount, 2, 5 * std::sqrt(20 / kCount));
-    for (const int count : largest)
-        EXPECT_NEAR(count, kGroups / kGroup, 5 * std::sqrt(kGroups / kGroup));
+    constexpr double kExpected = double{kGroups} / kGroup;
+    for (const int count : largest) EXPECT_NEAR(count, kExpected, 5 * std::sqrt(kExpected));
 }
 
 TEST(Draws, EveryInstructionSetGivesTheSameBits) {
