@@ -4,8 +4,10 @@
 
 option(ADIABAT_BUILD_PERF "Build the programs that measure" OFF)
 if(ADIABAT_BUILD_PERF)
-    add_executable(adiabat_perf_walkers src/adiabat/anneal/walkers.perf.cpp)
-    target_link_libraries(adiabat_perf_walkers PRIVATE adiabat_anneal adiabat_warnings)
+    foreach(program walkers optima)
+        add_executable(adiabat_perf_${program} src/adiabat/anneal/${program}.perf.cpp)
+        target_link_libraries(adiabat_perf_${program} PRIVATE adiabat_anneal adiabat_warnings)
+    endforeach()
 endif()
 if(ADIABAT_BUILD_PERF AND ADIABAT_WITH_TORCH)
     add_executable(adiabat_perf_forward src/adiabat/torch/forward.perf.cpp)

@@ -106,7 +106,7 @@ def speed_instances(folder, quick):
         found += [perf_instances.from_matrix(name, stored(folder, name)) for name in ("g20", "g56p")]
         found += [perf_instances.from_rudy(folder / f"{name}.rudy", name) for name in ("mc2000", "p16")]
     found.append(perf_instances.sk(1000, 0))
-    rows = [(instance, 16, max(2, int(proposals / 16 / instance.n)), 16) for instance in found]
+    rows = [(instance, 32, max(2, int(proposals / 32 / instance.n)), 32) for instance in found]
     for n in (4096,) if quick else (4096, 16384):
         sweeps = 20 if quick else 200
         rows.append((perf_instances.factored(n, 128, 0), 16, sweeps, 2 if n == 4096 and not quick else None))
@@ -158,9 +158,9 @@ def speed(ours, peers, folder, quick):
 
 # ---- time to target
 
-def families(peers, folder, count, quick):
+def families(peers, folder, count, tuning, quick):
     """name -> instances: first those for tuning, then as many to judge."""
-    numbers = range(2 * count)
+    numbers = range(tuning + count)
     found = {}
     if folder.is_dir():
         q = stored(folder, "g20")
@@ -210,13 +210,14 @@ class Judge:
 
 
 class Contest:
-    def __init__(self, ours, peers, judge, quick):
+    def __init__(self, ours, peers, judge, effort):
         self.ours, self.peers, self.judge = ours, peers, judge
-        self.reads = 40 if quick else 200
+        quick = effort.quick
+        self.reads = 40 if quick else effort.reads
         self.lengths = [2**k for k in range(3, 9 if quick else 19)]
         # Multiples of natural_range's hot and cold ends.
-        self.ranges = [(1, 1), (3, 0.3)] if quick else [(a, b) for a in (0.3, 1, 3, 10) for b in (0.1, 0.3, 1, 3)]
-        self.seconds_a_step = 3 if quick else 60  # of a family at one setting
+        self.ranges = [(1, 1), (3, 0.3)] if quick else [(a, b) for a in (1, 3, 10) for b in (0.3, 1)]
+        self.seconds_a_step = 3 if quick else effort.step_seconds  # of a family at one setting
         self.natural = {}
 
     def beta(self, instance, factors):
@@ -289,11 +290,11 @@ def find_targets(ours, judge, instances, quick):
         judge.saw(instance, energies)
 
 
-def one_family(ours, peers, name, instances, others, quick):
+def one_family(ours, peers, name, instances, others, effort):
     judge = Judge()
-    contest = Contest(ours, peers, judge, quick)
-    find_targets(ours, judge, instances, quick)
-    half = len(instances) // 2
+    contest = Contest(ours, peers, judge, effort)
+    find_targets(ours, judge, instances, effort.quick)
+    half = effort.tuning
     settings, runs = {}, {}
     contestants = [("annealing", "sweeps"), "dwave", "openjij", *others]
     for sampler in contestants:
@@ -316,12 +317,13 @@ def one_family(ours, peers, name, instances, others, quick):
                   "interval": np.quantile(ratio, [0.025, 0.975], method="nearest").tolist()}
 
 
-def target(ours, peers, folder, count, quick):
+def target(ours, peers, folder, effort):
     lengths = {row["name"]: row["length"] for row in ours.call("techniques")}
-    others = [(name, option) for name, option in lengths.items() if option and name != "annealing"]
+    others = [(name, option) for name, option in lengths.items() if option and name != "annealing"
+              and (not effort.techniques or name in effort.techniques.split(","))]
     all_rows, ratios = [], []
-    for name, instances in families(peers, folder, count, quick).items():
-        rows, ratio = one_family(ours, peers, name, instances, others, quick)
+    for name, instances in families(peers, folder, effort.count, effort.tuning, effort.quick).items():
+        rows, ratio = one_family(ours, peers, name, instances, others, effort)
         for row in rows:
             low, high = row["interval"]
             factors, length = row["setting"]
@@ -341,7 +343,12 @@ def main():
     parser.add_argument("--program", default=ROOT / "build" / "release" / "adiabat_perf_walkers")
     parser.add_argument("--instances", type=pathlib.Path, default=ROOT.parent / "shared" / "instances",
                         help="a folder with g20.npz, g56p.npz, mc2000.rudy, p16.rudy; left out where it is not there")
-    parser.add_argument("--count", type=int, default=0, help="instances of a family, for tuning and as many to judge")
+    parser.add_argument("--count", type=int, default=0, help="instances of a family to judge by (20)")
+    parser.add_argument("--tuning", type=int, default=0, help="other instances to tune on (as many)")
+    parser.add_argument("--reads", type=int, default=200, help="reads of each setting and instance")
+    parser.add_argument("--step-seconds", type=float, default=60,
+                        help="longer run lengths are not tried once a setting took so long")
+    parser.add_argument("--techniques", help="ours to run beside annealing, with commas (all)")
     parser.add_argument("--quick", action="store_true", help="small instances, few of them: does it run at all")
     parser.add_argument("--out", type=pathlib.Path, help="write all figures here (JSON)")
     arguments = parser.parse_args()
@@ -353,8 +360,9 @@ def main():
         if arguments.what != "target":
             document["speed"] = speed(ours, peers, arguments.instances, arguments.quick)
         if arguments.what != "speed":
-            count = arguments.count or (2 if arguments.quick else 20)
-            document["target"] = target(ours, peers, arguments.instances, count, arguments.quick)
+            arguments.count = arguments.count or (2 if arguments.quick else 20)
+            arguments.tuning = arguments.tuning or arguments.count
+            document["target"] = target(ours, peers, arguments.instances, arguments)
     if arguments.out:
         arguments.out.write_text(json.dumps(document, indent=1) + "\n")
 

@@ -22,6 +22,7 @@ bool is_equality(const qubo::LinearBudget& budget, double largest) {
 }  // namespace
 
 AugmentedEnergy::AugmentedEnergy(const qubo::Problem& problem, double scale) : original_(problem) {
+    if (problem.constraints.empty()) return;  // large problems are not copied for nothing
     for (const qubo::LinearBudget& budget : problem.constraints.budgets) {
         Multiplier& multiplier = multipliers_.emplace_back();
         double largest = 0;

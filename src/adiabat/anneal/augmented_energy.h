@@ -28,7 +28,10 @@ class AugmentedEnergy {
     AugmentedEnergy(const qubo::Problem& problem, double scale);
 
     // The energy as it stands; without constraints, or with all of them idle, the problem's own.
-    const qubo::Problem& problem() const { return has_terms_ ? augmented_ : plain_; }
+    const qubo::Problem& problem() const {
+        if (original_.constraints.empty()) return original_;
+        return has_terms_ ? augmented_ : plain_;
+    }
     // Learns from a local minimum of problem(); whether problem() has changed.
     bool learn(std::span<const uint8_t> x);
 

@@ -81,7 +81,9 @@ class Oscillators {
         const int64_t between = std::max<int64_t>(1, plan_.sweeps / kLooksAtStates);
         for (int64_t t = 0; n_ > 0 && t < plan_.sweeps; ++t) {
             if (pace_.over(field_.work() * static_cast<int64_t>(width_) / 4)) break;
-            step(static_cast<float>(static_cast<double>(t) / static_cast<double>(plan_.sweeps)));
+            if (!step(
+                    static_cast<float>(static_cast<double>(t) / static_cast<double>(plan_.sweeps))))
+                break;
             tally.sweeps += columns;
             if ((t + 1) % between == 0) score();
         }
@@ -95,12 +97,15 @@ class Oscillators {
     }
 
   private:
-    void step(float pump) {
+    // False, and nothing has moved, where the watch is over.
+    bool step(float pump) {
         if (plan_.discrete) {
             for (size_t k = 0; k < position_.size(); ++k)
                 direction_[k] = position_[k] >= 0 ? 1.0f : -1.0f;
         }
-        field_.apply(plan_.discrete ? direction_ : position_, static_cast<int>(width_), force_);
+        if (!field_.apply(plan_.discrete ? direction_ : position_, static_cast<int>(width_), force_,
+                          task_.watch))
+            return false;
         const float dt = plan_.dt, strength = plan_.coupling, detuning = 1 - pump;
         for (size_t k = 0; k < position_.size(); ++k) {
             float y = momentum_[k] - dt * (detuning * position_[k] + strength * force_[k]);
@@ -111,6 +116,7 @@ class Oscillators {
             position_[k] = x;
             momentum_[k] = y;
         }
+        return true;
     }
 
     std::vector<uint8_t> signs(size_t read) const {

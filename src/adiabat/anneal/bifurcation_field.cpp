@@ -74,16 +74,24 @@ class DenseField final : public FieldBase {
         return true;
     }
 
-    void apply(std::span<const float> s, int columns, std::span<float> field) const override {
-        with_columns(columns, [&](auto width) {
-            constexpr size_t kWidth = decltype(width)::value;
-            run_wide([&]() ADIABAT_INLINE_BODY {
-                constexpr size_t kRows = 32 / kWidth;  // eight sums of four lanes
-                size_t i = 0;
-                for (; i + kRows <= n_; i += kRows) rows<kRows, kWidth>(i, s.data(), field.data());
-                for (; i < n_; ++i) rows<1, kWidth>(i, s.data(), field.data());
+    bool apply(std::span<const float> s, int columns, std::span<float> field,
+               const Watch& watch) const override {
+        constexpr size_t kStretch = 256;  // rows between looks at the watch
+        for (size_t begin = 0; begin < n_; begin += kStretch) {
+            if (begin > 0 && watch.over()) return false;
+            const size_t end = std::min(begin + kStretch, n_);
+            with_columns(columns, [&](auto width) {
+                constexpr size_t kWidth = decltype(width)::value;
+                run_wide([&]() ADIABAT_INLINE_BODY {
+                    constexpr size_t kRows = 32 / kWidth;  // eight sums of four lanes
+                    size_t i = begin;
+                    for (; i + kRows <= end; i += kRows)
+                        rows<kRows, kWidth>(i, s.data(), field.data());
+                    for (; i < end; ++i) rows<1, kWidth>(i, s.data(), field.data());
+                });
             });
-        });
+        }
+        return true;
     }
     int64_t work() const override { return static_cast<int64_t>(n_ * n_); }
 
@@ -117,7 +125,8 @@ class SparseField final : public FieldBase {
         : FieldBase(problem, linear_terms(problem)),
           sparse_(std::get<qubo::Sparse>(problem.form)) {}
 
-    void apply(std::span<const float> s, int columns, std::span<float> field) const override {
+    bool apply(std::span<const float> s, int columns, std::span<float> field,
+               const Watch&) const override {
         with_columns(columns, [&](auto width) {
             constexpr size_t kWidth = decltype(width)::value;
             for (size_t i = 0; i < n_; ++i) {
@@ -133,6 +142,7 @@ class SparseField final : public FieldBase {
                 std::copy_n(sum, kWidth, field.data() + i * kWidth);
             }
         });
+        return true;
     }
     int64_t work() const override { return static_cast<int64_t>(n_ + 2 * sparse_.pairs()); }
 
@@ -154,7 +164,8 @@ class FactoredField final : public FieldBase {
         }
     }
 
-    void apply(std::span<const float> s, int columns, std::span<float> field) const override {
+    bool apply(std::span<const float> s, int columns, std::span<float> field,
+               const Watch&) const override {
         with_columns(columns, [&](auto width) {
             constexpr size_t kWidth = decltype(width)::value;
             const auto weights = factored_.weights();
@@ -180,6 +191,7 @@ class FactoredField final : public FieldBase {
                     field[i * kWidth + c] = static_cast<float>(sum[c]);
             }
         });
+        return true;
     }
     int64_t work() const override {
         int64_t work = 2 * static_cast<int64_t>(n_) * (1 + factored_.rank());
@@ -232,7 +244,8 @@ double ising_size_squared(const qubo::Problem& problem, const IsingField& field)
         std::vector<float> s(n * kMostColumns), product(s.size());
         Random random(0, kProbeStream);
         for (float& value : s) value = random() >> 31 ? 1.0f : -1.0f;
-        field.apply(s, kMostColumns, product);
+        const Watch never;
+        field.apply(s, kMostColumns, product, never);
         for (size_t k = 0; k < s.size(); ++k) {
             const double value = double{product[k]} - double{field.linear()[k / kMostColumns]};
             couplings += value * value / kMostColumns;

@@ -24,8 +24,10 @@ inline constexpr int kMostColumns = 8;
 class IsingField {
   public:
     virtual ~IsingField() = default;
-    // `s` and `field` are variables x columns, row-major; columns is 4 or 8.
-    virtual void apply(std::span<const float> s, int columns, std::span<float> field) const = 0;
+    // `s` and `field` are variables x columns, row-major; columns is 4 or 8. False where the watch
+    // was over before all was done: a large dense product takes a tenth of a second.
+    virtual bool apply(std::span<const float> s, int columns, std::span<float> field,
+                       const Watch& watch) const = 0;
     // Linear terms h_i.
     virtual std::span<const float> linear() const = 0;
     // Elementary operations of one column, roughly.

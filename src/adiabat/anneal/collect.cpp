@@ -2,6 +2,7 @@
 #include "adiabat/anneal/collect.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <map>
 #include <numeric>
@@ -29,21 +30,29 @@ class Collector {
         : original_(original), reduction_(reduction), options_(options), watch_(watch) {}
 
     // Whether the read keeps the constraints, mended if need be.
-    bool solve(const Read& read, bool hurry, Both& both) const {
-        const auto n = static_cast<size_t>(reduction_.problem().variables());
-        std::vector<uint8_t> best(read.best.begin(), read.best.begin() + static_cast<long>(n));
-        std::vector<uint8_t> last(read.last.begin(), read.last.begin() + static_cast<long>(n));
-        if (!mend(best, hurry) || !mend(last, hurry)) return false;
+    bool solve(const Read& read, Both& both) const {
+        std::vector<uint8_t> best = inner(read.best), last = inner(read.last);
+        if (!mend(best, false) || !mend(last, false)) return false;
         both.last = solution(last);
-        if (options_.polish && !hurry)
-            polish(reduction_.problem(), best, options_.tolerance, true, watch_);
+        if (options_.polish) polish(reduction_.problem(), best, options_.tolerance, true, watch_);
         both.best = best == last ? both.last : solution(best);
         // Mending may have turned the order around.
         if (both.last.energy < both.best.energy) both.best = both.last;
         return true;
     }
+    // One of its states, as it is: where there is no time.
+    bool solve_quickly(const std::vector<uint8_t>& state, Solution& result) const {
+        std::vector<uint8_t> x = inner(state);
+        if (!mend(x, true)) return false;
+        result = solution(x);
+        return true;
+    }
 
   private:
+    // Without slack variables.
+    std::vector<uint8_t> inner(const std::vector<uint8_t>& x) const {
+        return {x.begin(), x.begin() + reduction_.problem().variables()};
+    }
     bool mend(std::vector<uint8_t>& x, bool hurry) const {
         if (reduction_.problem().constraints.keeps(x)) return true;
         auto mended = repaired(reduction_.problem(), x, options_.seed, hurry ? 1 : 20);
@@ -70,28 +79,44 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
                   const Watch& watch) {
     std::vector<size_t> order(reads.size());
     std::iota(order.begin(), order.end(), size_t{0});
-    if (watch.over())
-        std::ranges::stable_sort(order, {}, [&](size_t r) { return reads[r].energy; });
+    const bool hurry = watch.over();
+    if (hurry) std::ranges::stable_sort(order, {}, [&](size_t r) { return reads[r].energy; });
     const Collector collector(original, reduction, options, watch);
     std::vector<Both> found(reads.size());
-    std::vector<char> good(reads.size(), 0);
+    // Best and last state of a read are done by different threads where time is short.
+    std::vector<std::array<char, 2>> good(reads.size(), {0, 0});
     std::atomic<size_t> next{0};
-    const double start = watch.seconds();
-    parallel_for(std::min<int64_t>(options.threads, static_cast<int64_t>(reads.size())),
-                 options.threads, [&](int64_t, int64_t, int) {
-                     for (size_t k = next++; k < order.size(); k = next++) {
-                         const bool hurry = watch.over();
-                         if (hurry && k > 0 && watch.seconds() - start > kHurrySeconds) return;
-                         const size_t r = order[k];
-                         good[r] = collector.solve(reads[r], hurry, found[r]) ? 1 : 0;
-                     }
-                 });
+    // When it began that time was short, by whoever saw it first.
+    std::atomic<double> since{hurry ? watch.seconds() : -1.0};
+    const auto start_of_hurry = [&] {
+        double none = -1;
+        since.compare_exchange_strong(none, watch.seconds());
+        return since.load();
+    };
+    const auto work = [&](int64_t, int64_t, int) {
+        for (size_t k = next++; k < 2 * order.size(); k = next++) {
+            const size_t r = order[k / 2], part = k % 2;
+            if (!hurry && part == 1) continue;
+            if (!hurry && !watch.over()) {
+                if (collector.solve(reads[r], found[r])) good[r] = {1, 1};
+                continue;
+            }
+            if (k > 1 && watch.seconds() - start_of_hurry() > kHurrySeconds) return;
+            if (part == 0)
+                good[r][0] = collector.solve_quickly(reads[r].best, found[r].best) ? 1 : 0;
+            if (part == 1 || !hurry)
+                good[r][1] = collector.solve_quickly(reads[r].last, found[r].last) ? 1 : 0;
+        }
+    };
+    parallel_for(std::min<int64_t>(options.threads, 2 * static_cast<int64_t>(reads.size())),
+                 options.threads, work);
     Collected collected;
     for (size_t r = 0; r < reads.size(); ++r) {
-        if (good[r] == 0) {
+        if (good[r][0] == 0 || good[r][1] == 0) {
             ++collected.dropped;
             continue;
         }
+        if (found[r].last.energy < found[r].best.energy) found[r].best = found[r].last;
         collected.best.push_back(std::move(found[r].best));
         collected.last.push_back(std::move(found[r].last));
     }

@@ -35,9 +35,11 @@ size_t padded(int variables) {
 }
 
 template <typename Int>
-struct DenseModel final : Model {
+struct DenseModel final : Model, DenseBatchModel {
     int variables() const override { return n; }
     std::unique_ptr<Walkers> walkers(int replicas, uint64_t seed,
+                                     uint32_t first_replica) const override;
+    std::unique_ptr<Walkers> walkers(std::span<const int> numbers, uint64_t seed,
                                      uint32_t first_replica) const override;
     int replicas_together() const override { return static_cast<int>(kDenseTogether); }
     uint64_t memory_bytes() const override { return sizeof(Int) * size * (view().stride + 1); }
@@ -52,6 +54,7 @@ struct DenseModel final : Model {
     double unit = 1, offset = 0;
     Moves moves = Moves::kFlips;
     Aligned<Int> rows, linear;
+    std::vector<Aligned<Int>> batch;  // linear terms of the problems of a batch, padded
 };
 
 template <typename Int>
@@ -67,7 +70,16 @@ class DenseWalkers final : public Walkers {
             storage.best_bits = allocate<uint64_t>(model.size / 64);
             replicas_.push_back({storage.fields.get(), storage.signs.get(), storage.bits.get(),
                                  storage.best_bits.get()});
+            linear_.push_back(model.linear.get());
             restore(r);
+        }
+    }
+    DenseWalkers(const DenseModel<Int>& model, std::span<const int> numbers, uint64_t seed,
+                 uint32_t first)
+        : DenseWalkers(model, static_cast<int>(numbers.size()), seed, first) {
+        for (size_t r = 0; r < numbers.size(); ++r) {
+            linear_[r] = model.batch[static_cast<size_t>(numbers[r])].get();
+            restore(static_cast<int>(r));
         }
     }
 
@@ -126,6 +138,7 @@ class DenseWalkers final : public Walkers {
     void copy(int from, int to) override {
         const DenseReplica<Int>& source = at(from);
         DenseReplica<Int>& target = at(to);
+        linear_[static_cast<size_t>(to)] = linear_[static_cast<size_t>(from)];
         std::copy_n(source.fields, model_.size, target.fields);
         std::copy_n(source.signs, model_.size, target.signs);
         std::copy_n(source.bits, model_.size / 64, target.bits);
@@ -170,13 +183,14 @@ class DenseWalkers final : public Walkers {
     void restore(int replica) {
         DenseReplica<Int>& r = at(replica);
         const auto n = static_cast<size_t>(model_.n);
-        std::copy_n(model_.linear.get(), model_.size, r.fields);
+        const Int* const linear = linear_[static_cast<size_t>(replica)];
+        std::copy_n(linear, model_.size, r.fields);
         add_dense_rows(model_.view(), r.bits, r.fields);
         int64_t twice = 0;
         for (size_t i = 0; i < n; ++i) {
             const bool set = r.bits[i / 64] >> (i % 64) & 1;
             r.signs[i] = set ? Int{-1} : Int{0};
-            if (set) twice += int64_t{model_.linear[i]} + r.fields[i];
+            if (set) twice += int64_t{linear[i]} + r.fields[i];
         }
         r.energy = r.best_energy = twice / 2;
         r.at_best = true;
@@ -193,6 +207,7 @@ class DenseWalkers final : public Walkers {
     uint32_t first_;
     std::vector<Storage> storage_;
     std::vector<DenseReplica<Int>> replicas_;
+    std::vector<const Int*> linear_;  // of each replica, the model's
 };
 
 template <typename Int>
@@ -202,8 +217,25 @@ std::unique_ptr<Walkers> DenseModel<Int>::walkers(int replicas, uint64_t seed,
 }
 
 template <typename Int>
-std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, Moves moves,
-                                   const Watch& watch) {
+std::unique_ptr<Walkers> DenseModel<Int>::walkers(std::span<const int> numbers, uint64_t seed,
+                                                  uint32_t first_replica) const {
+    return std::make_unique<DenseWalkers<Int>>(*this, numbers, seed, first_replica);
+}
+
+// To the nearest whole number, ties to even, in a form that compilers vectorize: the sum has no
+// bits behind the point.
+template <typename Int>
+struct InUnits {
+    double scale;
+    Int operator()(double value) const {
+        constexpr double kMagic = 0x1.8p52;
+        return static_cast<Int>(value * scale + kMagic - kMagic);
+    }
+};
+
+template <typename Int>
+std::unique_ptr<DenseModel<Int>> build(const qubo::Dense& problem, int exponent, Moves moves,
+                                       const Watch& watch) {
     auto model = std::make_unique<DenseModel<Int>>();
     model->n = problem.variables();
     model->size = padded(model->n);
@@ -214,10 +246,7 @@ std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, Mov
     model->rows = allocate<Int>(model->size * stride);
     model->linear = allocate<Int>(model->size);
     std::fill_n(model->linear.get(), model->size, kNeverField<Int>);
-    const double scale = std::ldexp(1.0, -exponent);
-    const auto in_units = [scale](double value) {
-        return static_cast<Int>(std::nearbyint(value * scale));
-    };
+    const InUnits<Int> in_units{std::ldexp(1.0, -exponent)};
     for (int i = 0; i < model->n; ++i) {
         if (watch.over()) return nullptr;
         const auto k = static_cast<size_t>(i);
@@ -227,24 +256,61 @@ std::unique_ptr<const Model> build(const qubo::Dense& problem, int exponent, Mov
     return model;
 }
 
+// What the choice of a unit needs; false where the watch was over.
+bool survey_rows(const qubo::Dense& problem, FixedPointSurvey& survey, const Watch& watch,
+                 std::span<const double> largest_linear = {}) {
+    for (int i = 0; i < problem.variables(); ++i) {
+        if (watch.over()) return false;
+        double sum = std::abs(problem.linear(i));
+        if (!largest_linear.empty()) sum = std::max(sum, largest_linear[static_cast<size_t>(i)]);
+        survey.add(problem.linear(i));
+        // Once a digit is too fine the others do not matter.
+        sum += survey.fits_exactly(kMostField<int32_t>) ? survey.add_all(problem.row(i))
+                                                        : sum_of_sizes(problem.row(i));
+        survey.add_row(sum, problem.row(i).size() + 1);
+    }
+    return true;
+}
+
+template <typename Int>
+std::unique_ptr<const DenseBatchModel> build_batch(const qubo::Dense& couplings, int exponent,
+                                                   std::span<const std::vector<double>> linear,
+                                                   const Watch& watch) {
+    auto model = build<Int>(couplings, exponent, Moves::kFlips, watch);
+    if (!model) return nullptr;
+    const InUnits<Int> in_units{std::ldexp(1.0, -exponent)};
+    for (const std::vector<double>& terms : linear) {
+        Aligned<Int>& padded_terms = model->batch.emplace_back(allocate<Int>(model->size));
+        std::fill_n(padded_terms.get(), model->size, kNeverField<Int>);
+        std::ranges::transform(terms, padded_terms.get(), in_units);
+    }
+    return model;
+}
+
 }  // namespace
 
 std::unique_ptr<const Model> make_dense_model(const qubo::Dense& problem, const Watch& watch,
                                               Moves moves) {
     FixedPointSurvey survey;
-    for (int i = 0; i < problem.variables(); ++i) {
-        if (watch.over()) return nullptr;
-        survey.add(problem.linear(i));
-        double sum = std::abs(problem.linear(i));
-        for (const double value : problem.row(i)) sum += std::abs(value);
-        // Once a digit is too fine the others do not matter.
-        if (survey.fits_exactly(kMostField<int32_t>))
-            for (const double value : problem.row(i)) survey.add(value);
-        survey.add_row(sum, problem.row(i).size() + 1);
-    }
+    if (!survey_rows(problem, survey, watch)) return nullptr;
     if (survey.fits_exactly(kMostField<int16_t>))
         return build<int16_t>(problem, survey.exponent(kMostField<int16_t>), moves, watch);
     return build<int32_t>(problem, survey.exponent(kMostField<int32_t>), moves, watch);
+}
+
+std::unique_ptr<const DenseBatchModel> make_dense_batch_model(
+    const qubo::Dense& couplings, std::span<const std::vector<double>> linear, const Watch& watch) {
+    std::vector<double> largest(static_cast<size_t>(couplings.variables()), 0.0);
+    FixedPointSurvey survey;
+    for (const std::vector<double>& terms : linear) {
+        for (size_t i = 0; i < terms.size(); ++i)
+            largest[i] = std::max(largest[i], std::abs(terms[i]));
+        survey.add_all(terms);
+    }
+    if (!survey_rows(couplings, survey, watch, largest)) return nullptr;
+    if (survey.fits_exactly(kMostField<int16_t>))
+        return build_batch<int16_t>(couplings, survey.exponent(kMostField<int16_t>), linear, watch);
+    return build_batch<int32_t>(couplings, survey.exponent(kMostField<int32_t>), linear, watch);
 }
 
 }  // namespace adiabat::anneal

@@ -57,8 +57,13 @@ class Evolution {
 
     Tally run(Read& read) {
         best_.consider(start_, problem_.energy(start_));
+        if (task_.watch.over()) {
+            read = best_.read(start_);
+            return {};
+        }
         const auto members = static_cast<size_t>(task_.options.whole("population"));
-        augmented_ = std::make_unique<AugmentedEnergy>(problem_, typical_change());
+        augmented_ = std::make_unique<AugmentedEnergy>(
+            problem_, problem_.constraints.empty() ? 1.0 : typical_change());
         make_moves();
         improve(start_);
         // Small problems have fewer minima than members.

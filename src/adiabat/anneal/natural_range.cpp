@@ -92,6 +92,33 @@ BetaRange natural_range(const qubo::Problem& problem) {
     return scales.range();
 }
 
+CouplingScales coupling_scales(const qubo::Dense& problem) {
+    CouplingScales scales;
+    for (int i = 0; i < problem.variables(); ++i) {
+        double sum = 0, squares = 0, smallest = std::numeric_limits<double>::infinity();
+        for (const double coupling : problem.row(i)) {
+            sum += coupling / 2;
+            squares += coupling * coupling / 4;
+            if (coupling != 0) smallest = std::min(smallest, std::abs(coupling));
+        }
+        scales.half_sums.push_back(sum);
+        scales.squares.push_back(squares);
+        scales.smallest.push_back(smallest);
+    }
+    return scales;
+}
+
+BetaRange natural_range(const CouplingScales& couplings, std::span<const double> linear) {
+    Scales scales;
+    for (size_t i = 0; i < linear.size(); ++i) {
+        const double own =
+            linear[i] == 0 ? std::numeric_limits<double>::infinity() : std::abs(linear[i]);
+        scales.add(linear[i] + couplings.half_sums[i], couplings.squares[i],
+                   std::min(own, couplings.smallest[i]));
+    }
+    return scales.range();
+}
+
 double beta_at(const BetaRange& range, Shape shape, int64_t sweep, int64_t sweeps) {
     if (sweep + 1 >= sweeps || range.min == range.max) return range.max;
     const double part = static_cast<double>(sweep) / static_cast<double>(sweeps - 1);

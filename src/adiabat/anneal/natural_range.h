@@ -10,6 +10,8 @@
 // with 1/100, for the variable where it is smallest.
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "adiabat/qubo/problem.h"
 
@@ -25,6 +27,13 @@ struct BetaRange {
 // O(size of the problem); of dense problems at most 2,048 rows, evenly spaced, are read. Factored
 // problems: sd from the squares' own variances, the finest step t_i / 32.
 BetaRange natural_range(const qubo::Problem& problem);
+
+// What the couplings of a dense problem give, once for many linear terms.
+struct CouplingScales {
+    std::vector<double> half_sums, squares, smallest;  // of each variable's row
+};
+CouplingScales coupling_scales(const qubo::Dense& problem);
+BetaRange natural_range(const CouplingScales& couplings, std::span<const double> linear);
 
 // beta of sweep k of `sweeps`, range.max at the last one: geometric, or linear in beta.
 enum class Shape { kGeometric, kLinear };
