@@ -12,7 +12,7 @@ namespace adiabat::anneal {
 
 namespace {
 
-constexpr uint32_t kStream = 0x5A30;
+constexpr uint32_t kStream = 0x5A80;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kMostForSwaps = 400;  // pairs beyond it cost more than they find
 

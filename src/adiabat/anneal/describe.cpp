@@ -22,8 +22,9 @@ What `adiabat solve --technique NAME` and `anneal/solve.h` know. Made from the t
 
 ## Constraints
 How each technique keeps budgets (linear inequalities and equalities) and groups (one-hot, exclusive). *natively*: no
-state it goes through breaks one; *by penalty*: a squared penalty in the energy, results are repaired; *refused*: it says
-so and ends. Fixed variables are taken out of the problem for all of them.
+state it goes through breaks one; *by oscillation*: its search crosses the edge and returns, no member of its population and
+no result breaks one; *by penalty*: a squared penalty in the energy, results are repaired; *refused*: it says so and ends.
+Fixed variables are taken out of the problem for all of them.
 
 )";
 

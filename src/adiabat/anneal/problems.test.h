@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Small random problems of every form for the tests, and the optimum by trying all assignments.
+// Small random problems of every form for the tests, and their exact distributions.
 
 #include <cmath>
 #include <limits>
@@ -85,17 +85,6 @@ inline std::vector<uint8_t> bits_of(uint64_t word, int n) {
     std::vector<uint8_t> x(static_cast<size_t>(n));
     for (size_t i = 0; i < x.size(); ++i) x[i] = word >> i & 1;
     return x;
-}
-
-// The lowest energy among the assignments that keep the constraints; n <= 24.
-inline double brute_force(const qubo::Problem& problem) {
-    const int n = problem.variables();
-    double lowest = std::numeric_limits<double>::infinity();
-    for (uint64_t word = 0; word < uint64_t{1} << n; ++word) {
-        const auto x = bits_of(word, n);
-        if (problem.constraints.keeps(x)) lowest = std::min(lowest, problem.energy(x));
-    }
-    return lowest;
 }
 
 // Exact Boltzmann probabilities of all assignments that keep the constraints.

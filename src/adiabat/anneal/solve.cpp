@@ -112,7 +112,7 @@ class Solver {
             for (const Technique* const other : techniques()) {
                 const Keeps keeps =
                     std::string_view(what) == "budgets" ? other->budgets : other->groups;
-                if (keeps == Keeps::kNatively)
+                if (keeps != Keeps::kNot)
                     others += (others.empty() ? "" : ", ") + std::string(other->name);
             }
             throw InputError("{} does not take {}: expected one of {}", technique_.name, what,

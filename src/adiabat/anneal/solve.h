@@ -5,7 +5,7 @@
 //
 // What every technique would have to do is done here once: options are checked; the memory needed
 // is estimated and refused before anything is allocated; fixed variables are taken out and put
-// back; constraints that the technique does not keep natively become squared penalties (a budget's
+// back; constraints that the technique does not keep itself become squared penalties (a budget's
 // inequality with binary slack variables), or it refuses; feasible starts are found; reads are
 // repeated until a limit where restarts are asked for; results are repaired, polished by descent
 // inside the constraints, recomputed in double, aggregated.

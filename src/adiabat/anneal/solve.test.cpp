@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "adiabat/anneal/brute_force.test.h"
 #include "adiabat/anneal/problems.test.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/processor_time.h"
@@ -45,7 +46,7 @@ TEST(Solve, FindsTheOptimumOfAThousandRandomProblems) {
         qubo::Problem problem = random_problem(form, n, seed);
         if (seed % 2) problem.constraints = testing::random_constraints(n, seed);
         const auto result = solve(problem, quick());
-        EXPECT_NEAR(result.lowest.front().energy, testing::brute_force(problem), 1e-9) << seed;
+        EXPECT_NEAR(result.lowest.front().energy, brute_force(problem), 1e-9) << seed;
         EXPECT_TRUE(problem.constraints.keeps(result.lowest.front().x));
     }
 }
@@ -94,7 +95,7 @@ TEST(Solve, FixedVariablesStay) {
             problem.constraints.groups = {{{1, 2, 3}, true}, {{5, 6, 7}, true}};
             problem.constraints.budgets = {{{{0, 1.0}, {1, 2.0}, {5, 1.5}}, 1, 3.6}};
             const auto result = solve(problem, quick());
-            EXPECT_NEAR(result.lowest.front().energy, testing::brute_force(problem), 1e-9);
+            EXPECT_NEAR(result.lowest.front().energy, brute_force(problem), 1e-9);
             EXPECT_TRUE(problem.constraints.keeps(result.lowest.front().x));
         }
     }

@@ -37,6 +37,8 @@ const char* to_text(Keeps keeps) {
     switch (keeps) {
         case Keeps::kNatively:
             return "natively";
+        case Keeps::kByOscillation:
+            return "by oscillation";
         case Keeps::kByPenalty:
             return "by penalty";
         case Keeps::kNot:

@@ -5,7 +5,7 @@
 //
 // A technique is a row of one table: its name, its idea, its options, which constraints it keeps by
 // the way it moves, and a function. solve() hands it a Task: a problem without fixed variables
-// whose constraints are only those that it keeps natively (the others have become penalties),
+// whose constraints are only those that it keeps itself (the others have become penalties),
 // starts that keep them, a seed, a number of reads, a watch. It returns one Read a read. For the
 // same task, unless the watch ended it, the reads are bit for bit the same for any number of
 // threads and on every instruction set: random numbers are keyed by (seed, read, sweep, variable).
@@ -74,11 +74,12 @@ struct Outcome {
 
 // How a constraint is kept.
 enum class Keeps {
-    kNatively,   // no state ever breaks it
-    kByPenalty,  // a squared penalty in the energy; results are repaired
-    kNot,        // the technique refuses it
+    kNatively,       // no state ever breaks it
+    kByOscillation,  // the search crosses its edge and returns; no state that is kept breaks it
+    kByPenalty,      // a squared penalty in the energy; results are repaired
+    kNot,            // the technique refuses it
 };
-const char* to_text(Keeps keeps);  // "natively", "by penalty", "refused"
+const char* to_text(Keeps keeps);  // "natively", "by oscillation", "by penalty", "refused"
 
 struct Technique {
     const char* name;    // "tabu": on the command line
