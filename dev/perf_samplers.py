@@ -100,13 +100,13 @@ def stored(folder, name):
 
 def speed_instances(folder, quick):
     """(instance, reads, sweeps, reads of the peers; none: they cannot hold it)."""
-    proposals = 4e6 if quick else 3e7
+    proposals = 4e6 if quick else 6e7
     found = []
     if folder.is_dir():
         found += [perf_instances.from_matrix(name, stored(folder, name)) for name in ("g20", "g56p")]
         found += [perf_instances.from_rudy(folder / f"{name}.rudy", name) for name in ("mc2000", "p16")]
     found.append(perf_instances.sk(1000, 0))
-    rows = [(instance, 32, max(2, int(proposals / 32 / instance.n)), 32) for instance in found]
+    rows = [(instance, 64, max(2, int(proposals / 64 / instance.n)), 64) for instance in found]
     for n in (4096,) if quick else (4096, 16384):
         sweeps = 20 if quick else 200
         rows.append((perf_instances.factored(n, 128, 0), 16, sweeps, 2 if n == 4096 and not quick else None))
