@@ -54,7 +54,7 @@ struct DenseModel final : Model, DenseBatchModel {
         return static_cast<uint64_t>(replicas) * ((2 * sizeof(Int) + lanes) * size + size / 4);
     }
 
-    // Beyond, neither the fields of sixteen replicas nor the couplings of a block fit a cache.
+    // Beyond, neither the fields of a bundle nor the couplings of a block fit a cache.
     bool lanes_can_pay() const { return n <= kMostInLanes; }
     // Made when first asked for: cold walks never do.
     const DenseLaneCouplings& couplings() const {
@@ -128,8 +128,8 @@ class DenseWalkers final : public Walkers {
         for (size_t b = 0; b < bundles_.size(); ++b) {
             if (model_.lanes_can_pay()) bundles_[b].choose(model_.n, model_.digits);
             const std::span<const DenseDrive> own(drives);
-            sweep_bundle(bundles_[b],
-                         own.subspan(b * kDenseLanes, bundles_[b].replicas().size()), sweep, watch);
+            sweep_bundle(bundles_[b], own.subspan(b * kDenseLanes, bundles_[b].replicas().size()),
+                         sweep, watch);
         }
         if (model_.moves == Moves::kPairs) sweep_pairs(drives, sweep, watch);
     }
@@ -259,7 +259,7 @@ class DenseWalkers final : public Walkers {
     std::vector<Storage> storage_;
     std::vector<DenseReplica<Int>> replicas_;
     mutable std::vector<LaneBundle<Int>> bundles_;  // of the replicas; moved on looking, too
-    std::vector<const Int*> linear_;  // of each replica, the model's
+    std::vector<const Int*> linear_;                // of each replica, the model's
 };
 
 template <typename Int>

@@ -22,6 +22,7 @@ struct LaneTask {
     const DenseLaneCouplings* couplings = nullptr;
     DenseLaneState state;
     DenseSweep sweep;
+    size_t replicas = 0;
     float most = 0;  // clips thresholds
     alignas(64) std::array<uint32_t, kDenseLanes> replica{};
     alignas(64) std::array<float, kDenseLanes> units_per_t{};
@@ -44,18 +45,19 @@ void sweep_lanes_group(LaneTask& task) {
     const DenseLaneCouplings& couplings = *task.couplings;
     const DenseSweep& sweep = task.sweep;
     const size_t end = std::min(sweep.first + kGroup, couplings.size());
-    for (size_t r = 0; r < kDenseLanes; ++r) {
+    for (size_t r = 0; r < task.replicas; ++r) {
         const GroupDraw group = draw_group(sweep.seed, task.replica[r], sweep.sweep,
                                            static_cast<uint32_t>(sweep.first / kGroup));
         for (size_t i = sweep.first; i < end; ++i) {
-            const auto words = draw_words(sweep.seed, task.replica[r], sweep.sweep,
-                                          static_cast<uint32_t>(i / 4));
+            const auto words =
+                draw_words(sweep.seed, task.replica[r], sweep.sweep, static_cast<uint32_t>(i / 4));
             const float t = i - sweep.first == group.argmax
                                 ? group.most
                                 : threshold_below(words[i % 4], group.share);
             int32_t& sign = task.state.signs[i * kDenseLanes + r];
             const int32_t change = (task.state.fields[i * kDenseLanes + r] ^ sign) - sign;
-            if (change > static_cast<int32_t>(std::min(t * task.units_per_t[r], task.most))) continue;
+            if (change > static_cast<int32_t>(std::min(t * task.units_per_t[r], task.most)))
+                continue;
             for (size_t j = 0; j < couplings.size(); ++j) {
                 const auto digit = [&](const uint32_t* pairs) {
                     return static_cast<int32_t>(static_cast<int16_t>(pairs[j] >> (i % 2 * 16)));
@@ -73,7 +75,7 @@ void sweep_lanes_group(LaneTask& task) {
 
 #else
 
-using D = hn::CappedTag<int32_t, kDenseLanes>;
+using D = hn::CappedTag<int32_t, kDenseLanes / 2>;
 using DU = hn::Rebind<uint32_t, D>;
 using DF = hn::Rebind<float, D>;
 using D16 = hn::Repartition<int16_t, D>;
@@ -101,12 +103,12 @@ struct Draws {
         replica = hn::Load(du, task.replica.data() + lane);
         units = hn::Load(df, task.units_per_t.data() + lane);
         const auto words = philox_words(
-            du, hn::Set(du, static_cast<uint32_t>(sweep.first / kGroup)),
-            hn::Set(du, sweep.sweep), replica, hn::Set(du, kGroupStream),
-            static_cast<uint32_t>(sweep.seed), static_cast<uint32_t>(sweep.seed >> 32));
+            du, hn::Set(du, static_cast<uint32_t>(sweep.first / kGroup)), hn::Set(du, sweep.sweep),
+            replica, hn::Set(du, kGroupStream), static_cast<uint32_t>(sweep.seed),
+            static_cast<uint32_t>(sweep.seed >> 32));
         const VF one = hn::Set(df, 1.0f);
-        const VF y = hn::Mul(thresholds(du, words.w[0]),
-                             hn::Set(df, 1.0f / static_cast<float>(kGroup)));
+        const VF y =
+            hn::Mul(thresholds(du, words.w[0]), hn::Set(df, 1.0f / static_cast<float>(kGroup)));
         VF tail = hn::Sub(one, hn::Mul(y, hn::Set(df, 1.0f / 7)));
         for (const float k : {6.0f, 5.0f, 4.0f, 3.0f, 2.0f})
             tail = hn::Sub(one, hn::Mul(hn::Mul(y, tail), hn::Set(df, 1.0f / k)));
@@ -140,15 +142,14 @@ struct Draws {
         const DF df;
         const V never = hn::Set(d, -kNeverField<int32_t>);
         for (size_t k = 0; k < kLaneBlock; k += 4) {
-            const auto words =
-                draw_words(du, hn::Set(du, static_cast<uint32_t>((first + k) / 4)),
-                           hn::Set(du, task.sweep.sweep), replica, task.sweep.seed);
+            const auto words = draw_words(du, hn::Set(du, static_cast<uint32_t>((first + k) / 4)),
+                                          hn::Set(du, task.sweep.sweep), replica, task.sweep.seed);
             for (size_t w = 0; w < 4; ++w) {
                 const VF part = hn::Mul(share, uniform_floats(du, words.w[w]));
                 const VF below = negative_log(
                     df, hn::Max(hn::Sub(hn::Set(df, 1.0f), part), hn::Set(df, 0x1p-40f)));
-                const auto here =
-                    hn::Eq(argmax, hn::Set(du, static_cast<uint32_t>(first + k + w - task.sweep.first)));
+                const auto here = hn::Eq(
+                    argmax, hn::Set(du, static_cast<uint32_t>(first + k + w - task.sweep.first)));
                 const V t = hn::IfThenElse(hn::RebindMask(d, here), largest, in_units(task, below));
                 thresholds[k + w] = hn::IfVecThenElse(reached, t, never);
             }
@@ -158,26 +159,28 @@ struct Draws {
 
 // Proposes the block's variables in order; the fields in memory stay as they were. Leaves what
 // flipped in `deltas`, two variables a word. False where nothing flipped.
-HWY_INLINE bool propose(LaneTask& task, size_t first, size_t lane, const V* thresholds,
-                        V* deltas) {
+HWY_INLINE bool propose(LaneTask& task, size_t first, size_t lane, const V* thresholds, V* deltas) {
     const D d;
     const D64 wide;
     const int32_t* const tile = task.couplings->tile(first);
     const int32_t* const fields = task.state.fields + first * kDenseLanes + lane;
     int32_t* const signs = task.state.signs + first * kDenseLanes + lane;
     V f[kLaneBlock];
+#pragma GCC unroll 16
     for (size_t b = 0; b < kLaneBlock; ++b) f[b] = hn::Load(d, fields + b * kDenseLanes);
     uint32_t* const flipped =
         task.flipped.data() + (first - task.sweep.first) / 32 * kDenseLanes + lane;
     V word = hn::Load(d, reinterpret_cast<const int32_t*>(flipped));
     V any = hn::Zero(d);
     auto even = hn::Zero(wide), odd = hn::Zero(wide);
+#pragma GCC unroll 16
     for (size_t b = 0; b < kLaneBlock; ++b) {
         const V sign = hn::Load(d, signs + b * kDenseLanes);
         const V change = change_of(f[b], sign);
         const auto accepted = hn::Lt(change, thresholds[b]);
         const V all = hn::VecFromMask(d, accepted);
         const V delta = hn::IfThenElseZero(accepted, hn::Or(sign, hn::Set(d, 1)));
+#pragma GCC unroll 16
         for (size_t j = b + 1; j < kLaneBlock; ++j)
             f[j] = hn::Add(f[j], hn::Mul(delta, hn::Set(d, tile[b * kLaneBlock + j])));
         hn::Store(hn::Xor(sign, all), d, signs + b * kDenseLanes);
@@ -188,7 +191,8 @@ HWY_INLINE bool propose(LaneTask& task, size_t first, size_t lane, const V* thre
         even = hn::Add(even, hn::ShiftRight<32>(hn::ShiftLeft<32>(gained)));
         odd = hn::Add(odd, hn::ShiftRight<32>(gained));
         V& pair = deltas[b / 2];
-        pair = b % 2 == 0 ? hn::And(delta, hn::Set(d, 0xFFFF)) : hn::Or(pair, hn::ShiftLeft<16>(delta));
+        pair = b % 2 == 0 ? hn::And(delta, hn::Set(d, 0xFFFF))
+                          : hn::Or(pair, hn::ShiftLeft<16>(delta));
     }
     if (hn::AllTrue(d, hn::Eq(any, hn::Zero(d)))) return false;
     hn::Store(word, d, reinterpret_cast<int32_t*>(flipped));
@@ -202,64 +206,91 @@ HWY_INLINE bool propose(LaneTask& task, size_t first, size_t lane, const V* thre
     return true;
 }
 
-// fields[j] += J delta for kCount variables j.
-template <bool kTwoDigits, size_t kCount>
-HWY_INLINE void multiply(const DenseLaneCouplings& couplings, size_t first, const V* deltas,
-                         int32_t* fields, size_t j) {
+// fields[j] += J delta for kVectors vectors of lanes, which share the loads of couplings; several
+// variables j at a time, as many as there are registers for.
+template <bool kTwoDigits, size_t kVectors>
+HWY_INLINE void spread(const LaneTask& task, size_t first, size_t lane,
+                       const V (*deltas)[kLaneBlock / 2]) {
     const D d;
     const DU du;
     const D16 d16;
-    V low[kCount], high[kCount], low_odd[kCount], high_odd[kCount];
-    for (size_t c = 0; c < kCount; ++c)
-        low[c] = high[c] = low_odd[c] = high_odd[c] = hn::Zero(d);
-    const size_t stride = couplings.size();
-    const uint32_t* const low_pairs = couplings.low(first) + j;
-    const uint32_t* const high_pairs = kTwoDigits ? couplings.high(first) + j : nullptr;
-    for (size_t p = 0; p < kLaneBlock / 2; ++p) {
-        const auto delta = hn::BitCast(d16, deltas[p]);
+    constexpr size_t kCount = (HWY_MAX_BYTES >= 64 ? 16 : 8) / kVectors / (kTwoDigits ? 2 : 1);
+    const DenseLaneCouplings& couplings = *task.couplings;
+    const size_t size = couplings.size();
+    int32_t* const fields = task.state.fields + lane;
+    const uint32_t* const low_pairs = couplings.low(first);
+    const uint32_t* const high_pairs = kTwoDigits ? couplings.high(first) : nullptr;
+    for (size_t j = 0; j < size; j += kCount) {
+        V low[kCount][kVectors], high[kCount][kVectors];
+        V low_odd[kCount][kVectors], high_odd[kCount][kVectors];
         for (size_t c = 0; c < kCount; ++c) {
-            const auto pair = hn::BitCast(d16, hn::Set(du, low_pairs[p * stride + c]));
-            low[c] = hn::ReorderWidenMulAccumulate(d, delta, pair, low[c], low_odd[c]);
+            for (size_t v = 0; v < kVectors; ++v)
+                low[c][v] = high[c][v] = low_odd[c][v] = high_odd[c][v] = hn::Zero(d);
         }
-        if constexpr (kTwoDigits) {
+        for (size_t p = 0; p < kLaneBlock / 2; ++p) {
+            const size_t at = p * size + j;
             for (size_t c = 0; c < kCount; ++c) {
-                const auto pair = hn::BitCast(d16, hn::Set(du, high_pairs[p * stride + c]));
-                high[c] = hn::ReorderWidenMulAccumulate(d, delta, pair, high[c], high_odd[c]);
+                const auto pair = hn::BitCast(d16, hn::Set(du, low_pairs[at + c]));
+                for (size_t v = 0; v < kVectors; ++v)
+                    low[c][v] = hn::ReorderWidenMulAccumulate(d, hn::BitCast(d16, deltas[v][p]),
+                                                              pair, low[c][v], low_odd[c][v]);
+            }
+            if constexpr (kTwoDigits) {
+                for (size_t c = 0; c < kCount; ++c) {
+                    const auto pair = hn::BitCast(d16, hn::Set(du, high_pairs[at + c]));
+                    for (size_t v = 0; v < kVectors; ++v)
+                        high[c][v] = hn::ReorderWidenMulAccumulate(
+                            d, hn::BitCast(d16, deltas[v][p]), pair, high[c][v], high_odd[c][v]);
+                }
+            }
+        }
+        for (size_t c = 0; c < kCount; ++c) {
+            for (size_t v = 0; v < kVectors; ++v) {
+                int32_t* const field = fields + (j + c) * kDenseLanes + v * hn::Lanes(d);
+                V sum = hn::Add(hn::Load(d, field),
+                                hn::RearrangeToOddPlusEven(low[c][v], low_odd[c][v]));
+                if constexpr (kTwoDigits) {
+                    const V upper = hn::RearrangeToOddPlusEven(high[c][v], high_odd[c][v]);
+                    sum = hn::Add(sum, hn::ShiftLeft<15>(upper));
+                }
+                hn::Store(sum, d, field);
             }
         }
     }
-    for (size_t c = 0; c < kCount; ++c) {
-        V sum = hn::Add(hn::Load(d, fields + (j + c) * kDenseLanes),
-                        hn::RearrangeToOddPlusEven(low[c], low_odd[c]));
-        if constexpr (kTwoDigits)
-            sum = hn::Add(sum, hn::ShiftLeft<15>(hn::RearrangeToOddPlusEven(high[c], high_odd[c])));
-        hn::Store(sum, d, fields + (j + c) * kDenseLanes);
-    }
 }
 
-template <bool kTwoDigits>
-HWY_INLINE void spread(const LaneTask& task, size_t first, size_t lane, const V* deltas) {
-    const DenseLaneCouplings& couplings = *task.couplings;
-    for (size_t j = 0; j < couplings.size(); j += 4)
-        multiply<kTwoDigits, 4>(couplings, first, deltas, task.state.fields + lane, j);
+template <size_t kVectors>
+void sweep_vectors(LaneTask& task, size_t lane) {
+    const D d;
+    const size_t end = std::min(task.sweep.first + kGroup, task.couplings->size());
+    Draws draws[kVectors];
+    bool open[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) open[v] = draws[v].begin(task, lane + v * hn::Lanes(d));
+    if (std::ranges::none_of(open, [](bool o) { return o; })) return;
+    V deltas[kVectors][kLaneBlock / 2];
+    for (auto& delta : deltas) std::fill_n(delta, kLaneBlock / 2, hn::Zero(d));
+    for (size_t first = task.sweep.first; first < end; first += kLaneBlock) {
+        bool any = false;
+        for (size_t v = 0; v < kVectors; ++v) {
+            if (!open[v]) continue;
+            V thresholds[kLaneBlock];
+            draws[v].block(task, first, thresholds);
+            any |= propose(task, first, lane + v * hn::Lanes(d), thresholds, deltas[v]);
+        }
+        if (!any) continue;
+        if (task.couplings->digits() == 2)
+            spread<true, kVectors>(task, first, lane, deltas);
+        else
+            spread<false, kVectors>(task, first, lane, deltas);
+    }
 }
 
 void sweep_lanes_group(LaneTask& task) {
     const D d;
-    const size_t end = std::min(task.sweep.first + kGroup, task.couplings->size());
-    for (size_t lane = 0; lane < kDenseLanes; lane += hn::Lanes(d)) {
-        Draws draws;
-        if (!draws.begin(task, lane)) continue;
-        for (size_t first = task.sweep.first; first < end; first += kLaneBlock) {
-            V thresholds[kLaneBlock], deltas[kLaneBlock / 2];
-            draws.block(task, first, thresholds);
-            if (!propose(task, first, lane, thresholds, deltas)) continue;
-            if (task.couplings->digits() == 2)
-                spread<true>(task, first, lane, deltas);
-            else
-                spread<false>(task, first, lane, deltas);
-        }
-    }
+    size_t lane = 0;
+    for (; lane + hn::Lanes(d) < task.replicas; lane += 2 * hn::Lanes(d))
+        sweep_vectors<2>(task, lane);
+    if (lane < task.replicas) sweep_vectors<1>(task, lane);
 }
 
 #endif
@@ -280,6 +311,7 @@ void sweep_dense_lanes(const DenseLaneCouplings& couplings, const DenseLaneState
     task.couplings = &couplings;
     task.state = state;
     task.sweep = sweep;
+    task.replicas = replicas.size();
     task.most = static_cast<float>(kMostField<Int>);
     for (size_t r = 0; r < drives.size(); ++r) {
         task.replica[r] = drives[r].replica;
@@ -346,13 +378,13 @@ void lanes_to_replicas(const DenseLaneState& state, size_t size,
     }
 }
 
-#define ADIABAT_DENSE_LANES(Int)                                                                 \
-    template DenseLaneCouplings DenseLaneCouplings::of(const DenseRows<Int>&, size_t);           \
-    template void sweep_dense_lanes(const DenseLaneCouplings&, const DenseLaneState&,            \
-                                    std::span<DenseReplica<Int>>, std::span<const DenseDrive>,   \
-                                    const DenseSweep&);                                          \
-    template void replicas_to_lanes(std::span<const DenseReplica<Int>>, size_t,                  \
-                                    const DenseLaneState&);                                      \
+#define ADIABAT_DENSE_LANES(Int)                                                               \
+    template DenseLaneCouplings DenseLaneCouplings::of(const DenseRows<Int>&, size_t);         \
+    template void sweep_dense_lanes(const DenseLaneCouplings&, const DenseLaneState&,          \
+                                    std::span<DenseReplica<Int>>, std::span<const DenseDrive>, \
+                                    const DenseSweep&);                                        \
+    template void replicas_to_lanes(std::span<const DenseReplica<Int>>, size_t,                \
+                                    const DenseLaneState&);                                    \
     template void lanes_to_replicas(const DenseLaneState&, size_t, std::span<DenseReplica<Int>>)
 ADIABAT_DENSE_LANES(int16_t);
 ADIABAT_DENSE_LANES(int32_t);

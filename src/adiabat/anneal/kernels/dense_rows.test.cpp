@@ -121,7 +121,7 @@ void compare_lanes(size_t n, int most, int digits) {
     const Fixture<Int> f(n, n, most);
     const auto couplings = DenseLaneCouplings::of(f.view(), n);
     EXPECT_EQ(couplings.digits(), digits);
-    for (const size_t count : {kDenseLanes, kDenseLanes - 5}) {
+    for (const size_t count : {kDenseLanes, kDenseLanes - 5, size_t{9}}) {
         for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
             hwy::SetSupportedTargetsForTest(target);
             SCOPED_TRACE(hwy::TargetName(target));
@@ -138,7 +138,8 @@ void compare_lanes(size_t n, int most, int digits) {
             for (uint32_t k = 0; k < 30; ++k) {
                 drives.clear();
                 for (uint32_t r = 0; r < count; ++r)
-                    drives.push_back({r + 7, 16.0f * static_cast<float>(most) / static_cast<float>(k + 1 + r)});
+                    drives.push_back(
+                        {r + 7, 16.0f * static_cast<float>(most) / static_cast<float>(k + 1 + r)});
                 if (k % 3 == 0) replicas_to_lanes<Int>(replicas, f.size, lanes);
                 for (size_t first = 0; first < f.size; first += kDensePadding) {
                     const DenseSweep sweep{9, k, first};
