@@ -5,6 +5,7 @@
 // for: the rows that boltzmann.test.cpp runs as tests and boltzmann.perf.cpp prints.
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,11 @@ struct SamplerCheck {
     // The p-value of so many samples from the sampler, spoiled in this way.
     std::function<double(const Effort&, const Spoiled&)> p_value;
     std::vector<Wrong> wrong = {{"beta 2 % off", {.beta = 1.02}}};  // ways that must be seen
+
+    // For messages of tests.
+    friend void PrintTo(const SamplerCheck& check, std::ostream* out) {
+        *out << check.technique << ", " << check.problem;
+    }
 };
 
 inline const char* name_of(Form form) {

@@ -117,54 +117,78 @@ inline double batch_p_value(const Effort& effort, const Spoiled& spoiled) {
     return walk_p_value(walkers, problems, 0.8, effort);
 }
 
-// One sweep, one round of exchanges and one of clusters at three temperatures; the states of each
-// temperature, of the two copies at each and of neighboring temperatures together, which all are
-// independent.
+// The states of a ladder of temperatures: of each, of neighbors together, of two copies at each
+// together. All replicas are independent.
+class LadderTables {
+  public:
+    LadderTables(const qubo::Problem& problem, std::span<const double> betas, size_t copies)
+        : variables_(problem.variables()), copies_(copies) {
+        for (const double beta : betas) single_.emplace_back(boltzmann(problem, beta));
+        for (size_t t = 0; t < single_.size(); ++t) {
+            if (t > 0) neighbors_.push_back(of_two(t - 1, t));
+            if (copies == 2) twins_.push_back(of_two(t, t));
+        }
+    }
+
+    uint64_t draw(size_t temperature, Random& random) const {
+        return single_[temperature].draw(random);
+    }
+    // The copies of one temperature after those of the other.
+    void count(std::span<const uint64_t> words) {
+        for (size_t k = 0; k < words.size(); ++k) {
+            const size_t t = k / copies_;
+            single_[t].count(words[k]);
+            if (t > 0) neighbors_[t - 1].count(words[k - copies_] | words[k] << variables_);
+            if (k % copies_ == 1) twins_[t].count(words[k - 1] | words[k] << variables_);
+        }
+    }
+    double p_value() const {
+        std::vector<Table> all = single_;
+        all.insert(all.end(), neighbors_.begin(), neighbors_.end());
+        all.insert(all.end(), twins_.begin(), twins_.end());
+        return smallest_p(all);
+    }
+
+  private:
+    Table of_two(size_t low, size_t high) const {
+        std::vector<double> both;
+        for (const double q : single_[high].distribution())
+            for (const double p : single_[low].distribution()) both.push_back(p * q);
+        return Table(both);
+    }
+
+    int variables_;
+    size_t copies_;
+    std::vector<Table> single_, neighbors_, twins_;
+};
+
+// One sweep, one round of exchanges and one of clusters at three temperatures; at most two copies.
 inline double tempering_p_value(const qubo::Problem& problem, int copies, const Effort& effort,
                                 const Spoiled& spoiled) {
     const std::vector<double> betas{0.2, 0.5, 1.0};
-    const int n = problem.variables(), rungs = static_cast<int>(betas.size());
-    const auto states = all_states(n);
-    const auto product = [](const std::vector<double>& a, const std::vector<double>& b) {
-        std::vector<double> both;
-        for (const double q : b)
-            for (const double p : a) both.push_back(p * q);
-        return both;
-    };
-    std::vector<Table> single, tables;
-    for (const double beta : betas) single.emplace_back(boltzmann(problem, beta));
-    tables = single;
-    for (size_t t = 0; t + 1 < betas.size(); ++t)
-        tables.emplace_back(product(single[t].distribution(), single[t + 1].distribution()));
-    for (size_t t = 0; t < betas.size() && copies == 2; ++t)
-        tables.emplace_back(product(single[t].distribution(), single[t].distribution()));
-
-    const auto sound = make_model(problem, rungs * copies, Watch());
+    const auto states = all_states(problem.variables());
+    LadderTables tables(problem, betas, static_cast<size_t>(copies));
+    const auto sound = make_model(problem, 3 * copies, Watch());
     const SpoiledModel model(*sound, spoiled);
     TemperatureLadder ladder(problem, model, betas, copies, {effort.seed, 0});
     Random random = starts_of(effort);
     const Watch watch;
-    std::vector<uint64_t> words(betas.size() * static_cast<size_t>(copies));
+    std::vector<uint64_t> words;
     for (int64_t round = 0; round < effort.samples / copies; ++round) {
-        for (int t = 0; t < rungs; ++t)
+        for (int t = 0; t < 3; ++t)
             for (int c = 0; c < copies; ++c)
                 ladder.walkers().set_state(ladder.replica(t, c),
-                                           states[single[static_cast<size_t>(t)].draw(random)]);
+                                           states[tables.draw(static_cast<size_t>(t), random)]);
         ladder.sweep(watch);
         ladder.exchange();
         ladder.move_clusters();
-        for (size_t k = 0; k < words.size(); ++k) {
-            const int t = static_cast<int>(k) / copies, c = static_cast<int>(k) % copies;
-            words[k] = word_of(ladder.walkers().state(ladder.replica(t, c)));
-            tables[static_cast<size_t>(t)].count(words[k]);
-            if (t > 0)
-                tables[static_cast<size_t>(rungs + t - 1)].count(
-                    words[k - static_cast<size_t>(copies)] | words[k] << n);
-            if (c == 1)
-                tables[static_cast<size_t>(2 * rungs - 1 + t)].count(words[k - 1] | words[k] << n);
-        }
+        words.clear();
+        for (int t = 0; t < 3; ++t)
+            for (int c = 0; c < copies; ++c)
+                words.push_back(word_of(ladder.walkers().state(ladder.replica(t, c))));
+        tables.count(words);
     }
-    return smallest_p(tables);
+    return tables.p_value();
 }
 
 // Populations, resampled three times with a sweep after each: too few to forget a wrong resampling.
