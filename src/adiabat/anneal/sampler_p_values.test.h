@@ -191,7 +191,7 @@ inline double tempering_p_value(const qubo::Problem& problem, int copies, const 
     return tables.p_value();
 }
 
-// Populations, resampled three times with a sweep after each: too few to forget a wrong resampling.
+// Populations, resampled a few times with a sweep after each: too few to forget a wrong resampling.
 // The share of each state less its probability has mean zero over populations, exactly so where
 // each counts by the partition function that it found (Machta 2010), else but for O(1 / size): far
 // below what so many populations tell apart.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Any bytes at all to the readers of problems; the first byte chooses the format. Where the
-// environment names one, ADIABAT_FUZZ_FORMAT=qbsolv, all bytes are a file of that format. What reads
-// is written in every format and read again: the same problem from adiabat-qubo, the same energies
-// and constraints from the others. The one way out is InputError. Built with clang's libFuzzer (-D
-// ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh problem, dev/fuzz.sh problem:qbsolv run it.
+// environment names one, ADIABAT_FUZZ_FORMAT=qbsolv, all bytes are a file of that format. What
+// reads is written in every format and read again: the same problem from adiabat-qubo, the same
+// energies and constraints from the others. The one way out is InputError. Built with clang's
+// libFuzzer (-D ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh problem, dev/fuzz.sh problem:qbsolv run it.
 
 #include <algorithm>
 #include <cmath>
