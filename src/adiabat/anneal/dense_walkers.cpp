@@ -213,8 +213,9 @@ class DenseWalkers final : public Walkers {
                 if (operations == 0 && watch.over()) return;
                 operations += 4 * model_.size;
                 if (operations > kMostOperations) operations = 0;
-                pair_move(model_.view(), replicas_[r], drives[r], seed_, sweep,
-                          static_cast<size_t>(i));
+                const PairDraw draw{seed_, sweep, drives[r].replica, static_cast<uint32_t>(i)};
+                pair_move(model_.view(), replicas_[r], drives[r].units_per_t, draw,
+                          first_of_pair(draw, model_.n));
             }
         }
     }
