@@ -32,7 +32,7 @@ SolveOptions effort(const std::string& name) {
         {"tempering", {16, {{"sweeps", "200"}, {"temperatures", "8"}}}},
         {"population", {64, {{"sweeps", "5"}, {"steps", "20"}}}},
         {"quantum-annealing", {16, {{"sweeps", "100"}, {"slices", "8"}}}},
-        {"bifurcation", {512, {{"sweeps", "200"}}}},
+        {"bifurcation", {32, {{"sweeps", "200"}}}},
         {"memetic", {4, {{"generations", "10"}, {"population", "6"}}}},
         {"descent", {200, {}}},
         {"genetic", {16, {{"generations", "60"}, {"population", "40"}}}},
