@@ -142,7 +142,7 @@ Tally descend_inside(const Task& task, int number, bool pairs, Read& read) {
         tally.proposals += n;
         if (!(move.change < -tolerance)) {
             if (!pairs || pace.over(moves.work(static_cast<int>(n)))) break;
-            move = moves.best_of_all_pairs();
+            move = moves.best_of_all_pairs(task.watch);
             tally.proposals += n * (n - 1) / 2;
             if (!(move.change < -tolerance)) break;
         }

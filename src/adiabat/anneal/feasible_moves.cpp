@@ -49,10 +49,13 @@ FeasibleMove FeasibleMoves::best(int width, int64_t iteration, double aspiration
     return search.best.exists() ? search.best : search.tabu_best;
 }
 
-FeasibleMove FeasibleMoves::best_of_all_pairs() {
+FeasibleMove FeasibleMoves::best_of_all_pairs(const Watch& watch) {
     Search search{std::numeric_limits<int64_t>::max(), 0, {}, {}};
     consider_flips(search, 0);
-    for (int i = 0; i < state_.variables(); ++i) consider_partners(search, i);
+    for (int i = 0; i < state_.variables(); ++i) {
+        if (i % 16 == 0 && watch.over()) return {};
+        consider_partners(search, i);
+    }
     return search.best;
 }
 

@@ -50,8 +50,9 @@ class FeasibleMoves {
     // The best move at this iteration. Moves whose dE is below `aspiration` are free; ties go to
     // the first from a place that `random` decides. None where the constraints allow none.
     FeasibleMove best(int width, int64_t iteration, double aspiration, uint32_t random);
-    // The best of all flips and all pairs, whatever is tabu: O(n^2).
-    FeasibleMove best_of_all_pairs();
+    // The best of all flips and all pairs, whatever is tabu: O(n^2). None where the watch was over
+    // before all were seen.
+    FeasibleMove best_of_all_pairs(const Watch& watch);
     // Makes it; its variables are tabu before iteration `until`.
     void make(const FeasibleMove& move, int64_t until);
     // So many random moves, as far as some are found.

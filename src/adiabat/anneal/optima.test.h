@@ -37,11 +37,11 @@ inline SolveOptions small_effort(const std::string& name) {
         {"population", {64, {{"sweeps", "5"}, {"steps", "20"}}}},
         {"quantum-annealing", {16, {{"sweeps", "100"}, {"slices", "8"}}}},
         {"bifurcation", {32, {{"sweeps", "200"}}}},
-        {"digital", {4, {}}},
+        {"digital", {16, {}}},
         {"tabu", {4, {}}},
         {"memetic", {4, {{"generations", "10"}, {"population", "6"}}}},
         {"descent", {200, {}}},
-        {"genetic", {8, {{"generations", "40"}, {"population", "40"}}}},
+        {"genetic", {16, {{"generations", "40"}, {"population", "40"}}}},
     };
     if (const auto found = efforts.find(name); found != efforts.end()) {
         options.reads = found->second.first;
