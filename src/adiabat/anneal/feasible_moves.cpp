@@ -102,27 +102,29 @@ void FeasibleMoves::consider_steps(Search& search) const {
 }
 
 std::vector<int> FeasibleMoves::forbidden(int width, int64_t iteration, int start) const {
-    std::vector<int> some, usable;
+    std::vector<int> some, usable;  // ascending in dE, equal ones by their place
     if (problem_.constraints.budgets.empty()) return usable;
+    const auto most = static_cast<size_t>(width);
+    const auto change = [&](int i) { return state_.change(i); };
+    const auto is_late = [&](const std::vector<int>& chosen, int i) {
+        return chosen.size() == most && change(i) >= change(chosen.back());
+    };
+    const auto enter = [&](std::vector<int>& chosen, int i) {
+        if (is_late(chosen, i)) return;
+        chosen.insert(std::ranges::upper_bound(chosen, change(i), {}, change), i);
+        if (chosen.size() > most) chosen.pop_back();
+    };
     const int n = state_.variables();
     for (int k = 0; k < n; ++k) {
         const int i = start + k < n ? start + k : start + k - n;
-        if (constraints_.is_free(i) || !constraints_.groups_allow(i) || constraints_.allows(i))
+        const bool tabu = !is_free(i, iteration);
+        if (tabu && !usable.empty()) continue;
+        if (is_late(tabu ? some : usable, i) || constraints_.is_free(i) ||
+            !constraints_.groups_allow(i) || constraints_.allows(i))
             continue;
-        some.push_back(i);
-        if (is_free(i, iteration)) usable.push_back(i);
+        enter(tabu ? some : usable, i);
     }
-    std::vector<int>& chosen = usable.empty() ? some : usable;
-    const auto most = std::min(chosen.size(), static_cast<size_t>(width));
-    // By the place as well: the order of equal ones must not depend on the library's sort.
-    std::ranges::partial_sort(chosen, chosen.begin() + static_cast<std::ptrdiff_t>(most),
-                              [&](int a, int b) {
-                                  if (state_.change(a) != state_.change(b))
-                                      return state_.change(a) < state_.change(b);
-                                  return (a < start ? a + n : a) < (b < start ? b + n : b);
-                              });
-    chosen.resize(most);
-    return {chosen.begin(), chosen.end()};
+    return usable.empty() ? some : usable;
 }
 
 void FeasibleMoves::consider_partners(Search& search, int i) {
@@ -131,8 +133,9 @@ void FeasibleMoves::consider_partners(Search& search, int i) {
     const double own = state_.change(i);
     for (int j = 0; j < state_.variables(); ++j) {
         if (j == i) continue;
-        const double coupling = signed_coupling(i, j, row_[static_cast<size_t>(j)]);
-        consider(search, i, j, own + state_.change(j) + coupling);
+        const double change =
+            own + state_.change(j) + signed_coupling(i, j, row_[static_cast<size_t>(j)]);
+        if (!search.best.exists() || change < search.best.change) consider(search, i, j, change);
     }
 }
 

@@ -3,7 +3,7 @@
 // Whether every technique finds the optimum of small problems: random ones of 1 to 20 variables in
 // each form and by way of a file of each format (+c: with a budget and groups), against all
 // assignments; how many it misses, and the processor seconds. 1,000 of each by default, which takes
-// some five minutes on one core.
+// some eight minutes on one core.
 //
 //   adiabat_perf_optima [--problems N] [--technique NAME] [--format NAME]
 #include <fmt/format.h>
@@ -22,7 +22,8 @@ namespace {
 
 constexpr const char* kHelp =
     "How many optima of small random problems each technique misses, by form and file format.\n"
-    "  --problems N      of each form and format, 1 to 20 variables (default 1000: five minutes on "
+    "  --problems N      of each form and format, 1 to 20 variables (default 1000: eight minutes "
+    "on "
     "one core)\n"
     "  --technique NAME  this one alone\n"
     "  --format NAME     this form or format alone: dense, coo, lp, lp+c (with constraints), ..\n";
