@@ -45,4 +45,9 @@ uint64_t ising_field_bytes(const qubo::Problem& problem);
 // terms are couplings to one more spin. Factored: estimated from 8 random vectors, E |Jz|^2.
 double ising_size_squared(const qubo::Problem& problem, const IsingField& field);
 
+// The largest eigenvalue of J, from below and to some ten percent: power iteration from four random
+// vectors, first for the largest in size, then on J shifted by that. 40 products; fewer, and a
+// smaller answer, where the watch is over.
+double ising_largest_eigenvalue(const IsingField& field, const Watch& watch);
+
 }  // namespace adiabat::anneal
