@@ -41,7 +41,7 @@ struct SolveOptions {
     std::vector<std::vector<uint8_t>> initial = {};
     std::optional<double> penalty = {};  // weight of squared penalties; from the problem's scales
     bool polish = true;                  // descent from each read's best state
-    std::optional<uint64_t> memory_limit = {};  // bytes; the machine's memory where not given
+    std::optional<uint64_t> memory_limit = {};  // bytes, the problem among them; the machine's
 };
 
 struct SolveResult {

@@ -74,7 +74,7 @@ class Search {
     Search(const Task& task, const Plan& plan, int read)
         : plan_(plan),
           tolerance_(tolerance_of(task)),
-          moves_(make_tabu_moves(task.problem)),
+          moves_(make_tabu_moves(task.problem, &task.watch)),
           random_(task.seed, kStream, task.first_read + static_cast<uint32_t>(read)),
           elite_(plan.elite),
           best_(task, tolerance_),
