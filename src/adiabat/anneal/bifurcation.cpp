@@ -126,11 +126,11 @@ class Oscillators {
         return x;
     }
 
-    // Offers the signs of all reads. Once an end was asked for, one state a read is enough, whatever
-    // its energy is: scores of large dense problems take their time.
+    // Offers the signs of all reads. Once an end was asked for, one state a read is enough,
+    // whatever its energy is: scores of large dense problems take their time.
     void score() {
         for (size_t r = 0; r < best_.size(); ++r) {
-            const bool over = pace_.over(static_cast<int64_t>(n_), 0);
+            const bool over = task_.watch.over();
             scored_ = scored_ && !over;
             if (over && !best_[r].x().empty()) continue;
             const auto x = signs(r);

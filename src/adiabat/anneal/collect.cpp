@@ -108,8 +108,8 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
                 if (collector.solve(reads[r], found[r])) good[r] = {1, 1};
                 continue;
             }
-            if (k > 1 && watch.seconds() - start_of_hurry() + 2 * collector.slowest() >
-                             kHurrySeconds)
+            if (k > 1 &&
+                watch.seconds() - start_of_hurry() + 2 * collector.slowest() > kHurrySeconds)
                 return;
             if (part == 0)
                 good[r][0] = collector.solve_quickly(reads[r].best, found[r].best) ? 1 : 0;

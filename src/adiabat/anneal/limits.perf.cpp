@@ -112,7 +112,8 @@ void measure_bound(const qubo::Problem& problem) {
 }
 
 void run(const std::string& only, const std::string& form) {
-    fmt::print("{:<28} {:>21} {:>21}\n", "milliseconds late", "after a limit", "after an interrupt");
+    fmt::print("{:<28} {:>21} {:>21}\n", "milliseconds late", "after a limit",
+               "after an interrupt");
     for (const bool dense : {true, false}) {
         if (!form.empty() && form != (dense ? "dense" : "sparse")) continue;
         const qubo::Problem problem = dense ? dense_problem() : sparse_problem();

@@ -160,8 +160,8 @@ TEST(Solve, AStopReturnsTheBestSoFar) {
     ASSERT_FALSE(result.lowest.empty());
 }
 
-// So many variables that setting up is cut short as well: what comes back are assignments with their
-// true energies all the same.
+// So many variables that setting up is cut short as well: what comes back are assignments with
+// their true energies all the same.
 TEST(Solve, AStopWhileSettingUpReturnsStates) {
     StopSource source;
     source.request();

@@ -22,8 +22,7 @@ constexpr int64_t kFlipsPerVariableBetweenRefreshes = 16;
 FieldsAndEnergy changes_of(const qubo::Problem& problem, std::span<const uint8_t> x,
                            const Watch* watch) {
     auto found = fields_and_energy(problem, x, watch);
-    if (!found)
-        return {std::vector<double>(x.size()), std::numeric_limits<double>::infinity()};
+    if (!found) return {std::vector<double>(x.size()), std::numeric_limits<double>::infinity()};
     for (size_t i = 0; i < x.size(); ++i)
         found->fields[i] = x[i] ? -found->fields[i] : found->fields[i];
     return std::move(*found);

@@ -26,8 +26,8 @@ void check_writable(const std::filesystem::path& path);
 
 // The whole file. Throws InputError where it is missing, is a directory, or cannot be read.
 std::vector<uint8_t> read_file(const std::filesystem::path& path);
-// Likewise, a file of any size: throws Interrupted soon after `stop` was requested, and no more than
-// `most` bytes from the beginning.
+// Likewise, a file of any size: throws Interrupted soon after `stop` was requested, and no more
+// than `most` bytes from the beginning.
 HugeVector<uint8_t> read_large_file(const std::filesystem::path& path, const StopToken& stop,
                                     uint64_t most = UINT64_MAX);
 

@@ -73,7 +73,8 @@ void add_search_options(CLI::App& verb, SolveArguments& a) {
     add("--restarts", s.restarts,
         "Rounds of reads; 0: until --time-limit or --target-energy ends them")
         ->capture_default_str();
-    add("--time-limit", s.time_limit, "Seconds of bound and search, without reading; reached, it ends the search, and that is no "
+    add("--time-limit", s.time_limit,
+        "Seconds of bound and search, without reading; reached, it ends the search, and that is no "
         "error");
     add("--target-energy", s.target, "Stop at an energy at or below");
     add("--initial", a.initial, "Where reads start: a file with a line of 0 and 1 each");

@@ -45,7 +45,8 @@ void Dense::add_coupling(int i, int j, double value) {
     }
 }
 
-void Dense::add_upper_rows(int first, std::span<const std::vector<double>> rows) {
+void Dense::add_upper_rows(int first, std::span<const std::vector<double>> rows,
+                           const StopToken& stop) {
     const auto count = static_cast<int>(rows.size());
     ADIABAT_CHECK(first >= 0 && count <= variables() - first, "rows {} to {} of {}", first,
                   first + count, variables());
@@ -55,10 +56,13 @@ void Dense::add_upper_rows(int first, std::span<const std::vector<double>> rows)
         ADIABAT_CHECK(std::cmp_equal(row.size(), variables() - i - 1), "{} couplings in row {}",
                       row.size(), i);
         for (const double value : row)
-            if (!std::isfinite(value)) throw InputError("a coupling of variable {} is {}", i, value);
+            if (!std::isfinite(value))
+                throw InputError("a coupling of variable {} is {}", i, value);
         for (size_t k = 0; k < row.size(); ++k) couplings_[at(i, i + 1) + k] += row[k];
     }
     for (int j = first + 1; j < variables(); ++j) {
+        // Every time: the first touch of a page is slow.
+        if (stop.requested()) throw Interrupted();
         for (int r = 0; r < count && first + r < j; ++r)
             couplings_[at(j, first + r)] +=
                 rows[static_cast<size_t>(r)][static_cast<size_t>(j - first - r) - 1];

@@ -106,7 +106,8 @@ double plain_energy(const Dense& problem, std::span<const uint8_t> x) {
     for (int i = 0; i < problem.variables(); ++i) {
         if (!x[static_cast<size_t>(i)]) continue;
         double field = problem.linear(i);
-        for (int j = 0; j < i; ++j) field += x[static_cast<size_t>(j)] ? problem.coupling(i, j) : 0.0;
+        for (int j = 0; j < i; ++j)
+            field += x[static_cast<size_t>(j)] ? problem.coupling(i, j) : 0.0;
         energy += field;
     }
     return energy;

@@ -6,8 +6,9 @@
 //
 // A text becomes a tape of nodes in the order of the text; a node knows where its value stands and
 // which node follows its whole subtree. An array of numbers is one node, which knows how many there
-// are: who goes through it reads the text, whose grammar has been checked. Strict (RFC 8259): UTF-8, no comments, no NaN, no trailing
-// commas, nothing behind the value; numbers must be ones that parse_number() takes. O(bytes).
+// are: who goes through it reads the text, whose grammar has been checked. Strict (RFC 8259):
+// UTF-8, no comments, no NaN, no trailing commas, nothing behind the value; numbers must be ones
+// that parse_number() takes. O(bytes).
 //
 // Source: the tape is that of G. Langdale and D. Lemire, "Parsing gigabytes of JSON per second"
 // (VLDB Journal 2019), without its vector instructions.

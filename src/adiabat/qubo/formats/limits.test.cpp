@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -114,14 +115,15 @@ TEST(Reading, RefusesFromTheBeginningOfAFile) {
     for (const auto& [format, beginning] : beginnings) {
         const File file(beginning + nonsense);
         ReadOptions options;
-        options.memory_limit = 1'000'000'000;
+        // There are no more pairs than bytes: this file is small.
+        options.memory_limit = format == Format::kOwnJson ? 1'000'000'000 : 1'000'000;
         try {
             read_problem(file.path(), format, options);
             ADD_FAILURE() << name_of(format);
         } catch (const InputError& error) {
             const std::string message = error.what();
             EXPECT_NE(message.find("16,384 variables"), std::string::npos) << message;
-            EXPECT_NE(message.find("GB of memory, expected 1.00 GB"), std::string::npos) << message;
+            EXPECT_NE(message.find("B of memory, expected 1.00 "), std::string::npos) << message;
         }
     }
 }
@@ -131,19 +133,22 @@ TEST(Promised, IsWhatTheReadersFind) {
         const Problem problem = fitted({random_problem(40, 6, true).form}, format);
         const std::string text = write_problem(problem, format);
         const auto promise = formats::promised({text, "file"}, format);
-        const bool none = format == Format::kCoo || format == Format::kLp ||
-                          (format == Format::kOwnJson && problem.form_name() != std::string("dense"));
+        const bool none =
+            format == Format::kCoo || format == Format::kLp ||
+            (format == Format::kOwnJson && problem.form_name() != std::string("dense"));
         EXPECT_EQ(promise.has_value(), !none) << name_of(format);
-        if (promise) EXPECT_EQ(promise->variables, 40) << name_of(format);
+        if (!promise) continue;
+        EXPECT_EQ(promise->variables, 40) << name_of(format);
     }
 }
 
 TEST(Promised, IsNothingWhereTheBeginningIsOdd) {
     using formats::promised;
     for (const char* const text :
-         {"", "{", R"({"form": "dense", "variables": 16)", R"({"a": {"form": "dense", "variables": 1}} )",
-          R"({"variables": "9", "form": "dense"} )", R"(["form": "dense", "variables)",
-          R"({"form": "sparse", "variables": 9} )", R"({"variables": -9, "form": "dense"} )"})
+         {"", "{", R"({"form": "dense", "variables": 16)",
+          R"({"a": {"form": "dense", "variables": 1}} )", R"({"variables": "9", "form": "dense"} )",
+          R"(["form": "dense", "variables)", R"({"form": "sparse", "variables": 9} )",
+          R"({"variables": -9, "form": "dense"} )"})
         EXPECT_FALSE(promised({text, "file"}, Format::kOwnJson)) << text;
     EXPECT_FALSE(promised({"12", "file"}, Format::kRudy));
     EXPECT_FALSE(promised({"DIMODBQM", "file"}, Format::kBqmBinary));
@@ -193,6 +198,11 @@ TEST(JsonText, TakesAndRefusesLongNumbers) {
     EXPECT_EQ(sum("1" + std::string(49, '0')), 1e49);
     EXPECT_EQ(sum("1" + std::string(60, '0')), 1e60);
     EXPECT_EQ(sum("0." + std::string(100, '0') + "1"), 1e-101);
+    EXPECT_EQ(sum("999999999999999"), 999999999999999.0);
+    EXPECT_EQ(sum("9007199254740993"), 9007199254740992.0);
+    EXPECT_TRUE(std::signbit(sum("-0")));
+    EXPECT_EQ(sum("-12E1"), -120);
+    EXPECT_EQ(sum("123456789012345.5"), 123456789012345.5);
     EXPECT_THROW(sum("1" + std::string(61, '0')), InputError);
     EXPECT_THROW(sum("1e61"), InputError);
     EXPECT_THROW(sum("1e-400"), InputError);

@@ -52,16 +52,17 @@ Dense read_dense(const JsonMembers& members, int n) {
     });
     std::optional<Dense> dense;
     build_at(rows, [&] { dense.emplace(n); });
-    std::vector<std::vector<double>> strip;
+    std::vector<std::vector<double>> strip(kStrip);
     int first = 0;
+    size_t filled = 0;
     const auto add_strip = [&] {
-        dense->add_upper_rows(first, strip);
-        first += static_cast<int>(strip.size());
-        strip.clear();
+        dense->add_upper_rows(first, std::span(strip).first(filled), rows.source().stop);
+        first += static_cast<int>(filled);
+        filled = 0;
     };
     rows.for_each([&](const JsonValue& row) {
-        strip.emplace_back(row.numbers());
-        if (strip.size() == kStrip) add_strip();
+        row.numbers(strip[filled]);
+        if (++filled == kStrip) add_strip();
     });
     add_strip();
     return std::move(*dense);

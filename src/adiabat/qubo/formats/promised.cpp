@@ -27,7 +27,8 @@ class Members {
             }
             if (c == ':' && depth == 1) {
                 name = last;
-                const size_t first = std::min(text.find_first_not_of(" \t\r\n", at + 1), text.size());
+                const size_t first =
+                    std::min(text.find_first_not_of(" \t\r\n", at + 1), text.size());
                 values_.emplace(name, text.substr(first));
             }
             if (c == '{' || c == '[') ++depth;
@@ -113,8 +114,8 @@ std::optional<Promise> promised(const Source& beginning, Format format) {
     if (format == Format::kRudy || format == Format::kRudyIsing || format == Format::kBiqMac)
         promise = of_lines(beginning, '#', 2, 0);
     // Impossible numbers are the reader's to refuse.
-    if (promise && (promise->variables < 0 || promise->variables > kMaxSparseVariables ||
-                    promise->pairs < 0))
+    if (promise &&
+        (promise->variables < 0 || promise->variables > kMaxSparseVariables || promise->pairs < 0))
         promise.reset();
     return promise;
 }

@@ -18,8 +18,8 @@ constexpr size_t kBytesBetweenLooks = size_t{1} << 20;
 void refuse_memory(const Source& source, int64_t line, const std::string& what, uint64_t bytes) {
     if (!source.memory_limit || bytes <= *source.memory_limit) return;
     const auto text = [](uint64_t size) { return format_bytes(static_cast<int64_t>(size)); };
-    const std::string place = line > 0 ? fmt::format("{}:{}", source.name, line)
-                                       : std::string(source.name);
+    const std::string place =
+        line > 0 ? fmt::format("{}:{}", source.name, line) : std::string(source.name);
     throw InputError("{}: found {}, which needs {} of memory, expected {} at most", place, what,
                      text(bytes), text(*source.memory_limit));
 }
@@ -28,11 +28,11 @@ void refuse_memory(const Source& source, int64_t line, const std::string& what, 
 // quicker. Sums are those of Sparse, in the same order.
 Energy dense_of_pairs(const Source& source, const Pairs& pairs, std::span<const double> linear) {
     Dense dense(pairs.variables);
-    StopLooks looks(source);
     dense.add_offset(pairs.offset);
     for (size_t i = 0; i < linear.size(); ++i) dense.add_linear(static_cast<int>(i), linear[i]);
     for (const auto& [i, j, value] : pairs.edges) {
-        looks.look();
+        // Every time: the first touch of a page can take as long as thousands of steps.
+        source.refuse_to_go_on();
         dense.add_coupling(i, j, value);
     }
     uint64_t left = 0;
@@ -228,7 +228,11 @@ Problem problem_of(const Source& source, Pairs pairs, std::vector<std::string> n
     std::vector<double> linear;
     if (spins) linear = make_binary(source, pairs);
     uint64_t couplings = 0;
-    for (const auto& [i, j, value] : pairs.edges) couplings += i != j;
+    StopLooks looks(source);
+    for (const auto& [i, j, value] : pairs.edges) {
+        looks.look();
+        couplings += i != j;
+    }
     if (dense_is_quicker(pairs.variables, couplings))
         return {dense_of_pairs(source, pairs, linear), {}, std::move(names), spins};
     Sparse sparse(pairs.variables, pairs.edges, std::move(linear), pairs.offset, source.stop);
