@@ -85,6 +85,7 @@ class Solver {
         make_starts();
         check_size(watch);
         const double tolerance = energy_tolerance(inner, &watch);
+        if (reduction_.is_trivial()) result_.tolerance = tolerance;
         tolerance_ = penalized_ ? energy_tolerance(*penalized_, &watch) : tolerance;
         for (int round = 0; options_.restarts == 0 || round < options_.restarts; ++round) {
             if (round > 0 && watch.over()) break;

@@ -90,6 +90,7 @@ struct Job {
         // An exact technique's own bound, where it is the better one.
         if (result.bound && (!certificate || *result.bound >= certificate->bound))
             certificate = anneal::Certificate{*result.bound, proof_of(result), 0};
+        if (certificate) certificate->tolerance = result.tolerance;
         const auto samples = arguments.which_samples();
         Json document = document_of(frame, arguments, "solve");
         anneal::DocumentOptions how{

@@ -18,7 +18,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-constexpr double kGrace = 0.02;  // beyond the end, for the bound that is always there
+constexpr double kGrace = 0.01;  // beyond the end, for the bound that is always there
 constexpr size_t kTermsBetweenChecks = 1 << 18;
 // What steps that cannot be interrupted take, generously: on them it depends whether they begin.
 constexpr double kSecondsPerPair = 4e-7;

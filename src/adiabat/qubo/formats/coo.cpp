@@ -110,8 +110,11 @@ Problem read_coo(const Source& source, const ReadOptions& options) {
     pairs.variables = static_cast<int>(labels.size());
     pairs.spins = spins.value_or(false);
     pairs.edges.reserve(triplets.size());
-    for (const auto& [i, j, value] : triplets)
+    StopLooks looks(source);
+    for (const auto& [i, j, value] : triplets) {
+        looks.look();
         pairs.edges.push_back({static_cast<int>(i), static_cast<int>(j), value});
+    }
     std::vector<std::string> names;
     if (!labels.empty() && labels.back() != pairs.variables - 1) {
         for (const int64_t label : labels) names.push_back(std::to_string(label));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 
 #include "adiabat/base/units.h"
 #include "adiabat/qubo/formats/formats.h"
@@ -200,7 +199,10 @@ void LineScanner::expect_words(size_t count, std::string_view form) const {
 void refuse_duplicates(const Source& source, const Pairs& pairs, int base) {
     StopLooks looks(source);
     HugeVector<size_t> order(pairs.edges.size());
-    std::iota(order.begin(), order.end(), size_t{0});
+    for (size_t k = 0; k < order.size(); ++k) {
+        looks.look();
+        order[k] = k;
+    }
     const auto key = [&](size_t k) {
         const auto& [i, j, value] = pairs.edges[k];
         return std::pair(std::min(i, j), std::max(i, j));
