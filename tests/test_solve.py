@@ -213,6 +213,25 @@ def test_interrupt(tmp_path, more):
     assert stdout
 
 
+def test_interrupt_while_reading(tmp_path):
+    path = tmp_path / "large.json"
+    n = 8000
+    rows = ",\n".join("[" + ", ".join(["1"] * (n - 1 - i)) + "]" for i in range(n))
+    path.write_text(f'{{"format": "adiabat-qubo", "version": 1, "form": "dense", "variables": {n}, "couplings": [{rows}]}}')
+    process = subprocess.Popen([TOOL, "solve", path, "-o", tmp_path / "o.json"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    time.sleep(0.2)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    took = time.monotonic() - began
+    print(f"reading: interrupted within {took * 1000:.0f} ms")
+    assert process.returncode == 3 and not stdout, stderr
+    assert stderr.strip().splitlines()[-1] == "adiabat: interrupted: nothing was written"
+    assert took < 0.05 + SLACK
+    assert not (tmp_path / "o.json").exists()
+
+
 def test_target_energy(small):
     path, _, best = small
     found = solve(path, "--target-energy", best, "--restarts", 0)
@@ -265,6 +284,7 @@ def test_ladder(tmp_path):
 
 def test_memory_is_refused_before_it_is_taken(small):
     refused(adiabat("solve", small[0], "--memory-limit", "100B"), "needs", "100 B")
+    refused(adiabat("solve", small[0], "--memory-limit", "3KB"), "annealing needs", "3.00 KB")
 
 
 def test_bad_input(small, tmp_path):

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "adiabat/anneal/bifurcation_field.h"
 #include "adiabat/anneal/local_fields.h"
@@ -49,7 +50,7 @@ Plan plan_of(const Task& task, const IsingField& field) {
     plan.variant = static_cast<Variant>(given.whole("variant"));
     plan.sweeps = given.whole("sweeps");
     plan.discrete_dt = static_cast<float>(given.get("dt", 1.0));
-    const double size = std::sqrt(ising_size_squared(task.problem, field));
+    const double size = std::sqrt(ising_size_squared(task.problem, field, &task.watch));
     const double usual = size > 0 ? 0.5 * std::sqrt(task.problem.variables()) / size : 0;
     plan.coupling = static_cast<float>(given.get("coupling", usual));
     plan.ballistic_dt = static_cast<float>(given.get("dt", kLongestStep));
@@ -153,15 +154,18 @@ class Oscillators {
         return x;
     }
 
-    // Offers the signs of all reads. Once an end was asked for, one state a read is enough: scores
-    // of large dense problems take their time.
+    // Offers the signs of all reads. Once an end was asked for, one state a read is enough,
+    // whatever its energy is: scores of large dense problems take their time.
     void score() {
         for (size_t r = 0; r < best_.size(); ++r) {
-            scored_ = best_[r].x().empty() || !pace_.over(static_cast<int64_t>(n_), 0);
-            if (!scored_) return;
+            const bool over = task_.watch.over();
+            scored_ = scored_ && !over;
+            if (over && !best_[r].x().empty()) continue;
             const auto x = signs(r);
-            if (x == best_[r].x()) continue;
-            best_[r].consider(x, task_.problem.energy(x));
+            if (over)
+                best_[r].consider(x, std::numeric_limits<double>::infinity());
+            else if (x != best_[r].x())
+                best_[r].consider(x, task_.problem.energy(x));
         }
     }
 
@@ -175,7 +179,7 @@ class Oscillators {
     bool any_discrete_ = false;
     std::vector<Incumbent> best_;
     Pace pace_;
-    bool scored_ = false;  // every read's current signs
+    bool scored_ = true;  // every read's current signs
 };
 
 Outcome run(const Task& task) {

@@ -9,6 +9,7 @@
 
 #include "adiabat/anneal/wide.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/base/huge_pages.h"
 #include "adiabat/base/random.h"
 
 namespace adiabat::anneal {
@@ -62,13 +63,13 @@ class DenseField final : public FieldBase {
     // False where the watch was over.
     bool fill(const Watch& watch) {
         const auto& dense = std::get<qubo::Dense>(problem_.form);
-        couplings_.reserve(n_ * n_);
+        couplings_ = HugeVector<float>(n_ * n_);
         for (size_t i = 0; i < n_; ++i) {
             if (i % 64 == 0 && watch.over()) return false;
             const auto row = dense.row(static_cast<int>(i));
             double sum = 0;
             for (size_t j = 0; j < n_; ++j) {
-                couplings_.push_back(static_cast<float>(row[j] / 4));
+                couplings_[i * n_ + j] = static_cast<float>(row[j] / 4);
                 sum += row[j];
             }
             linear_[i] = static_cast<float>(dense.linear(static_cast<int>(i)) / 2 + sum / 4);
@@ -118,7 +119,7 @@ class DenseField final : public FieldBase {
             std::memcpy(field + (first + r) * kWidth, sum[r], sizeof sum[r]);
     }
 
-    std::vector<float> couplings_;
+    HugeVector<float> couplings_;
 };
 
 class SparseField final : public FieldBase {
@@ -292,7 +293,8 @@ uint64_t ising_field_bytes(const qubo::Problem& problem) {
     return std::holds_alternative<qubo::Dense>(problem.form) ? 4 * n * (n + 1) : 12 * n;
 }
 
-double ising_size_squared(const qubo::Problem& problem, const IsingField& field) {
+double ising_size_squared(const qubo::Problem& problem, const IsingField& field,
+                          const Watch* watch) {
     const auto n = static_cast<size_t>(problem.variables());
     double linear = 0, couplings = 0;
     for (const float h : field.linear()) linear += double{h} * double{h};
@@ -307,9 +309,16 @@ double ising_size_squared(const qubo::Problem& problem, const IsingField& field)
             couplings += value * value / kMostColumns;
         }
     } else {
+        constexpr size_t kTermsBetweenChecks = 1 << 18;
+        size_t seen = 0;
         for (int i = 0; i < problem.variables(); ++i) {
-            qubo::for_each_coupling(problem, i,
-                                    [&](int, double value) { couplings += value * value / 16; });
+            qubo::for_each_coupling(problem, i, [&](int, double value) {
+                couplings += value * value / 16;
+                ++seen;
+            });
+            if (!watch || seen < kTermsBetweenChecks) continue;
+            if (watch->over()) break;
+            seen = 0;
         }
     }
     return couplings + 2 * linear;

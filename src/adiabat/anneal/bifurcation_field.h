@@ -43,7 +43,8 @@ uint64_t ising_field_bytes(const qubo::Problem& problem);
 
 // sum over i != j of J_ij^2 plus 2 sum h_i^2: the squared size of the couplings where the linear
 // terms are couplings to one more spin. Factored: estimated from 8 random vectors, E |Jz|^2.
-double ising_size_squared(const qubo::Problem& problem, const IsingField& field);
+double ising_size_squared(const qubo::Problem& problem, const IsingField& field,
+                          const Watch* watch = nullptr);
 
 // The largest eigenvalue of J, from below and to some ten percent: power iteration from four random
 // vectors, first for the largest in size, then on J shifted by that. 40 products; fewer, and a

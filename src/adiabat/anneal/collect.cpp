@@ -48,6 +48,9 @@ class Collector {
         return true;
     }
 
+    // Seconds that one state's energy took at most.
+    double slowest() const { return slowest_; }
+
   private:
     // Without slack variables.
     std::vector<uint8_t> inner(const std::vector<uint8_t>& x) const {
@@ -61,8 +64,10 @@ class Collector {
     }
 
     Solution solution(const std::vector<uint8_t>& x) const {
+        const double begin = watch_.seconds();
         auto whole = reduction_.extended(x);
         const double energy = original_.energy(whole);
+        slowest_.store(std::max(slowest_.load(), watch_.seconds() - begin));
         return {std::move(whole), energy, 1};
     }
 
@@ -70,6 +75,7 @@ class Collector {
     const Reduction& reduction_;
     const CollectOptions& options_;
     const Watch& watch_;
+    mutable std::atomic<double> slowest_{0};
 };
 
 }  // namespace
@@ -97,11 +103,14 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
         for (size_t k = next++; k < 2 * order.size(); k = next++) {
             const size_t r = order[k / 2], part = k % 2;
             if (!hurry && part == 1) continue;
+            if (part == 1 && reads[r].best == reads[r].last) continue;  // see below
             if (!hurry && !watch.over()) {
                 if (collector.solve(reads[r], found[r])) good[r] = {1, 1};
                 continue;
             }
-            if (k > 1 && watch.seconds() - start_of_hurry() > kHurrySeconds) return;
+            if (k > 1 &&
+                watch.seconds() - start_of_hurry() + 2 * collector.slowest() > kHurrySeconds)
+                return;
             if (part == 0)
                 good[r][0] = collector.solve_quickly(reads[r].best, found[r].best) ? 1 : 0;
             if (part == 1 || !hurry)
@@ -112,6 +121,10 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
                  options.threads, work);
     Collected collected;
     for (size_t r = 0; r < reads.size(); ++r) {
+        if (hurry && good[r][0] == 1 && good[r][1] == 0 && reads[r].best == reads[r].last) {
+            found[r].last = found[r].best;
+            good[r][1] = 1;
+        }
         if (good[r][0] == 0 || good[r][1] == 0) {
             ++collected.dropped;
             continue;

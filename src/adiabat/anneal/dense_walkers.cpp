@@ -12,6 +12,7 @@
 #include "adiabat/anneal/kernels/dense_rows.h"
 #include "adiabat/anneal/lane_bundle.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/base/huge_pages.h"
 
 namespace adiabat::anneal {
 
@@ -64,14 +65,15 @@ struct DenseModel final : Model, DenseBatchModel {
         return lane_couplings;
     }
 
-    DenseRows<Int> view() const { return {rows.get(), size, DenseRows<Int>::stride_of(size)}; }
+    DenseRows<Int> view() const { return {rows.data(), size, DenseRows<Int>::stride_of(size)}; }
 
     int n = 0;
     size_t size = 0;  // n, padded
     double unit = 1, offset = 0;
     Moves moves = Moves::kFlips;
     int digits = 1;  // of a coupling in lanes
-    Aligned<Int> rows, linear;
+    HugeVector<Int> rows;  // in pages, so aligned
+    Aligned<Int> linear;
     mutable std::once_flag couplings_made;
     mutable DenseLaneCouplings lane_couplings;
     std::vector<Aligned<Int>> batch;  // linear terms of the problems of a batch, padded
@@ -148,7 +150,7 @@ class DenseWalkers final : public Walkers {
         const Int sign = r.signs[i];
         note_flips(r, model_.size, i / 64 * 64, static_cast<int64_t>((r.fields[i] ^ sign) - sign),
                    r.bits[i / 64] ^ uint64_t{1} << (i % 64));
-        const Int* const row = model_.rows.get() + i * model_.view().stride;
+        const Int* const row = model_.rows.data() + i * model_.view().stride;
         for (size_t j = 0; j < model_.size; ++j)
             r.fields[j] = static_cast<Int>(r.fields[j] + (sign == 0 ? row[j] : -row[j]));
         r.signs[i] = static_cast<Int>(~sign);
@@ -296,7 +298,7 @@ std::unique_ptr<DenseModel<Int>> build(const qubo::Dense& problem, int exponent,
     model->unit = std::ldexp(1.0, exponent);
     model->offset = problem.offset();
     model->moves = moves;
-    model->rows = allocate<Int>(model->size * stride);
+    model->rows = HugeVector<Int>(model->size * stride);
     model->linear = allocate<Int>(model->size);
     std::fill_n(model->linear.get(), model->size, kNeverField<Int>);
     const InUnits<Int> in_units{std::ldexp(1.0, -exponent)};
@@ -304,7 +306,7 @@ std::unique_ptr<DenseModel<Int>> build(const qubo::Dense& problem, int exponent,
         if (watch.over()) return nullptr;
         const auto k = static_cast<size_t>(i);
         model->linear[k] = in_units(problem.linear(i));
-        Int* const row = model->rows.get() + k * stride;
+        Int* const row = model->rows.data() + k * stride;
         std::ranges::transform(problem.row(i), row, in_units);
         if (!DenseLaneCouplings::is_one_digit<Int>({row, model->size})) model->digits = 2;
     }

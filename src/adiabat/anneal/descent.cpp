@@ -25,7 +25,7 @@ class Descent {
     Descent(const Task& task, std::span<const uint8_t> start)
         : problem_(task.problem),
           tolerance_(tolerance_of(task)),
-          state_(task.problem, start),
+          state_(task.problem, start, &task.watch),
           pace_(task.watch) {}
 
     void run(bool pairs) {

@@ -49,7 +49,7 @@ class ParallelTrial {
         : plan_(plan),
           seed_(task.seed),
           read_(task.first_read + static_cast<uint32_t>(read)),
-          state_(task.problem, start_of(task, read)),
+          state_(task.problem, start_of(task, read), &task.watch),
           sign_(state_.x().size()),
           best_(task, tolerance_of(task)),
           pace_(task.watch) {

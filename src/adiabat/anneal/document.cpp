@@ -24,7 +24,7 @@ double per_second(int64_t count, double seconds) {
 
 // How many reads reached a target, where there is one.
 Json success_json(const qubo::Problem& problem, const SolveResult& result, double target) {
-    const double reached = target + target_tolerance(problem, target);
+    const double reached = target + target_tolerance(problem, target, result.tolerance);
     const auto runs = static_cast<int64_t>(result.best.size());
     const int64_t successes = std::ranges::count_if(
         result.best, [&](const Solution& read) { return read.energy <= reached; });
@@ -56,8 +56,8 @@ Json gap_json(const qubo::Problem& problem, double energy,
             {"seconds", certificate->seconds},
             {"gap", finite_or_null(gap)},
             {"relative_gap", energy == 0 ? Json(nullptr) : finite_or_null(gap / std::abs(energy))},
-            // The tolerance takes a pass over all coefficients.
-            {"optimal", std::isfinite(gap) && gap <= target_tolerance(problem, energy)}};
+            {"optimal", std::isfinite(gap) &&
+                            gap <= target_tolerance(problem, energy, certificate->tolerance)}};
 }
 
 namespace {

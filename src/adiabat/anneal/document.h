@@ -22,6 +22,8 @@ struct Certificate {
     double bound = 0;
     std::string method;  // "convex", "roof duality", a technique's name
     double seconds = 0;  // that it took; 0 where it came with the result
+    // energy_tolerance() of the problem; where it is not known, a pass over all coefficients.
+    std::optional<double> tolerance = {};
 };
 
 // "lower bound -12.3 (convex), gap 4.1 %", "optimal, proven (branch-and-bound)", "no lower bound".

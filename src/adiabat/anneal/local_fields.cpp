@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "adiabat/anneal/row_sums.h"
 
@@ -67,21 +69,45 @@ double largest_change(const qubo::Factored& problem) {
 
 }  // namespace
 
-LocalFields::LocalFields(const qubo::Problem& problem, std::span<const uint8_t> x)
-    : problem_(problem) {
+std::optional<FieldsAndEnergy> fields_and_energy(const qubo::Problem& problem,
+                                                 std::span<const uint8_t> x, const Watch* watch) {
+    const auto* const dense = std::get_if<qubo::Dense>(&problem.form);
+    if (const auto* const sparse = std::get_if<qubo::Sparse>(&problem.form)) {
+        FieldsAndEnergy result{sparse->fields(x)};
+        result.energy = energy_from(*sparse, x, result.fields);
+        return result;
+    }
+    if (!dense) return FieldsAndEnergy{problem.fields(x), problem.energy(x)};
+    FieldsAndEnergy result{{dense->linear().begin(), dense->linear().end()}};
+    size_t seen = 0;
+    for (int i = 0; i < dense->variables(); ++i) {
+        if (!x[static_cast<size_t>(i)]) continue;
+        dense->add_row(i, 1.0, result.fields);
+        seen += x.size();
+        if (!watch || seen < kTermsBetweenChecks) continue;
+        if (watch->over()) return {};
+        seen = 0;
+    }
+    result.energy = energy_from(*dense, x, result.fields);
+    return result;
+}
+
+LocalFields::LocalFields(const qubo::Problem& problem, std::span<const uint8_t> x,
+                         const Watch* watch)
+    : problem_(problem), watch_(watch) {
     set(x);
 }
 
 void LocalFields::set(std::span<const uint8_t> x) {
     x_.assign(x.begin(), x.end());
-    fields_ = problem_.fields(x_);
-    if (const auto* const dense = std::get_if<qubo::Dense>(&problem_.form))
-        energy_ = energy_from(*dense, x_, fields_);
-    else if (const auto* const sparse = std::get_if<qubo::Sparse>(&problem_.form))
-        energy_ = energy_from(*sparse, x_, fields_);
-    else
-        energy_ = problem_.energy(x_);
     flips_ = 0;
+    if (auto found = fields_and_energy(problem_, x_, watch_)) {
+        fields_ = std::move(found->fields);
+        energy_ = found->energy;
+        return;
+    }
+    fields_.assign(x_.size(), 0.0);
+    energy_ = std::numeric_limits<double>::infinity();
 }
 
 void LocalFields::flip(int i) {

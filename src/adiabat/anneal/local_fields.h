@@ -9,6 +9,7 @@
 // flips, so that rounding does not add up. (Metropolis walks have faster means: walkers.h.)
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,10 @@ namespace adiabat::anneal {
 class LocalFields {
   public:
     // Keeps a reference to `problem`.
-    LocalFields(const qubo::Problem& problem, std::span<const uint8_t> x);
+    // Where a watch is given and over before all couplings were added up, the state has an energy
+    // of infinity: it is an assignment and no more.
+    LocalFields(const qubo::Problem& problem, std::span<const uint8_t> x,
+                const Watch* watch = nullptr);
 
     int variables() const { return static_cast<int>(x_.size()); }
     std::span<const uint8_t> x() const { return x_; }
@@ -37,11 +41,22 @@ class LocalFields {
 
   private:
     const qubo::Problem& problem_;
+    const Watch* watch_;
     std::vector<uint8_t> x_;
     std::vector<double> fields_;
     double energy_ = 0;
     int64_t flips_ = 0;
 };
+
+// Fields and energy of an assignment, in double; of a dense or sparse problem without a pass of its
+// own for the energy, and nothing where `watch` was over before the end.
+struct FieldsAndEnergy {
+    std::vector<double> fields;
+    double energy = 0;
+};
+std::optional<FieldsAndEnergy> fields_and_energy(const qubo::Problem& problem,
+                                                 std::span<const uint8_t> x,
+                                                 const Watch* watch = nullptr);
 
 // The largest energy difference that counts as none: 1e-12 of the largest change that a flip can
 // make, 1e-12 for a problem without terms. O(size of the problem); where a watch is given and over,

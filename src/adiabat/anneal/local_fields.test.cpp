@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -77,6 +78,19 @@ TEST(EnergyTolerance, AndTheUnitEndWithTheWatch) {
     EXPECT_GT(energy_unit(problem, &open), 0);
     EXPECT_LE(over.seconds_left(), 0);
     EXPECT_EQ(open.seconds_left(), std::numeric_limits<double>::infinity());
+}
+
+TEST(LocalFields, AreAbandonedWhereTheWatchIsOver) {
+    const qubo::Problem problem{qubo::random_dense(1200, 1)};
+    const std::vector<uint8_t> x(1200, 1);
+    StopSource source;
+    const Watch watch(source.token(), {}, {}, no_progress());
+    EXPECT_EQ(LocalFields(problem, x, &watch).energy(), LocalFields(problem, x).energy());
+    source.request();
+    const LocalFields abandoned(problem, x, &watch);
+    EXPECT_EQ(abandoned.energy(), std::numeric_limits<double>::infinity());
+    EXPECT_TRUE(std::ranges::equal(abandoned.x(), x));
+    EXPECT_FALSE(fields_and_energy(problem, x, &watch).has_value());
 }
 
 }  // namespace

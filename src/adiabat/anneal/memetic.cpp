@@ -49,7 +49,7 @@ class Evolution {
         : task_(task),
           problem_(task.problem),
           settings_(settings_of(task)),
-          tolerance_(energy_tolerance(problem_)),
+          tolerance_(tolerance_of(task)),
           random_(task.seed, kStream, task.first_read + static_cast<uint32_t>(read)),
           best_(task, tolerance_),
           pace_(task.watch),
@@ -76,13 +76,13 @@ class Evolution {
 
   private:
     void make_moves() {
-        moves_ = make_tabu_moves(augmented_->problem());
+        moves_ = make_tabu_moves(augmented_->problem(), &task_.watch);
         tabu_ = std::make_unique<TabuRun>(*moves_, settings_, random_, pace_);
     }
 
     // The mean size of a flip's change at the start.
     double typical_change() const {
-        const LocalFields state(problem_, start_);
+        const LocalFields state(problem_, start_, &task_.watch);
         double sum = 0;
         for (int i = 0; i < state.variables(); ++i) sum += std::abs(state.change(i));
         return sum > 0 ? sum / state.variables() : 1.0;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kFinestShare = 1.0 / 32;
 constexpr int kMostRows = 2048;
+constexpr int64_t kTermsBetweenChecks = 1 << 18;
 
 // What one variable adds to the range.
 struct Scales {
@@ -71,14 +72,19 @@ Scales scales_of(const qubo::Factored& problem) {
 
 }  // namespace
 
-BetaRange natural_range(const qubo::Problem& problem) {
+BetaRange natural_range(const qubo::Problem& problem, const Watch* watch) {
     if (const auto* const factored = std::get_if<qubo::Factored>(&problem.form))
         return scales_of(*factored).range();
     const int n = problem.variables();
     const bool dense = std::holds_alternative<qubo::Dense>(problem.form);
     const int rows = dense ? std::min(n, kMostRows) : n;
     Scales scales;
+    int64_t seen = 0;
     for (int k = 0; k < rows; ++k) {
+        if (watch && seen > kTermsBetweenChecks) {
+            if (watch->over()) break;
+            seen = 0;
+        }
         const auto i = static_cast<int>(int64_t{k} * n / rows);
         double mean = problem.linear(i), squares = 0;
         double smallest = mean == 0 ? std::numeric_limits<double>::infinity() : std::abs(mean);
@@ -87,6 +93,7 @@ BetaRange natural_range(const qubo::Problem& problem) {
             squares += coupling * coupling / 4;
             smallest = std::min(smallest, std::abs(coupling));
         });
+        seen += dense ? n : 1;
         scales.add(mean, squares, smallest);
     }
     return scales.range();

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "adiabat/anneal/watch.h"
 #include "adiabat/qubo/problem.h"
 
 namespace adiabat::anneal {
@@ -26,7 +27,7 @@ struct BetaRange {
 
 // O(size of the problem); of dense problems at most 2,048 rows, evenly spaced, are read. Factored
 // problems: sd from the squares' own variances, the finest step t_i / 32.
-BetaRange natural_range(const qubo::Problem& problem);
+BetaRange natural_range(const qubo::Problem& problem, const Watch* watch = nullptr);
 
 // What the couplings of a dense problem give, once for many linear terms.
 struct CouplingScales {

@@ -12,8 +12,9 @@ namespace {
 
 class Polisher {
   public:
-    Polisher(const qubo::Problem& problem, std::span<const uint8_t> x, double tolerance)
-        : problem_(problem), state_(problem, x), tolerance_(tolerance) {
+    Polisher(const qubo::Problem& problem, std::span<const uint8_t> x, double tolerance,
+             const Watch& watch)
+        : problem_(problem), state_(problem, x, &watch), tolerance_(tolerance) {
         if (problem.constraints.empty()) return;
         constraints_.emplace(problem.constraints, problem.variables());
         constraints_->set(x);
@@ -92,7 +93,7 @@ class Polisher {
 
 void polish(const qubo::Problem& problem, std::vector<uint8_t>& x, double tolerance, bool pairs,
             const Watch& watch) {
-    Polisher polisher(problem, x, tolerance);
+    Polisher polisher(problem, x, tolerance, watch);
     while (!watch.over()) {
         if (polisher.flip_lowest()) continue;
         if (!pairs || problem.variables() > kMostForPairs || !polisher.flip_lowest_pair()) break;

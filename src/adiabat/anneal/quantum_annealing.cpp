@@ -69,7 +69,7 @@ struct Plan {
 
 Plan plan_of(const Task& task) {
     const OptionValues& given = task.options;
-    const BetaRange range = natural_range(task.problem);
+    const BetaRange range = natural_range(task.problem, &task.watch);
     Plan plan;
     plan.sweeps = given.whole("sweeps");
     plan.slices = static_cast<int>(given.whole("slices"));
@@ -83,7 +83,7 @@ Tally run_read(const Task& task, const Plan& plan, int first, Read& read) {
     Pace pace(task.watch);
     Incumbent best(task, tolerance_of(task));
     SlicedWalk walk(task.problem, plan.slices, start_of(task, first), task.seed,
-                    task.first_read + static_cast<uint32_t>(first));
+                    task.first_read + static_cast<uint32_t>(first), &task.watch);
     Tally tally;
     const auto consider = [&] {
         for (int m = 0; m < walk.slices(); ++m)

@@ -38,7 +38,7 @@ class Incumbent {
     // `energy` as the walk knows it. A walk calls this where it is about to leave a state upwards:
     // on the way down there is nothing to keep.
     void consider(std::span<const uint8_t> x, double energy) {
-        if (improves(energy)) take(x, energy);
+        if (improves(energy) || x_.empty()) take(x, energy);
     }
     bool improves(double energy) const { return energy < energy_ - tolerance_; }
     double energy() const { return energy_; }

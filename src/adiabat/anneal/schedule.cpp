@@ -44,7 +44,7 @@ void Schedule::follow(std::vector<double> betas, const std::vector<double>& sigm
 BetaRange range_of(const Task& task) {
     BetaRange range;
     if (!task.options.has("beta-min") || !task.options.has("beta-max"))
-        range = natural_range(task.problem);
+        range = natural_range(task.problem, &task.watch);
     range.min = task.options.get("beta-min", range.min);
     range.max = task.options.get("beta-max", range.max);
     if (range.min > range.max)
@@ -60,7 +60,10 @@ Schedule schedule_of(const Task& task, const Model& model) {
     if (word != "adaptive" || schedule.range().min == schedule.range().max) return schedule;
 
     const auto walkers = model.walkers(kPilots, derived_seed(task.seed, kPilotStream, 0), 0);
-    for (int r = 0; r < kPilots; ++r) walkers->set_state(r, start_of(task, r));
+    for (int r = 0; r < kPilots; ++r) {
+        if (task.watch.over()) return schedule;
+        walkers->set_state(r, start_of(task, r));
+    }
     const int64_t sweeps = std::max<int64_t>(schedule.sweeps() / kShareOfSweeps / kRungs, 4);
     std::vector<double> betas, sigmas;
     uint32_t done = 0;

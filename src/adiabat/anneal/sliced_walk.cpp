@@ -32,8 +32,8 @@ SliceWeights slice_weights(double beta, double a, double b, int slices) {
 }
 
 SlicedWalk::SlicedWalk(const qubo::Problem& problem, int slices, std::span<const uint8_t> start,
-                       uint64_t seed, uint32_t read)
-    : slices_(static_cast<size_t>(slices), LocalFields(problem, start)),
+                       uint64_t seed, uint32_t read, const Watch* watch)
+    : slices_(static_cast<size_t>(slices), LocalFields(problem, start, watch)),
       seed_(seed),
       read_(read),
       flip_work_(work_of_flip(problem)) {

@@ -41,7 +41,7 @@ class SlicedWalk {
   public:
     // All slices start as `start`. Keeps a reference to `problem`; slices >= 2.
     SlicedWalk(const qubo::Problem& problem, int slices, std::span<const uint8_t> start,
-               uint64_t seed, uint32_t read);
+               uint64_t seed, uint32_t read, const Watch* watch = nullptr);
 
     int slices() const { return static_cast<int>(slices_.size()); }
     const LocalFields& slice(int m) const { return slices_[static_cast<size_t>(m)]; }

@@ -41,7 +41,7 @@ struct SolveOptions {
     std::vector<std::vector<uint8_t>> initial = {};
     std::optional<double> penalty = {};  // weight of squared penalties; from the problem's scales
     bool polish = true;                  // descent from each read's best state
-    std::optional<uint64_t> memory_limit = {};  // bytes; the machine's memory where not given
+    std::optional<uint64_t> memory_limit = {};  // bytes, the problem among them; the machine's
 };
 
 struct SolveResult {
@@ -54,8 +54,11 @@ struct SolveResult {
     double seconds = 0;                // from the call to the end
     uint64_t memory_bytes = 0;         // the estimate
     std::optional<double> bound = {};  // an exact technique's; of the problem as given
-    Json options;                      // as used
-    Json details;                      // of the last round
+    // energy_tolerance() of the problem as given, where it was found on the way; of the rows that
+    // were looked at where an end came first.
+    std::optional<double> tolerance = {};
+    Json options;  // as used
+    Json details;  // of the last round
 };
 
 // Throws InputError for options out of range, a technique that refuses the constraints, too little

@@ -160,6 +160,30 @@ TEST(Solve, AStopReturnsTheBestSoFar) {
     ASSERT_FALSE(result.lowest.empty());
 }
 
+// So many variables that setting up is cut short as well: what comes back are assignments with
+// their true energies all the same.
+TEST(Solve, AStopWhileSettingUpReturnsStates) {
+    StopSource source;
+    source.request();
+    for (const Form form : {Form::kDense, Form::kSparse}) {
+        const auto problem = random_problem(form, 1200, 2);
+        for (const Technique* const technique : techniques()) {
+            if (technique->most_variables < problem.variables()) continue;
+            SolveOptions options;
+            options.technique = technique->name;
+            options.threads = 2;
+            const SolveResult result = solve(problem, options, source.token());
+            EXPECT_EQ(result.end, EndReason::kInterrupted) << technique->name;
+            ASSERT_FALSE(result.best.empty()) << technique->name;
+            ASSERT_EQ(result.best.size(), result.last.size()) << technique->name;
+            for (const Solution& solution : result.best) {
+                ASSERT_EQ(solution.x.size(), 1200u) << technique->name;
+                EXPECT_EQ(solution.energy, problem.energy(solution.x)) << technique->name;
+            }
+        }
+    }
+}
+
 TEST(Solve, RefusesWhatItCannotHold) {
     const auto problem = random_problem(Form::kDense, 300, 2);
     SolveOptions options = quick();

@@ -47,7 +47,7 @@ class Search {
     Search(const Task& task, const TabuPlan& plan, int read)
         : plan_(plan),
           tolerance_(tolerance_of(task)),
-          moves_(make_tabu_moves(task.problem)),
+          moves_(make_tabu_moves(task.problem, &task.watch)),
           random_(random_of(task, read)),
           elite_(plan.elite),
           best_(task, tolerance_),

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "adiabat/anneal/dense_tabu_moves.h"
+#include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/wide.h"
 
 namespace adiabat::anneal {
@@ -17,16 +18,21 @@ constexpr size_t kBlock = 16;
 constexpr int64_t kFlipsPerVariableBetweenRefreshes = 16;
 
 // dE of every flip, from scratch.
-std::vector<double> changes_of(const qubo::Problem& problem, std::span<const uint8_t> x) {
-    std::vector<double> change = problem.fields(x);
-    for (size_t i = 0; i < x.size(); ++i) change[i] = x[i] ? -change[i] : change[i];
-    return change;
+// dE of every flip, and the energy.
+FieldsAndEnergy changes_of(const qubo::Problem& problem, std::span<const uint8_t> x,
+                           const Watch* watch) {
+    auto found = fields_and_energy(problem, x, watch);
+    if (!found) return {std::vector<double>(x.size()), std::numeric_limits<double>::infinity()};
+    for (size_t i = 0; i < x.size(); ++i)
+        found->fields[i] = x[i] ? -found->fields[i] : found->fields[i];
+    return std::move(*found);
 }
 
 class DenseMoves final : public TabuMoves {
   public:
-    explicit DenseMoves(const qubo::Problem& problem)
+    DenseMoves(const qubo::Problem& problem, const Watch* watch)
         : problem_(problem),
+          watch_(watch),
           dense_(std::get_if<qubo::Dense>(&problem.form)),
           n_(static_cast<size_t>(problem.variables())),
           sign_(n_),
@@ -90,8 +96,9 @@ class DenseMoves final : public TabuMoves {
 
   private:
     void refresh() {
-        change_ = changes_of(problem_, x_);
-        energy_ = problem_.energy(x_);
+        auto [changes, energy] = changes_of(problem_, x_, watch_);
+        change_ = std::move(changes);
+        energy_ = energy;
         for (size_t i = 0; i < n_; ++i) sign_[i] = x_[i] ? -1.0 : 1.0;
         pending_ = -1;
         flips_ = 0;
@@ -170,6 +177,7 @@ class DenseMoves final : public TabuMoves {
     }
 
     const qubo::Problem& problem_;
+    const Watch* watch_;
     const qubo::Dense* dense_;
     size_t n_;
     std::vector<double> change_, sign_, until_, row_;
@@ -245,8 +253,9 @@ class SparseMoves final : public TabuMoves {
     };
 
     void refresh() {
-        change_ = changes_of(problem_, x_);
-        energy_ = problem_.energy(x_);
+        auto [changes, energy] = changes_of(problem_, x_, nullptr);
+        change_ = std::move(changes);
+        energy_ = energy;
         flips_ = 0;
         for (size_t i = 0; i < n_; ++i)
             winner_[leaves_ + i] = is_tabu_[i] ? -1 : static_cast<int>(i);
@@ -282,12 +291,12 @@ class SparseMoves final : public TabuMoves {
 
 }  // namespace
 
-std::unique_ptr<TabuMoves> make_tabu_moves(const qubo::Problem& problem) {
+std::unique_ptr<TabuMoves> make_tabu_moves(const qubo::Problem& problem, const Watch* watch) {
     if (std::holds_alternative<qubo::Sparse>(problem.form))
         return std::make_unique<SparseMoves>(problem);
     const auto* const dense = std::get_if<qubo::Dense>(&problem.form);
     if (dense && dense->variables() <= kMostForFixedTabu) return make_dense_tabu_moves(*dense);
-    return std::make_unique<DenseMoves>(problem);
+    return std::make_unique<DenseMoves>(problem, watch);
 }
 
 uint64_t tabu_moves_bytes(const qubo::Problem& problem) {

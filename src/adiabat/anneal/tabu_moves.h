@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "adiabat/anneal/watch.h"
 #include "adiabat/qubo/problem.h"
 
 namespace adiabat::anneal {
@@ -42,8 +43,10 @@ class TabuMoves {
     std::vector<uint8_t> x_;
 };
 
-// The way that suits the problem's form. Keeps a reference to `problem`.
-std::unique_ptr<TabuMoves> make_tabu_moves(const qubo::Problem& problem);
+// The way that suits the problem's form. Keeps a reference to `problem`. A state that was set when
+// `watch` was over may have an energy of infinity: it is an assignment and no more.
+std::unique_ptr<TabuMoves> make_tabu_moves(const qubo::Problem& problem,
+                                           const Watch* watch = nullptr);
 uint64_t tabu_moves_bytes(const qubo::Problem& problem);
 
 }  // namespace adiabat::anneal

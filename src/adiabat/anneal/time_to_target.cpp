@@ -128,8 +128,8 @@ class Climb {
 
 }  // namespace
 
-double target_tolerance(const qubo::Problem& problem, double target) {
-    return kRelativeTolerance * std::abs(target) + energy_tolerance(problem);
+double target_tolerance(const qubo::Problem& problem, double target, std::optional<double> known) {
+    return kRelativeTolerance * std::abs(target) + (known ? *known : energy_tolerance(problem));
 }
 
 std::string length_option(const Technique& technique) {

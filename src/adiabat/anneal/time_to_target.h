@@ -22,7 +22,9 @@ namespace adiabat::anneal {
 
 // Energies that far above a target still reach it: a billionth of it and what rounding may do to
 // sums of the problem's coefficients.
-double target_tolerance(const qubo::Problem& problem, double target);
+// `known`: the problem's energy_tolerance(), a pass over all coefficients where it is not known.
+double target_tolerance(const qubo::Problem& problem, double target,
+                        std::optional<double> known = {});
 
 struct LadderOptions {
     // Technique and values (but the length), reads of each length, seed, threads. Its target is the

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -90,7 +91,11 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view t
 
 void check_writable(const std::filesystem::path& path) { TemporaryFile probe(path); }
 
-std::vector<uint8_t> read_file(const std::filesystem::path& path) {
+namespace {
+
+constexpr size_t kPieceBytes = size_t{1} << 18;
+
+void check_readable(const std::filesystem::path& path) {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
     if (status.type() == std::filesystem::file_type::not_found) {
@@ -103,18 +108,40 @@ std::vector<uint8_t> read_file(const std::filesystem::path& path) {
     if (!std::filesystem::is_regular_file(status)) {
         throw InputError("{}: is no regular file, one is needed", path.string());
     }
+}
+
+// In pieces, and no more than `most` bytes.
+template <typename Bytes>
+Bytes read_pieces(const std::filesystem::path& path, const StopToken& stop, uint64_t most) {
+    check_readable(path);
     std::ifstream file(path, std::ios::binary);
-    std::vector<uint8_t> bytes;
+    Bytes bytes;
+    std::error_code error;
     const auto size = std::filesystem::file_size(path, error);
-    if (!error) bytes.reserve(size);
-    char block[1 << 16];
-    while (file.read(block, sizeof block) || file.gcount() > 0) {
-        bytes.insert(bytes.end(), block, block + file.gcount());
+    if (!error) bytes.reserve(std::min<uint64_t>(size, most));
+    std::vector<char> piece(std::min<uint64_t>(kPieceBytes, most));
+    while (bytes.size() < most) {
+        if (stop.requested()) throw Interrupted();
+        file.read(piece.data(), static_cast<std::streamsize>(
+                                    std::min<uint64_t>(piece.size(), most - bytes.size())));
+        if (file.gcount() == 0) break;
+        bytes.insert(bytes.end(), piece.data(), piece.data() + file.gcount());
     }
     if (!file.is_open() || file.bad()) {
         throw InputError("{}: cannot be read: {}", path.string(), std::strerror(errno));
     }
     return bytes;
+}
+
+}  // namespace
+
+std::vector<uint8_t> read_file(const std::filesystem::path& path) {
+    return read_pieces<std::vector<uint8_t>>(path, {}, UINT64_MAX);
+}
+
+HugeVector<uint8_t> read_large_file(const std::filesystem::path& path, const StopToken& stop,
+                                    uint64_t most) {
+    return read_pieces<HugeVector<uint8_t>>(path, stop, most);
 }
 
 }  // namespace adiabat

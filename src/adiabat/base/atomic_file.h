@@ -11,6 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "adiabat/base/huge_pages.h"
+#include "adiabat/base/stop.h"
+
 namespace adiabat {
 
 // Throws InputError where the folder does not exist or the file cannot be written; the target is
@@ -23,5 +26,9 @@ void check_writable(const std::filesystem::path& path);
 
 // The whole file. Throws InputError where it is missing, is a directory, or cannot be read.
 std::vector<uint8_t> read_file(const std::filesystem::path& path);
+// Likewise, a file of any size: throws Interrupted soon after `stop` was requested, and no more
+// than `most` bytes from the beginning.
+HugeVector<uint8_t> read_large_file(const std::filesystem::path& path, const StopToken& stop,
+                                    uint64_t most = UINT64_MAX);
 
 }  // namespace adiabat

@@ -90,6 +90,7 @@ struct Job {
         // An exact technique's own bound, where it is the better one.
         if (result.bound && (!certificate || *result.bound >= certificate->bound))
             certificate = anneal::Certificate{*result.bound, proof_of(result), 0};
+        if (certificate) certificate->tolerance = result.tolerance;
         const auto samples = arguments.which_samples();
         Json document = document_of(frame, arguments, "solve");
         anneal::DocumentOptions how{
@@ -153,7 +154,7 @@ struct Job {
 void work(Frame& frame, const SolveArguments& arguments) {
     if (!arguments.describe.empty()) return print_schema(arguments.describe);
     arguments.check();
-    const qubo::Problem problem = arguments.read();
+    const qubo::Problem problem = arguments.read(frame.stop);
     if (!arguments.convert.empty()) return qubo::write_problem(problem, arguments.convert);
     Job job{frame, arguments, problem, arguments.options(problem)};
     job.certificate = find_bound(problem, arguments, frame.stop);

@@ -9,6 +9,7 @@
 #include "adiabat/anneal/states.h"
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/base/huge_pages.h"
 #include "adiabat/base/units.h"
 
 namespace adiabat::cli {
@@ -72,7 +73,9 @@ void add_search_options(CLI::App& verb, SolveArguments& a) {
     add("--restarts", s.restarts,
         "Rounds of reads; 0: until --time-limit or --target-energy ends them")
         ->capture_default_str();
-    add("--time-limit", s.time_limit, "Seconds; reached, it ends the search, and that is no error");
+    add("--time-limit", s.time_limit,
+        "Seconds of bound and search, without reading; reached, it ends the search, and that is no "
+        "error");
     add("--target-energy", s.target, "Stop at an energy at or below");
     add("--initial", a.initial, "Where reads start: a file with a line of 0 and 1 each");
     add("--warm", a.warm, "Where reads start: the solutions of an earlier result (-o)");
@@ -114,7 +117,7 @@ void add_result_options(CLI::App& verb, SolveArguments& a) {
 
 }  // namespace
 
-qubo::Problem SolveArguments::read() const {
+qubo::Problem SolveArguments::read(const StopToken& stop) const {
     std::optional<qubo::Format> known;
     if (!format.empty()) known = qubo::format_of_name(format);
     qubo::ReadOptions options;
@@ -123,6 +126,8 @@ qubo::Problem SolveArguments::read() const {
             throw InputError("--coo-as is '{}': expected spins or bits", coo_as);
         options.coo_spins = coo_as == "spins";
     }
+    options.stop = stop;
+    options.memory_limit = memory_bytes().value_or(machine_memory());
     return qubo::read_problem(file, known, options);
 }
 
@@ -142,10 +147,13 @@ anneal::SolveOptions SolveArguments::options(const qubo::Problem& problem) const
         if (document.is_discarded()) throw InputError("{}: is not JSON", warm);
         result.initial = anneal::states_of(document, problem.variables(), warm);
     }
-    if (!memory_limit.empty()) {
-        result.memory_limit = static_cast<uint64_t>(parse_bytes(memory_limit, "--memory-limit"));
-    }
+    result.memory_limit = memory_bytes();
     return result;
+}
+
+std::optional<uint64_t> SolveArguments::memory_bytes() const {
+    if (memory_limit.empty()) return {};
+    return static_cast<uint64_t>(parse_bytes(memory_limit, "--memory-limit"));
 }
 
 std::optional<double> SolveArguments::bound_seconds() const {

@@ -25,9 +25,12 @@ struct SolveArguments {
     std::optional<uint64_t> longest;
     anneal::SolveOptions solve;  // what needs no further reading
 
-    qubo::Problem read() const;
+    // Throws Interrupted where `stop` is requested while it reads.
+    qubo::Problem read(const StopToken& stop) const;
     // With the states of --initial or --warm and the values of --set.
     anneal::SolveOptions options(const qubo::Problem& problem) const;
+    // Of --memory-limit.
+    std::optional<uint64_t> memory_bytes() const;
     // Of --bound; nothing for "none".
     std::optional<double> bound_seconds() const;
     std::vector<std::string> compared() const;  // names of --compare

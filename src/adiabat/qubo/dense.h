@@ -13,6 +13,9 @@
 #include <span>
 #include <vector>
 
+#include "adiabat/base/huge_pages.h"
+#include "adiabat/base/stop.h"
+
 namespace adiabat::qubo {
 
 // coefficient * x_variable.
@@ -43,6 +46,11 @@ class Dense {
     void add_offset(double value);
     void add_linear(int i, double value);
     void add_coupling(int i, int j, double value);
+    // J_ij += rows[i - first][j - i - 1] for the rows from `first` on and all j > i. A strip of
+    // rows at once: its transposed half is then written in stretches. InternalError for rows of
+    // other lengths, Interrupted where `stop` was requested before the end.
+    void add_upper_rows(int first, std::span<const std::vector<double>> rows,
+                        const StopToken& stop = {});
     // Adds weight * (constant + sum_k c_k x_k)^2; a variable may occur several times. O(terms^2).
     void add_squared(std::span<const Term> terms, double constant, double weight);
 
@@ -67,7 +75,7 @@ class Dense {
 
     double offset_ = 0;
     std::vector<double> linear_;
-    std::vector<double> couplings_;
+    HugeVector<double> couplings_;
 };
 
 // 32,768 variables take 8.6 GB; beyond that a factored or sparse form is the better one.

@@ -100,5 +100,48 @@ TEST(Random, ProblemsAreTheirSeeds) {
     for (const double h : whole.linear()) EXPECT_EQ(h, std::round(h));
 }
 
+// Row by row, as the definition has it; the same bits.
+double plain_energy(const Dense& problem, std::span<const uint8_t> x) {
+    double energy = problem.offset();
+    for (int i = 0; i < problem.variables(); ++i) {
+        if (!x[static_cast<size_t>(i)]) continue;
+        double field = problem.linear(i);
+        for (int j = 0; j < i; ++j)
+            field += x[static_cast<size_t>(j)] ? problem.coupling(i, j) : 0.0;
+        energy += field;
+    }
+    return energy;
+}
+
+TEST(Dense, EnergyIsSummedInTheOrderOfTheVariables) {
+    Random random(4, 4);
+    for (int n = 0; n < 40; ++n) {
+        const Dense problem = random_dense(n, static_cast<uint64_t>(n));
+        std::vector<uint8_t> x(static_cast<size_t>(n));
+        for (auto& value : x) value = random() & 1;
+        EXPECT_EQ(problem.energy(x), plain_energy(problem, x));
+    }
+}
+
+TEST(Dense, StripsOfRowsAreCouplings) {
+    const Dense problem = random_dense(11, 5);
+    for (const int height : {1, 3, 4, 11}) {
+        Dense made(11);
+        std::vector<std::vector<double>> strip;
+        for (int i = 0; i < 11; ++i) {
+            const auto row = problem.row(i).subspan(static_cast<size_t>(i) + 1);
+            strip.emplace_back(row.begin(), row.end());
+            if (static_cast<int>(strip.size()) < height && i < 10) continue;
+            made.add_upper_rows(i + 1 - static_cast<int>(strip.size()), strip);
+            strip.clear();
+        }
+        for (int i = 0; i < 11; ++i)
+            for (int j = 0; j < 11; ++j) EXPECT_EQ(made.coupling(i, j), problem.coupling(i, j));
+    }
+    Dense made(3);
+    const std::vector<std::vector<double>> wrong = {{1.0}};
+    EXPECT_THROW(made.add_upper_rows(0, wrong), InternalError);
+}
+
 }  // namespace
 }  // namespace adiabat::qubo

@@ -90,10 +90,14 @@ Sparse sparse_of(const Problem& problem) {
     return {n, edges, std::move(linear), offset};
 }
 
+bool dense_is_quicker(int variables, uint64_t pairs) {
+    const auto n = static_cast<uint64_t>(variables);
+    const bool dense = variables <= kSmall || pairs * 2 * kDenseShare > n * n;
+    return dense && variables <= kMaxDenseVariables;
+}
+
 Energy best_form(Sparse problem) {
-    const auto n = static_cast<size_t>(problem.variables());
-    const bool dense = problem.variables() <= kSmall || problem.pairs() * 2 * kDenseShare > n * n;
-    if (!dense || problem.variables() > kMaxDenseVariables) return problem;
+    if (!dense_is_quicker(problem.variables(), problem.pairs())) return problem;
     return dense_of({std::move(problem)});
 }
 

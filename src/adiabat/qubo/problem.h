@@ -67,6 +67,8 @@ void for_each_coupling(const Problem& problem, int i, Visit&& visit) {
 Dense dense_of(const Problem& problem);
 Sparse sparse_of(const Problem& problem);
 
+// Whether so many pairs of so many variables are annealed more quickly as a dense matrix.
+bool dense_is_quicker(int variables, uint64_t pairs);
 // Edges in whichever of dense and sparse is quicker to anneal: dense where more than a tenth of all
 // pairs interact and the n^2 numbers fit.
 Energy best_form(Sparse problem);

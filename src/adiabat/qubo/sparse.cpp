@@ -10,8 +10,19 @@
 
 namespace adiabat::qubo {
 
+namespace {
+
+constexpr size_t kStepsBetweenLooks = 1 << 14;
+
+struct Entry {
+    int column;
+    double value;
+};
+
+}  // namespace
+
 Sparse::Sparse(int variables, std::span<const Edge> edges, std::vector<double> linear,
-               double offset)
+               double offset, const StopToken& stop)
     : offset_(offset), linear_(std::move(linear)) {
     if (variables < 0 || variables > kMaxSparseVariables) {
         throw InputError("a sparse problem takes 0 to {} variables, this one has {}",
@@ -27,10 +38,15 @@ Sparse::Sparse(int variables, std::span<const Edge> edges, std::vector<double> l
             throw InputError("coefficient of variable {} is {}", i, linear_[i]);
     }
 
+    size_t steps = 0;
+    const auto look = [&] {
+        if (++steps % kStepsBetweenLooks == 0 && stop.requested()) throw Interrupted();
+    };
     // Both triangles in buckets of rows, then each row sorted and its equal columns added up in the
     // order in which they came.
     std::vector<size_t> starts(n + 1, 0);
     for (const auto& [i, j, value] : edges) {
+        look();
         ADIABAT_CHECK(i >= 0 && i < variables && j >= 0 && j < variables, "pair {} {} of {}", i, j,
                       variables);
         if (!std::isfinite(value)) throw InputError("coupling of {} and {} is {}", i, j, value);
@@ -42,9 +58,10 @@ Sparse::Sparse(int variables, std::span<const Edge> edges, std::vector<double> l
         ++starts[static_cast<size_t>(j) + 1];
     }
     std::partial_sum(starts.begin(), starts.end(), starts.begin());
-    std::vector<std::pair<int, double>> entries(starts.back());
+    HugeVector<Entry> entries(starts.back());
     std::vector<size_t> next(starts.begin(), starts.end() - 1);
     for (const auto& [i, j, value] : edges) {
+        look();
         if (i == j) continue;
         entries[next[static_cast<size_t>(i)]++] = {j, value};
         entries[next[static_cast<size_t>(j)]++] = {i, value};
@@ -54,14 +71,18 @@ Sparse::Sparse(int variables, std::span<const Edge> edges, std::vector<double> l
     columns_.reserve(entries.size());
     values_.reserve(entries.size());
     for (size_t row = 0; row < n; ++row) {
+        look();
         const auto first = entries.begin() + static_cast<std::ptrdiff_t>(starts[row]);
         const auto last = entries.begin() + static_cast<std::ptrdiff_t>(starts[row + 1]);
         std::stable_sort(first, last,
-                         [](const auto& a, const auto& b) { return a.first < b.first; });
+                         [](const Entry& a, const Entry& b) { return a.column < b.column; });
         for (auto entry = first; entry != last;) {
-            const int column = entry->first;
+            const int column = entry->column;
             double sum = 0;
-            for (; entry != last && entry->first == column; ++entry) sum += entry->second;
+            for (; entry != last && entry->column == column; ++entry) {
+                look();
+                sum += entry->value;
+            }
             if (sum == 0) continue;
             columns_.push_back(column);
             values_.push_back(sum);

@@ -12,6 +12,9 @@
 #include <span>
 #include <vector>
 
+#include "adiabat/base/huge_pages.h"
+#include "adiabat/base/stop.h"
+
 namespace adiabat::qubo {
 
 // value * x_i x_j; i = j is a linear term.
@@ -26,9 +29,9 @@ class Sparse {
     // Edges in any order and either direction; those of one pair add up, sums of exactly zero are
     // dropped. O(n + edges log degree). Throws InputError where 0 <= variables <=
     // kMaxSparseVariables does not hold or a value is not finite, InternalError for a variable out
-    // of range.
+    // of range, Interrupted where `stop` was requested before the end.
     Sparse(int variables, std::span<const Edge> edges, std::vector<double> linear = {},
-           double offset = 0);
+           double offset = 0, const StopToken& stop = {});
 
     int variables() const { return static_cast<int>(linear_.size()); }
     double offset() const { return offset_; }
@@ -59,8 +62,8 @@ class Sparse {
     double offset_ = 0;
     std::vector<double> linear_;
     std::vector<size_t> starts_ = {0};
-    std::vector<int> columns_;
-    std::vector<double> values_;
+    HugeVector<int> columns_;
+    HugeVector<double> values_;
 };
 
 inline constexpr int kMaxSparseVariables = 100'000'000;

@@ -18,11 +18,25 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-constexpr double kGrace = 0.03;  // beyond the limit, for the bound that is always there
+constexpr double kGrace = 0.01;  // beyond the end, for the bound that is always there
 constexpr size_t kTermsBetweenChecks = 1 << 18;
 // What steps that cannot be interrupted take, generously: on them it depends whether they begin.
 constexpr double kSecondsPerPair = 4e-7;
 constexpr double kSecondsPerMultiplication = 1.2e-10;
+
+// The end, be it a limit or an interrupt, and a little after.
+class Grace {
+  public:
+    explicit Grace(const Watch& watch) : watch_(watch) {}
+    bool over() {
+        if (ended_ == kInfinity && watch_.over()) ended_ = watch_.seconds();
+        return watch_.seconds() > ended_ + kGrace;
+    }
+
+  private:
+    const Watch& watch_;
+    double ended_ = kInfinity;  // seconds
+};
 
 // A sum of lower bounds of terms, and how far rounding can have moved it.
 struct Sum {
@@ -38,7 +52,7 @@ struct Sum {
 };
 
 // sum_i min(0, h_i + sum_j min(0, J_ij)/2), dense or sparse.
-double terms_bound(const qubo::Problem& problem, const Watch& watch) {
+double terms_bound(const qubo::Problem& problem, Grace& watch) {
     Sum sum;
     sum.add(problem.offset(), std::abs(problem.offset()));
     size_t seen = 0;
@@ -73,7 +87,7 @@ struct Ranges {
 };
 
 // Without forming a row: linear terms and blocks as above, squares at the least of their ranges.
-double terms_bound(const qubo::Factored& problem, const Watch& watch) {
+double terms_bound(const qubo::Factored& problem, Grace& watch) {
     const auto constants = problem.constants();
     Ranges ranges{{constants.begin(), constants.end()}, {constants.begin(), constants.end()}};
     Sum sum;
@@ -165,7 +179,7 @@ class Search {
 
 Bound lower_bound(const qubo::Problem& problem, const BoundOptions& options, StopToken stop) {
     const Watch watch(stop, options.time_limit, {}, no_progress());
-    const Watch grace({}, options.time_limit + kGrace, {}, no_progress());
+    Grace grace(watch);
     Bound best{-kInfinity, "none"};
     const auto* const factored = std::get_if<qubo::Factored>(&problem.form);
     best.value = factored ? terms_bound(*factored, grace) : terms_bound(problem, grace);

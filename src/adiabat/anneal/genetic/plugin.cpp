@@ -16,6 +16,9 @@ namespace adiabat::anneal {
 
 namespace {
 
+// Ends a generation in the middle.
+struct Ended {};
+
 class BinaryProblem {
   public:
     BinaryProblem() = default;  // pagmo asks for one
@@ -25,7 +28,10 @@ class BinaryProblem {
         // Repair: whatever an operator made of a gene becomes the nearer value.
         std::vector<uint8_t> x(genes.size());
         for (size_t i = 0; i < x.size(); ++i) x[i] = genes[i] >= 0.5;
-        return {job_->energy(x)};
+        const double energy = job_->energy(x);
+        // What is left of the generation would take longer than whoever ended it waits.
+        if (job_->over()) throw Ended();
+        return {energy};
     }
     std::pair<pagmo::vector_double, pagmo::vector_double> get_bounds() const {
         const size_t n = job_ ? job_->population[0].size() : 1;
@@ -47,13 +53,18 @@ class BinaryProblem {
 
 extern "C" __attribute__((visibility("default"))) int64_t adiabat_genetic_1(
     const adiabat::anneal::GeneticJob& job) {
-    pagmo::population population(pagmo::problem(adiabat::anneal::BinaryProblem(job)), 0, job.seed);
-    for (const auto& x : job.population)
-        population.push_back(pagmo::vector_double(x.begin(), x.end()));
-    const pagmo::sga algorithm(1, job.crossover, 1.0, job.mutation, 1.0, 2, "single", "uniform",
-                               "tournament", job.seed);
     int64_t generation = 0;
-    for (; generation < job.generations && !job.over(); ++generation)
-        population = algorithm.evolve(std::move(population));
+    try {
+        pagmo::population population(pagmo::problem(adiabat::anneal::BinaryProblem(job)), 0,
+                                     job.seed);
+        for (const auto& x : job.population)
+            population.push_back(pagmo::vector_double(x.begin(), x.end()));
+        const pagmo::sga algorithm(1, job.crossover, 1.0, job.mutation, 1.0, 2, "single", "uniform",
+                                   "tournament", job.seed);
+        for (; generation < job.generations && !job.over(); ++generation)
+            population = algorithm.evolve(std::move(population));
+    } catch (const adiabat::anneal::Ended&) {
+        return generation;
+    }
     return generation;
 }

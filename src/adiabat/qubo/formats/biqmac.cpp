@@ -16,7 +16,7 @@ namespace adiabat::qubo::formats {
 Problem read_biqmac(const Source& source, const ReadOptions&) {
     Pairs pairs = read_counted(source, true);
     for (auto& [i, j, value] : pairs.edges) value *= i == j ? 1 : 2;
-    return problem_of(std::move(pairs));
+    return problem_of(source, std::move(pairs));
 }
 
 std::string write_biqmac(const Problem& problem) {

@@ -115,7 +115,7 @@ Header read_header(ByteScanner& scanner, const Source& source, Pairs& pairs) {
                                  static_cast<uint8_t>(version[1])),
                      "1.0 or 2.0");
     const auto length = scanner.value<uint32_t>("the length of the header");
-    const JsonText text({scanner.take(length, "the header"), source.name});
+    const JsonText text({scanner.take(length, "the header"), source.name, source.stop});
     const JsonMembers members(text.root(),
                               {"shape", "dtype", "itype", "ntype", "vartype", "type", "variables"});
     const auto integers = {std::pair("int32", Number::kInt32), std::pair("int64", Number::kInt64),
@@ -182,14 +182,16 @@ class Triangles {
     size_t next_ = 0;
 };
 
-void read_neighborhoods(ByteScanner& scanner, const Header& header,
+void read_neighborhoods(const Source& source, ByteScanner& scanner, const Header& header,
                         const std::vector<int64_t>& starts, Pairs& pairs) {
+    StopLooks looks(source);
     Triangles triangles(pairs.variables, pairs);
     constexpr const char* kExpected = "both triangles with the same biases, ascending";
     for (int v = 0; v < pairs.variables; ++v) {
         int last = -1;
         const int64_t degree = starts[static_cast<size_t>(v) + 1] - starts[static_cast<size_t>(v)];
         for (int64_t k = 0; k < degree; ++k) {
+            looks.look();
             const auto u =
                 static_cast<int>(scanner.index(header.index, 0, pairs.variables - 1, "a variable"));
             const double bias = scanner.bias(header.bias);
@@ -207,7 +209,7 @@ std::vector<std::string> read_labels(ByteScanner& scanner, const Source& source,
     const auto magic = scanner.take(kLabels.size(), "VARS");
     if (magic != kLabels) scanner.fail(in_quotes(magic), "'VARS'");
     const auto length = scanner.value<uint32_t>("the length of the labels");
-    const JsonText text({scanner.take(length, "the labels"), source.name});
+    const JsonText text({scanner.take(length, "the labels"), source.name, source.stop});
     return names_of_labels(text.root(), variables);
 }
 
@@ -235,6 +237,8 @@ Problem read_bqm_binary(const Source& source, const ReadOptions&) {
     Header header = read_header(scanner, source, pairs);
     pairs.offset = scanner.bias(header.bias);
     const int64_t entries = 2 * header.interactions;
+    source.check_memory(0, pairs.variables, static_cast<uint64_t>(header.interactions),
+                        2 * sizeof(Edge));
     std::vector<int64_t> starts;
     for (int v = 0; v < pairs.variables; ++v) {
         const int64_t low = starts.empty() ? 0 : starts.back();
@@ -245,11 +249,11 @@ Problem read_bqm_binary(const Source& source, const ReadOptions&) {
     if (starts.empty() && entries > 0)
         scanner.fail(fmt::format("{} interactions", header.interactions), "none without variables");
     starts.push_back(entries);
-    read_neighborhoods(scanner, header, starts, pairs);
+    read_neighborhoods(source, scanner, header, starts, pairs);
     if (header.labels_follow) header.names = read_labels(scanner, source, pairs.variables);
     if (scanner.left() > 0)
         scanner.fail(fmt::format("{} more bytes", scanner.left()), "the end of the file");
-    return problem_of(std::move(pairs), std::move(header.names));
+    return problem_of(source, std::move(pairs), std::move(header.names));
 }
 
 std::string write_bqm_binary(const Problem& problem) {

@@ -7,6 +7,9 @@
 //
 // Source: dimod 0.12, BinaryQuadraticModel.to_serializable and from_serializable.
 
+#include <algorithm>
+#include <span>
+
 #include "adiabat/qubo/formats/labels.h"
 #include "adiabat/qubo/formats/readers.h"
 #include "adiabat/qubo/formats/write.h"
@@ -22,12 +25,36 @@ void expect_text(const JsonValue& value, std::string_view text) {
         value.fail(fmt::format("\"{}\"", text));
 }
 
-std::vector<int> indices(const JsonValue& array, int variables) {
-    std::vector<int> values;
+// One end of each of the edges.
+void read_ends(const JsonValue& array, int variables, int Edge::*end, std::span<Edge> edges) {
+    auto edge = edges.begin();
     array.for_each([&](const JsonValue& value) {
-        values.push_back(static_cast<int>(value.integer(0, variables - 1, "a variable")));
+        (*edge++).*end = static_cast<int>(value.integer(0, variables - 1, "a variable"));
     });
-    return values;
+}
+
+// The pairs; what is there of the three arrays is counted before room is made for it.
+void read_pairs(const JsonMembers& members, Pairs& pairs) {
+    const JsonValue biases = members.need("quadratic_biases");
+    const JsonValue heads = members.need("quadratic_head"), tails = members.need("quadratic_tail");
+    const JsonValue interactions = members.need("num_interactions");
+    const size_t count = biases.size(), before = pairs.edges.size();
+    if (interactions.integer(0, INT64_MAX, "a number of interactions") !=
+        static_cast<int64_t>(count))
+        interactions.fail(fmt::format("{}, the number of quadratic biases", count));
+    heads.expect_size(count, "heads");
+    tails.expect_size(count, "tails");
+    heads.source().check_memory(interactions.line(), pairs.variables, count, sizeof(Edge));
+    pairs.edges.resize(before + count);
+    const std::span<Edge> edges = std::span(pairs.edges).subspan(before);
+    auto edge = edges.begin();
+    biases.for_each([&](const JsonValue& value) { (edge++)->value = value.number(); });
+    read_ends(heads, pairs.variables, &Edge::i, edges);
+    read_ends(tails, pairs.variables, &Edge::j, edges);
+    const auto own = std::ranges::find_if(edges, [](const Edge& e) { return e.i == e.j; });
+    if (own != edges.end())
+        heads.fail(fmt::format("variable {} paired with itself", own->i),
+                   "pairs of different variables");
 }
 
 // [a, b, ..] of the values that `item` appends.
@@ -65,28 +92,13 @@ Problem read_bqm_json(const Source& source, const ReadOptions&) {
         static_cast<int64_t>(linear.size()))
         count.fail(fmt::format("{}, the number of linear biases", linear.size()));
     pairs.variables = static_cast<int>(linear.size());
+    pairs.edges.reserve(linear.size() + members.need("quadratic_biases").size());
     for (int i = 0; i < pairs.variables; ++i)
         pairs.edges.push_back({i, i, linear[static_cast<size_t>(i)]});
 
-    const auto biases = members.need("quadratic_biases").numbers();
-    const auto heads = indices(members.need("quadratic_head"), pairs.variables);
-    const auto tails = indices(members.need("quadratic_tail"), pairs.variables);
-    const JsonValue interactions = members.need("num_interactions");
-    if (interactions.integer(0, INT64_MAX, "a number of interactions") !=
-        static_cast<int64_t>(biases.size()))
-        interactions.fail(fmt::format("{}, the number of quadratic biases", biases.size()));
-    members.need("quadratic_head").expect_size(biases.size(), "heads");
-    members.need("quadratic_tail").expect_size(biases.size(), "tails");
-    for (size_t k = 0; k < biases.size(); ++k) {
-        if (heads[k] == tails[k]) {
-            members.need("quadratic_head")
-                .fail(fmt::format("variable {} paired with itself", heads[k]),
-                      "pairs of different variables");
-        }
-        pairs.edges.push_back({heads[k], tails[k], biases[k]});
-    }
+    read_pairs(members, pairs);
     auto names = names_of_labels(members.need("variable_labels"), pairs.variables);
-    return problem_of(std::move(pairs), std::move(names));
+    return problem_of(source, std::move(pairs), std::move(names));
 }
 
 std::string write_bqm_json(const Problem& problem) {

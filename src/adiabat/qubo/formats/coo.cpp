@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
 
 #include "adiabat/qubo/formats/readers.h"
 #include "adiabat/qubo/formats/write.h"
@@ -43,21 +44,26 @@ std::optional<bool> spins_in_comment(const LineScanner& scanner) {
 }
 
 // The labels in ascending order; triplets then refer to their places.
-std::vector<int64_t> compact(std::vector<Triplet>& triplets) {
-    std::vector<int64_t> labels;
-    labels.reserve(2 * triplets.size());
+std::vector<int64_t> compact(const Source& source, HugeVector<Triplet>& triplets) {
+    StopLooks looks(source);
+    std::unordered_map<int64_t, int64_t> places;
     for (const auto& [i, j, value] : triplets) {
-        labels.push_back(i);
-        labels.push_back(j);
+        looks.look();
+        places.try_emplace(i);
+        places.try_emplace(j);
     }
-    std::ranges::sort(labels);
-    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
-    const auto place = [&](int64_t label) {
-        return std::ranges::lower_bound(labels, label) - labels.begin();
-    };
+    std::vector<int64_t> labels;
+    labels.reserve(places.size());
+    for (const auto& [label, place] : places) labels.push_back(label);
+    std::ranges::sort(labels, [&](int64_t a, int64_t b) {
+        looks.look();
+        return a < b;
+    });
+    for (size_t k = 0; k < labels.size(); ++k) places[labels[k]] = static_cast<int64_t>(k);
     for (auto& triplet : triplets) {
-        triplet.i = place(triplet.i);
-        triplet.j = place(triplet.j);
+        looks.look();
+        triplet.i = places.find(triplet.i)->second;
+        triplet.j = places.find(triplet.j)->second;
     }
     return labels;
 }
@@ -79,7 +85,8 @@ std::vector<int64_t> labels_of(const Problem& problem) {
 Problem read_coo(const Source& source, const ReadOptions& options) {
     Pairs pairs;
     std::optional<bool> spins = options.coo_spins;
-    std::vector<Triplet> triplets;
+    HugeVector<Triplet> triplets;
+    triplets.reserve(count_lines(source));
     for (LineScanner scanner(source); scanner.next();) {
         if (scanner.words()[0].starts_with('#')) {
             if (const auto offset = scanner.offset_in_comment("#")) pairs.offset += *offset;
@@ -95,7 +102,7 @@ Problem read_coo(const Source& source, const ReadOptions& options) {
         triplets.push_back({scanner.integer(0, 0, kLargestLabel, "a label"),
                             scanner.integer(1, 0, kLargestLabel, "a label"), scanner.number(2)});
     }
-    const auto labels = compact(triplets);
+    const auto labels = compact(source, triplets);
     if (labels.size() > static_cast<size_t>(kMaxSparseVariables)) {
         throw InputError("{}: found {} variables, expected {} at most", source.name, labels.size(),
                          kMaxSparseVariables);
@@ -103,13 +110,16 @@ Problem read_coo(const Source& source, const ReadOptions& options) {
     pairs.variables = static_cast<int>(labels.size());
     pairs.spins = spins.value_or(false);
     pairs.edges.reserve(triplets.size());
-    for (const auto& [i, j, value] : triplets)
+    StopLooks looks(source);
+    for (const auto& [i, j, value] : triplets) {
+        looks.look();
         pairs.edges.push_back({static_cast<int>(i), static_cast<int>(j), value});
+    }
     std::vector<std::string> names;
     if (!labels.empty() && labels.back() != pairs.variables - 1) {
         for (const int64_t label : labels) names.push_back(std::to_string(label));
     }
-    return problem_of(std::move(pairs), std::move(names));
+    return problem_of(source, std::move(pairs), std::move(names));
 }
 
 std::string write_coo(const Problem& problem) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/qubo/formats/counted.h"
 
+#include <algorithm>
+
 namespace adiabat::qubo::formats {
 
 Pairs read_counted(const Source& source, bool diagonal) {
@@ -16,6 +18,9 @@ Pairs read_counted(const Source& source, bool diagonal) {
     pairs.variables = checked_variables(source, scanner.line_number(),
                                         scanner.integer(0, 0, kMost, "a number of variables"));
     const int64_t entries = scanner.integer(1, 0, kMost, "a number of lines i j value");
+    source.check_memory(scanner.line_number(), pairs.variables, static_cast<uint64_t>(entries),
+                        sizeof(Edge) + sizeof(int64_t));
+    pairs.reserve(std::min(static_cast<size_t>(entries), count_lines(source)));
     for (int64_t k = 0; k < entries; ++k) {
         if (!scanner.next()) {
             scanner.fail("the end of the file",

@@ -6,6 +6,7 @@
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/qubo/formats/promised.h"
 #include "adiabat/qubo/formats/readers.h"
 
 namespace adiabat::qubo {
@@ -13,6 +14,8 @@ namespace adiabat::qubo {
 namespace {
 
 using namespace formats;
+
+constexpr uint64_t kBeginning = uint64_t{1} << 16;
 
 struct Entry {
     Format format;
@@ -79,8 +82,42 @@ Format detect_by_content(const Source& source) {
     scanner.fail("nothing", "a problem");
 }
 
-Source source_of(std::span<const uint8_t> bytes, std::string_view name) {
-    return {{reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name};
+Source source_of(std::span<const uint8_t> bytes, std::string_view name,
+                 const ReadOptions& options = {}) {
+    return {{reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+            name,
+            options.stop,
+            options.memory_limit,
+            bytes.size()};
+}
+
+// A promise larger than the memory that there is; what the file takes counts as well.
+void refuse_promised(std::span<const uint8_t> beginning, const std::filesystem::path& path,
+                     std::optional<Format> format, const ReadOptions& options) {
+    const std::string name = path.string();
+    if (!format) format = format_of_ending(name);
+    Source source = source_of(beginning, name, options);
+    // Beside "num_variables" dimod's JSON has no form.
+    if (!format || *format == Format::kOwnJson) {
+        const size_t first = source.bytes.find_first_not_of(" \t\r\n");
+        if (first == std::string_view::npos || source.bytes[first] != '{') {
+            if (!format) return;
+        } else {
+            format = source.bytes.find("\"num_variables\"") == std::string_view::npos
+                         ? Format::kOwnJson
+                         : Format::kBqmJson;
+        }
+    }
+    const auto promise = promised(source, *format);
+    if (!promise) return;
+    std::error_code error;
+    source.size = std::filesystem::file_size(path, error);
+    if (error) return;
+    if (promise->dense)
+        source.check_dense_memory(0, promise->variables);
+    else
+        source.check_memory(0, promise->variables, static_cast<uint64_t>(promise->pairs),
+                            sizeof(Edge));
 }
 
 }  // namespace
@@ -122,12 +159,16 @@ Format detect_format(std::span<const uint8_t> bytes, std::string_view name) {
 Problem read_problem(std::span<const uint8_t> bytes, std::string_view name,
                      std::optional<Format> format, const ReadOptions& options) {
     const Format chosen = format ? *format : detect_format(bytes, name);
-    return entry_of(chosen).read(source_of(bytes, name), options);
+    return entry_of(chosen).read(source_of(bytes, name, options), options);
 }
 
 Problem read_problem(const std::filesystem::path& path, std::optional<Format> format,
                      const ReadOptions& options) {
-    const auto bytes = read_file(path);
+    if (options.memory_limit) {
+        const auto beginning = read_large_file(path, options.stop, kBeginning);
+        refuse_promised(beginning, path, format, options);
+    }
+    const auto bytes = read_large_file(path, options.stop);
     return read_problem(bytes, path.string(), format, options);
 }
 

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adiabat/base/stop.h"
 #include "adiabat/qubo/problem.h"
 
 namespace adiabat::qubo {
@@ -55,6 +56,11 @@ struct ReadOptions {
     // What the values in a COO file without a vartype header multiply: spins or zeros and ones. One
     // that contradicts the header is an error.
     std::optional<bool> coo_spins = {};
+    // Asked every millisecond or so; requested, reading ends in Interrupted.
+    StopToken stop = {};
+    // Bytes of memory; what would need more is refused as soon as its size is known, before it is
+    // made and, where the beginning of the file tells, before the rest is read.
+    std::optional<uint64_t> memory_limit = {};
 };
 
 // Constraints have been checked, names are different from each other, coefficients are at most

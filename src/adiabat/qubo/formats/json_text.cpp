@@ -2,6 +2,7 @@
 #include "adiabat/qubo/formats/json_text.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "adiabat/base/json.h"
 
@@ -9,7 +10,33 @@ namespace adiabat::qubo::formats {
 
 namespace {
 
+constexpr size_t kBytesBetweenLooks = size_t{1} << 18;
+// A kind of the tape alone: an array of one number or more, and of nothing else.
+constexpr uint8_t kNumbers = 6;
+// So many characters without an exponent are a number below kLargestCoefficient, and no smaller one
+// than a double holds: which they are is seen when they are read.
+constexpr size_t kSurelyANumber = 50;
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+// A number whose grammar has been checked; where it ends. Short whole numbers are the most frequent
+// ones, and exact in double.
+const char* read_number(const char* at, const char* end, double& value) {
+    constexpr int kExact = 15;
+    const bool negative = *at == '-';
+    const char* const digits = at + (negative ? 1 : 0);
+    const char* past = digits;
+    int64_t whole = 0;
+    for (; past < end && is_digit(*past) && past - digits < kExact; ++past)
+        whole = whole * 10 + (*past - '0');
+    if (past == end || (!is_digit(*past) && *past != '.' && *past != 'e' && *past != 'E')) {
+        const auto size = static_cast<double>(whole);
+        value = negative ? -size : size;  // of zero as well
+        return past;
+    }
+    return std::from_chars(at, end, value).ptr;
+}
 
 // Bytes of the UTF-8 character at the beginning, 0 where there is none.
 size_t utf8_length(std::string_view text) {
@@ -113,9 +140,7 @@ class JsonParser {
             0, std::max<size_t>(1, std::min(rest.find_first_of(" \t\r\n,]}:"), rest.size()))));
     }
     void skip_space() {
-        while (at_ < bytes_.size() && (bytes_[at_] == ' ' || bytes_[at_] == '\t' ||
-                                       bytes_[at_] == '\n' || bytes_[at_] == '\r'))
-            ++at_;
+        while (at_ < bytes_.size() && is_space(bytes_[at_])) ++at_;
     }
     bool take(char c) {
         skip_space();
@@ -129,7 +154,14 @@ class JsonParser {
     }
     void end(size_t node) { text_.nodes_[node].after = text_.nodes_.size(); }
 
+    void look() {
+        if (at_ < next_look_) return;
+        next_look_ = at_ + kBytesBetweenLooks;
+        text_.source_.refuse_to_go_on();
+    }
+
     void value(int depth) {
+        look();
         skip_space();
         const char c = at_ < bytes_.size() ? bytes_[at_] : '\0';
         if (c == '{' || c == '[') {
@@ -139,7 +171,9 @@ class JsonParser {
         } else if (c == '"') {
             string();
         } else if (c == '-' || is_digit(c)) {
+            const size_t node = begin(Kind::kNumber);
             number();
+            end(node);
         } else {
             word();
         }
@@ -161,7 +195,9 @@ class JsonParser {
     }
     void array(int depth) {
         const size_t node = begin(Kind::kArray);
-        ++at_;
+        const size_t first = ++at_;
+        if (numbers_alone(node)) return;
+        at_ = first;
         if (!take(']')) {
             do {
                 value(depth + 1);
@@ -169,6 +205,23 @@ class JsonParser {
             if (!take(']')) fail(shown(), "',' or ']'");
         }
         end(node);
+    }
+    // An array whose elements are all numbers, of which there are some; else what was read is read
+    // again, as values of any kind.
+    bool numbers_alone(size_t node) {
+        uint64_t count = 0;
+        do {
+            look();
+            skip_space();
+            if (at_ >= bytes_.size() || (bytes_[at_] != '-' && !is_digit(bytes_[at_])))
+                return false;
+            number();
+            ++count;
+        } while (take(','));
+        if (!take(']')) fail(shown(), "',' or ']'");
+        text_.nodes_[node].kind = kNumbers;
+        text_.nodes_[node].after = count;
+        return true;
     }
     void string() {
         const size_t node = begin(Kind::kString);
@@ -190,6 +243,7 @@ class JsonParser {
                 if (length == 0) fail(fmt::format("byte {:#04x} in a string", c), "UTF-8");
             }
             at_ += length;
+            look();
         }
         ++at_;
         end(node);
@@ -199,7 +253,6 @@ class JsonParser {
         while (at_ < bytes_.size() && is_digit(bytes_[at_])) ++at_;
     }
     void number() {
-        const size_t node = begin(Kind::kNumber);
         const size_t first = at_;
         if (bytes_[at_] == '-') ++at_;
         const bool zero = at_ < bytes_.size() && bytes_[at_] == '0';
@@ -213,16 +266,17 @@ class JsonParser {
             ++at_;
             digits();
         }
-        if (at_ < bytes_.size() && (bytes_[at_] == 'e' || bytes_[at_] == 'E')) {
+        const bool exponent = at_ < bytes_.size() && (bytes_[at_] == 'e' || bytes_[at_] == 'E');
+        if (exponent) {
             ++at_;
             if (at_ < bytes_.size() && (bytes_[at_] == '+' || bytes_[at_] == '-')) ++at_;
             digits();
         }
-        if (!parse_number(bytes_.substr(first, at_ - first))) {
+        const bool sure = !exponent && at_ - first <= kSurelyANumber;
+        if (!sure && !parse_number(bytes_.substr(first, at_ - first))) {
             at_ = first;
             fail(shown(), "a number of at most 1e60 in size");
         }
-        end(node);
     }
     void word() {
         for (const std::string_view known : {"true", "false", "null"}) {
@@ -237,24 +291,63 @@ class JsonParser {
 
     JsonText& text_;
     std::string_view bytes_;
-    size_t at_ = 0;
+    size_t at_ = 0, next_look_ = 0;
 };
 
+void JsonText::Tape::push_back(const Node& node) {
+    if (size_ % kPiece == 0) {
+        pieces_.emplace_back();
+        // The first one may stay small.
+        if (size_ > 0) pieces_.back().reserve(kPiece);
+    }
+    pieces_.back().push_back(node);
+    ++size_;
+}
+
 JsonText::JsonText(const Source& source, int64_t first_line)
-    : source_(source), first_line_(first_line) {
+    : source_(source), first_line_(first_line), looks_(source) {
     JsonParser(*this).parse();
 }
 
 JsonValue JsonText::root() const { return {*this, 0}; }
 
+size_t JsonText::behind(size_t node) const {
+    return nodes_[node].kind == kNumbers ? node + 1 : nodes_[node].after;
+}
+
+size_t JsonText::first_number(size_t array) const {
+    size_t at = nodes_[array].at + 1;
+    while (is_space(source_.bytes[at])) ++at;
+    return at;
+}
+
+size_t JsonText::next_number(size_t at) const {
+    const char* const bytes = source_.bytes.data();
+    while (bytes[at] != ',') ++at;
+    ++at;
+    while (is_space(bytes[at])) ++at;
+    return at;
+}
+
+JsonValue::Kind JsonValue::kind() const {
+    if (number_ != kWhole) return Kind::kNumber;
+    return at().kind == kNumbers ? Kind::kArray : static_cast<Kind>(at().kind);
+}
+
+bool JsonValue::of_numbers() const { return number_ == kWhole && at().kind == kNumbers; }
+
 std::string_view JsonValue::raw() const {
-    const std::string_view rest = text_->source_.bytes.substr(at().at);
+    const std::string_view rest = text_->source_.bytes.substr(position());
     if (is(Kind::kString)) {
         size_t k = 1;
         while (rest[k] != '"') k += rest[k] == '\\' ? 2 : 1;
         return rest.substr(0, k + 1);
     }
-    return rest.substr(0, std::min(rest.find_first_of(" \t\r\n,]}"), rest.size()));
+    size_t end = 0;
+    while (end < rest.size() && !is_space(rest[end]) && rest[end] != ',' && rest[end] != ']' &&
+           rest[end] != '}')
+        ++end;
+    return rest.substr(0, end);
 }
 
 std::string JsonValue::found() const {
@@ -264,7 +357,8 @@ std::string JsonValue::found() const {
 }
 
 int64_t JsonValue::line() const {
-    return text_->first_line_ + std::ranges::count(text_->source_.bytes.substr(0, at().at), '\n');
+    return text_->first_line_ +
+           std::ranges::count(text_->source_.bytes.substr(0, position()), '\n');
 }
 
 double JsonValue::number() const {
@@ -301,6 +395,7 @@ std::string JsonValue::string() const {
 }
 
 size_t JsonValue::size() const {
+    if (of_numbers()) return at().after;
     size_t count = 0;
     for_each([&](const JsonValue&) { ++count; });
     return count;
@@ -308,8 +403,25 @@ size_t JsonValue::size() const {
 
 std::vector<double> JsonValue::numbers() const {
     std::vector<double> values;
-    for_each([&](const JsonValue& value) { values.push_back(value.number()); });
+    numbers(values);
     return values;
+}
+
+void JsonValue::numbers(std::vector<double>& values) const {
+    values.clear();
+    if (!of_numbers())
+        return for_each([&](const JsonValue& value) { values.push_back(value.number()); });
+    values.resize(size());
+    const std::string_view bytes = text_->source_.bytes;
+    const char* const end = bytes.data() + bytes.size();
+    const char* at = bytes.data() + text_->first_number(node_);
+    for (double& value : values) {
+        text_->looks_.look();
+        at = read_number(at, end, value);
+        while (*at != ',' && *at != ']') ++at;
+        ++at;
+        while (at < end && is_space(*at)) ++at;
+    }
 }
 
 void JsonValue::expect_size(size_t count, const char* what) const {

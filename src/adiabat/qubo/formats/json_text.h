@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// JSON that knows in which line a value stands, for files of many numbers: 16 bytes a value,
-// numbers read when they are asked for.
+// JSON that knows in which line a value stands, for files of many numbers: 16 bytes a value, but
+// none for the elements of an array of numbers alone; numbers are read when they are asked for.
 //
 // A text becomes a tape of nodes in the order of the text; a node knows where its value stands and
-// which node follows its whole subtree. Strict (RFC 8259): UTF-8, no comments, no NaN, no trailing
-// commas, nothing behind the value; numbers must be ones that parse_number() takes. O(bytes).
+// which node follows its whole subtree. An array of numbers is one node, which knows how many there
+// are: who goes through it reads the text, whose grammar has been checked. Strict (RFC 8259):
+// UTF-8, no comments, no NaN, no trailing commas, nothing behind the value; numbers must be ones
+// that parse_number() takes. O(bytes).
 //
 // Source: the tape is that of G. Langdale and D. Lemire, "Parsing gigabytes of JSON per second"
 // (VLDB Journal 2019), without its vector instructions.
@@ -18,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "adiabat/base/huge_pages.h"
 #include "adiabat/qubo/formats/scan.h"
 
 namespace adiabat::qubo::formats {
@@ -39,12 +42,32 @@ class JsonText {
     friend class JsonParser;
     struct Node {
         uint64_t at : 56, kind : 8;
-        uint64_t after;
+        uint64_t after;  // of an array of numbers alone: how many there are
     };
+    // In pieces, so that it grows without being copied.
+    class Tape {
+      public:
+        size_t size() const { return size_; }
+        Node& operator[](size_t k) { return pieces_[k / kPiece][k % kPiece]; }
+        const Node& operator[](size_t k) const { return pieces_[k / kPiece][k % kPiece]; }
+        void push_back(const Node& node);
+
+      private:
+        static constexpr size_t kPiece = size_t{1} << 18;
+        std::vector<HugeVector<Node>> pieces_;
+        size_t size_ = 0;
+    };
+
+    // The node behind a node and all that is in it.
+    size_t behind(size_t node) const;
+    // The first byte of the number behind the one that begins at `at`, in an array of numbers.
+    size_t next_number(size_t at) const;
+    size_t first_number(size_t array) const;
 
     Source source_;
     int64_t first_line_;
-    std::vector<Node> nodes_;
+    Tape nodes_;
+    mutable StopLooks looks_;
 };
 
 // A place in a JsonText, which must outlive it.
@@ -54,7 +77,7 @@ class JsonValue {
 
     JsonValue(const JsonText& text, size_t node) : text_(&text), node_(node) {}
 
-    Kind kind() const { return static_cast<Kind>(at().kind); }
+    Kind kind() const;
     bool is(Kind kind) const { return this->kind() == kind; }
     // Each throws InputError where the value is another one.
     double number() const;
@@ -66,20 +89,32 @@ class JsonValue {
     template <typename Visit>
     void for_each(Visit&& visit) const {
         if (!is(Kind::kArray)) fail("an array");
-        for (size_t node = node_ + 1; node < at().after; node = text_->nodes_[node].after)
+        if (of_numbers()) {
+            size_t at = text_->first_number(node_);
+            for (uint64_t k = this->at().after; k > 0; --k) {
+                text_->looks_.look();
+                visit(JsonValue(*text_, node_, at));
+                if (k > 1) at = text_->next_number(at);
+            }
+            return;
+        }
+        for (size_t node = node_ + 1; node < at().after; node = text_->behind(node)) {
+            text_->looks_.look();
             visit(JsonValue(*text_, node));
+        }
     }
     // Calls visit(key, JsonValue) for each member of an object.
     template <typename Visit>
     void for_each_member(Visit&& visit) const {
         if (!is(Kind::kObject)) fail("an object");
-        for (size_t node = node_ + 1; node < at().after; node = text_->nodes_[node + 1].after)
+        for (size_t node = node_ + 1; node < at().after; node = text_->behind(node + 1))
             visit(JsonValue(*text_, node), JsonValue(*text_, node + 1));
     }
-    // Elements of an array. O(elements).
+    // Elements of an array. O(1) for numbers alone, O(elements) otherwise.
     size_t size() const;
-    // All numbers of an array.
+    // All numbers of an array; into a vector that is used again, where there are many arrays.
     std::vector<double> numbers() const;
+    void numbers(std::vector<double>& values) const;
     // An array of so many elements, an error otherwise; `what` says what it holds.
     void expect_size(size_t count, const char* what) const;
 
@@ -94,10 +129,19 @@ class JsonValue {
     }
 
   private:
+    static constexpr size_t kWhole = static_cast<size_t>(-1);
+
+    // A number of the array `node`, of numbers alone, that begins at `number`.
+    JsonValue(const JsonText& text, size_t node, size_t number)
+        : text_(&text), node_(node), number_(number) {}
+
     const JsonText::Node& at() const { return text_->nodes_[node_]; }
+    size_t position() const { return number_ == kWhole ? at().at : number_; }
+    bool of_numbers() const;
 
     const JsonText* text_;
     size_t node_;
+    size_t number_ = kWhole;
 };
 
 // The members of an object, of which only the known ones may be there, each once.

@@ -344,7 +344,7 @@ class LpReader {
         } catch (const InputError& error) {
             throw InputError("{}: {}", source_.name, error.what());
         }
-        Problem problem = problem_of(std::move(pairs), std::move(names));
+        Problem problem = problem_of(source_, std::move(pairs), std::move(names));
         problem.constraints = std::move(constraints_);
         return problem;
     }

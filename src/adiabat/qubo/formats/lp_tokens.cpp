@@ -77,6 +77,7 @@ class Words {
     }
     void next() {
         const char c = bytes_[at_];
+        looks_.look();
         if (is_digit(c) || c == '.') {
             number();
         } else if (is_name_part(c)) {
@@ -144,6 +145,7 @@ class Words {
     }
 
     Source source_;
+    StopLooks looks_{source_};
     std::string_view bytes_;
     size_t at_ = 0;
     int64_t line_ = 1;

@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::string_view kFormat = "adiabat-qubo";
 constexpr int kVersion = 1;
+// Rows of a dense problem that are put in together.
+constexpr size_t kStrip = 64;
 // Squares are listed by their terms and held in full: as many numbers as this at least, 16 a byte.
 constexpr uint64_t kFreeNumbers = 10'000'000;
 // Each is merged with what is there.
@@ -50,18 +52,27 @@ Dense read_dense(const JsonMembers& members, int n) {
     });
     std::optional<Dense> dense;
     build_at(rows, [&] { dense.emplace(n); });
-    int i = 0;
+    std::vector<std::vector<double>> strip(kStrip);
+    int first = 0;
+    size_t filled = 0;
+    const auto add_strip = [&] {
+        dense->add_upper_rows(first, std::span(strip).first(filled), rows.source().stop);
+        first += static_cast<int>(filled);
+        filled = 0;
+    };
     rows.for_each([&](const JsonValue& row) {
-        int j = ++i;
-        row.for_each(
-            [&](const JsonValue& value) { dense->add_coupling(i - 1, j++, value.number()); });
+        row.numbers(strip[filled]);
+        if (++filled == kStrip) add_strip();
     });
+    add_strip();
     return std::move(*dense);
 }
 
-std::vector<Edge> read_edges(const JsonMembers& members, int n) {
-    std::vector<Edge> edges;
-    members.need("edges").for_each([&](const JsonValue& edge) {
+HugeVector<Edge> read_edges(const JsonMembers& members, int n) {
+    const JsonValue list = members.need("edges");
+    HugeVector<Edge> edges;
+    edges.reserve(list.size());
+    list.for_each([&](const JsonValue& edge) {
         Edge made;
         int part = 0;
         edge.expect_size(3, "values of an edge [i, j, value]");
@@ -179,7 +190,8 @@ Energy read_energy(const JsonMembers& members, int n) {
     }
     const auto offset = members.find("offset");
     const double constant = offset ? offset->number() : 0;
-    if (name == "sparse") return Sparse(n, read_edges(members, n), std::move(linear), constant);
+    if (name == "sparse")
+        return Sparse(n, read_edges(members, n), std::move(linear), constant, form.source().stop);
     const auto complete = [&](auto energy) -> Energy {
         energy.add_offset(constant);
         for (size_t i = 0; i < linear.size(); ++i)
@@ -264,6 +276,9 @@ Problem read_own_json(const Source& source, const ReadOptions&) {
     const JsonValue count = members.need("variables");
     const int n = checked_variables(source, count.line(),
                                     count.integer(0, INT64_MAX, "a number of variables"));
+    const JsonValue form = members.need("form");
+    if (form.is(JsonValue::Kind::kString) && form.string() == "dense")
+        source.check_dense_memory(count.line(), n);
     Problem problem{read_energy(members, n)};
     if (const auto spins = members.find("spins")) problem.spins = spins->boolean();
     if (const auto names = members.find("names")) {

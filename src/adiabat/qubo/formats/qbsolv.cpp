@@ -49,6 +49,9 @@ Problem read_qbsolv(const Source& source, const ReadOptions&) {
     Pairs pairs;
     LineScanner scanner(source);
     const Header header = read_header(scanner, pairs);
+    source.check_memory(scanner.line_number(), pairs.variables,
+                        static_cast<uint64_t>(header.couplers), sizeof(Edge) + sizeof(int64_t));
+    pairs.reserve(count_lines(source));
     std::vector<bool> listed(static_cast<size_t>(pairs.variables), false);
     const auto node = [&](size_t word) {
         return static_cast<int>(scanner.integer(word, 0, pairs.variables - 1, "a node"));
@@ -81,7 +84,7 @@ Problem read_qbsolv(const Source& source, const ReadOptions&) {
     if (next_line(scanner, pairs.offset))
         scanner.fail(in_quotes(scanner.line()), "the end of the file: all couplers were there");
     refuse_duplicates(source, pairs, 0);
-    return problem_of(std::move(pairs));
+    return problem_of(source, std::move(pairs));
 }
 
 std::string write_qbsolv(const Problem& problem) {

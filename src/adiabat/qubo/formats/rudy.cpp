@@ -64,7 +64,7 @@ Problem read_rudy(const Source& source, const ReadOptions&) {
         edge.value /= 2;
         pairs.offset -= edge.value;
     }
-    return problem_of(std::move(pairs));
+    return problem_of(source, std::move(pairs));
 }
 
 std::string write_rudy(const Problem& problem) {
@@ -74,7 +74,7 @@ std::string write_rudy(const Problem& problem) {
 Problem read_rudy_ising(const Source& source, const ReadOptions&) {
     Pairs pairs = read_counted(source, false);
     pairs.spins = true;
-    return problem_of(std::move(pairs));
+    return problem_of(source, std::move(pairs));
 }
 
 std::string write_rudy_ising(const Problem& problem) {

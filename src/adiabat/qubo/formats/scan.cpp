@@ -4,13 +4,104 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 
 #include "adiabat/base/units.h"
 #include "adiabat/qubo/formats/formats.h"
-#include "adiabat/qubo/ising.h"
 
 namespace adiabat::qubo::formats {
+
+namespace {
+
+constexpr size_t kBytesBetweenLooks = size_t{1} << 20;
+
+void refuse_memory(const Source& source, int64_t line, const std::string& what, uint64_t bytes) {
+    if (!source.memory_limit || bytes <= *source.memory_limit) return;
+    const auto text = [](uint64_t size) { return format_bytes(static_cast<int64_t>(size)); };
+    const std::string place =
+        line > 0 ? fmt::format("{}:{}", source.name, line) : std::string(source.name);
+    throw InputError("{}: found {}, which needs {} of memory, expected {} at most", place, what,
+                     text(bytes), text(*source.memory_limit));
+}
+
+// The pairs as a dense matrix, or nothing where so few of them are left that a sparse one is
+// quicker. Sums are those of Sparse, in the same order.
+Energy dense_of_pairs(const Source& source, const Pairs& pairs, std::span<const double> linear) {
+    Dense dense(pairs.variables);
+    dense.add_offset(pairs.offset);
+    for (size_t i = 0; i < linear.size(); ++i) dense.add_linear(static_cast<int>(i), linear[i]);
+    for (const auto& [i, j, value] : pairs.edges) {
+        // Every time: the first touch of a page can take as long as thousands of steps.
+        source.refuse_to_go_on();
+        dense.add_coupling(i, j, value);
+    }
+    uint64_t left = 0;
+    for (int i = 0; i < dense.variables(); ++i) {
+        source.refuse_to_go_on();
+        const auto row = dense.row(i).first(static_cast<size_t>(i));
+        left += static_cast<uint64_t>(std::ranges::count_if(row, [](double v) { return v != 0; }));
+    }
+    if (dense_is_quicker(dense.variables(), left)) return dense;
+    return sparse_of({std::move(dense)});
+}
+
+// From pairs of spins to pairs of zeros and ones, in place; the linear terms.
+std::vector<double> make_binary(const Source& source, Pairs& pairs) {
+    StopLooks looks(source);
+    std::vector<double> linear(static_cast<size_t>(pairs.variables), 0.0);
+    for (auto& [i, j, value] : pairs.edges) {
+        looks.look();
+        if (i != j) continue;
+        linear[static_cast<size_t>(i)] += value;
+        value = 0;
+    }
+    for (double& field : linear) {
+        pairs.offset -= field;
+        field *= 2;
+    }
+    for (auto& [i, j, value] : pairs.edges) {
+        looks.look();
+        if (i == j) continue;
+        pairs.offset += value;
+        linear[static_cast<size_t>(i)] -= 2 * value;
+        linear[static_cast<size_t>(j)] -= 2 * value;
+        value *= 4;
+    }
+    return linear;
+}
+
+}  // namespace
+
+void Source::check_dense_memory(int64_t line, int64_t variables) const {
+    const auto n = static_cast<uint64_t>(variables);
+    if (variables > kMaxDenseVariables) return;  // refused for that
+    refuse_memory(*this, line,
+                  fmt::format("a dense problem of {} variables", format_count(variables)),
+                  size + 8 * n * (n + 1));
+}
+
+void Source::check_memory(int64_t line, int64_t variables, uint64_t pairs, uint64_t held) const {
+    // More pairs than bytes are not there.
+    pairs = std::min(pairs, size);
+    const auto n = static_cast<uint64_t>(variables);
+    const bool dense =
+        variables <= kMaxDenseVariables && dense_is_quicker(static_cast<int>(variables), pairs);
+    // A sparse matrix is sorted beside what it is made from.
+    const uint64_t made = dense ? 8 * n * (n + 1) : 24 * n + 56 * pairs;
+    refuse_memory(*this, line,
+                  fmt::format("a problem of {} variables and {} pairs", format_count(variables),
+                              format_count(static_cast<int64_t>(pairs))),
+                  size + held * pairs + made);
+}
+
+size_t count_lines(const Source& source, size_t from) {
+    size_t count = 1;
+    for (size_t at = from; at < source.bytes.size(); at += kBytesBetweenLooks) {
+        source.refuse_to_go_on();
+        count += static_cast<size_t>(
+            std::ranges::count(source.bytes.substr(at, kBytesBetweenLooks), '\n'));
+    }
+    return count;
+}
 
 std::string in_quotes(std::string_view word) {
     constexpr size_t kShown = 40;
@@ -58,6 +149,7 @@ int checked_variables(const Source& source, int64_t line, int64_t variables) {
 
 bool LineScanner::next() {
     while (position_ < source_.bytes.size()) {
+        looks_.look();
         const size_t end = std::min(source_.bytes.find('\n', position_), source_.bytes.size());
         line_ = source_.bytes.substr(position_, end - position_);
         if (!line_.empty() && line_.back() == '\r') line_.remove_suffix(1);
@@ -105,14 +197,22 @@ void LineScanner::expect_words(size_t count, std::string_view form) const {
 }
 
 void refuse_duplicates(const Source& source, const Pairs& pairs, int base) {
-    std::vector<size_t> order(pairs.edges.size());
-    std::iota(order.begin(), order.end(), size_t{0});
+    StopLooks looks(source);
+    HugeVector<size_t> order(pairs.edges.size());
+    for (size_t k = 0; k < order.size(); ++k) {
+        looks.look();
+        order[k] = k;
+    }
     const auto key = [&](size_t k) {
         const auto& [i, j, value] = pairs.edges[k];
         return std::pair(std::min(i, j), std::max(i, j));
     };
-    std::ranges::sort(
-        order, [&](size_t a, size_t b) { return std::pair(key(a), a) < std::pair(key(b), b); });
+    const auto before = [&](size_t a, size_t b) {
+        looks.look();
+        return std::pair(key(a), a) < std::pair(key(b), b);
+    };
+    // Most files list their pairs in order.
+    if (!std::is_sorted(order.begin(), order.end(), before)) std::ranges::sort(order, before);
     for (size_t k = 1; k < order.size(); ++k) {
         if (key(order[k]) != key(order[k - 1])) continue;
         const auto& [i, j, value] = pairs.edges[order[k]];
@@ -123,24 +223,22 @@ void refuse_duplicates(const Source& source, const Pairs& pairs, int base) {
     }
 }
 
-Problem problem_of(Pairs pairs, std::vector<std::string> names) {
-    const auto n = static_cast<size_t>(pairs.variables);
-    std::vector<double> linear(n, 0.0);
-    if (!pairs.spins) {
-        Sparse sparse(pairs.variables, pairs.edges, std::move(linear), pairs.offset);
-        pairs.edges = {};
-        return {best_form(std::move(sparse)), {}, std::move(names)};
+Problem problem_of(const Source& source, Pairs pairs, std::vector<std::string> names) {
+    const bool spins = pairs.spins;
+    pairs.lines = {};
+    source.check_memory(0, pairs.variables, pairs.edges.size(), sizeof(Edge));
+    std::vector<double> linear;
+    if (spins) linear = make_binary(source, pairs);
+    uint64_t couplings = 0;
+    StopLooks looks(source);
+    for (const auto& [i, j, value] : pairs.edges) {
+        looks.look();
+        couplings += i != j;
     }
-    Ising ising{std::move(linear), {}, pairs.offset};
-    for (const Edge& edge : pairs.edges) {
-        if (edge.i == edge.j) {
-            ising.h[static_cast<size_t>(edge.i)] += edge.value;
-        } else {
-            ising.couplings.push_back(edge);
-        }
-    }
-    pairs.edges = {};
-    return {best_form(from_ising(ising)), {}, std::move(names), true};
+    if (dense_is_quicker(pairs.variables, couplings))
+        return {dense_of_pairs(source, pairs, linear), {}, std::move(names), spins};
+    Sparse sparse(pairs.variables, pairs.edges, std::move(linear), pairs.offset, source.stop);
+    return {best_form(std::move(sparse)), {}, std::move(names), spins};
 }
 
 void check_names(const Source& source, const std::vector<std::string>& names) {

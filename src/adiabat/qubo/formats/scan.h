@@ -12,14 +12,45 @@
 #include <vector>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/base/huge_pages.h"
+#include "adiabat/base/stop.h"
 #include "adiabat/qubo/problem.h"
 
 namespace adiabat::qubo::formats {
 
-// The bytes of a file and its name for messages. Both are borrowed.
+// The bytes of a file and its name for messages, both borrowed; and what ends reading early.
 struct Source {
     std::string_view bytes;
     std::string_view name;
+    StopToken stop = {};
+    std::optional<uint64_t> memory_limit = {};
+    uint64_t size = bytes.size();  // of the whole file
+
+    // Throws Interrupted where a stop was requested.
+    void refuse_to_go_on() const {
+        if (stop.requested()) throw Interrupted();
+    }
+    // Throws InputError where the file's bytes, `variables` and `pairs` of them together need more
+    // memory than there is for them; a dense matrix counts where they would be one. `held`: bytes
+    // that a reader holds a pair while it makes them. `line` is where it is known; 0: nowhere.
+    void check_memory(int64_t line, int64_t variables, uint64_t pairs, uint64_t held = 0) const;
+    void check_dense_memory(int64_t line, int64_t variables) const;
+};
+
+// Asks for a stop at the first step and then every few thousand.
+class StopLooks {
+  public:
+    explicit StopLooks(const Source& source) : stop_(source.stop) {}
+    void look() {
+        if (--left_ > 0) return;
+        left_ = kStepsBetweenLooks;
+        if (stop_.requested()) throw Interrupted();
+    }
+
+  private:
+    static constexpr int kStepsBetweenLooks = 4096;
+    StopToken stop_;
+    int left_ = 1;
 };
 
 // 'word', cut where it is long.
@@ -41,7 +72,7 @@ int checked_variables(const Source& source, int64_t line, int64_t variables);
 // Goes through the lines that are not blank; "\n" and "\r\n" end a line.
 class LineScanner {
   public:
-    explicit LineScanner(const Source& source) : source_(source) {}
+    explicit LineScanner(const Source& source) : source_(source), looks_(source) {}
 
     // False at the end.
     bool next();
@@ -66,6 +97,7 @@ class LineScanner {
 
   private:
     Source source_;
+    StopLooks looks_;
     size_t position_ = 0;
     int64_t number_ = 0;
     std::string_view line_;
@@ -75,11 +107,15 @@ class LineScanner {
 // Pairs as they stand in a file; i = j is a linear term.
 struct Pairs {
     int variables = 0;
-    std::vector<Edge> edges;
-    std::vector<int64_t> lines;  // of each edge, where duplicates are refused
+    HugeVector<Edge> edges;
+    HugeVector<int64_t> lines;  // of each edge, where duplicates are refused
     double offset = 0;
     bool spins = false;
 
+    void reserve(size_t count) {
+        edges.reserve(count);
+        lines.reserve(count);
+    }
     void add(int i, int j, double value, int64_t line) {
         edges.push_back({i, j, value});
         lines.push_back(line);
@@ -89,8 +125,11 @@ struct Pairs {
 // Refuses a pair that stands there twice, in either order; labels count from `base`.
 void refuse_duplicates(const Source& source, const Pairs& pairs, int base);
 
+// Lines from a place on, the last one too where it has no end: room for what they say is reserved.
+size_t count_lines(const Source& source, size_t from = 0);
+
 // Pairs of spins are turned into pairs of zeros and ones; of one pair's values the sum counts.
-Problem problem_of(Pairs pairs, std::vector<std::string> names = {});
+Problem problem_of(const Source& source, Pairs pairs, std::vector<std::string> names = {});
 
 // Throws InputError unless all are different.
 void check_names(const Source& source, const std::vector<std::string>& names);
