@@ -27,14 +27,16 @@ class Collector {
   public:
     Collector(const qubo::Problem& original, const Reduction& reduction,
               const CollectOptions& options, const Watch& watch)
-        : original_(original), reduction_(reduction), options_(options), watch_(watch) {}
+        : original_(original), reduction_(reduction), options_(options), watch_(watch) {
+        if (options.polish && !watch.over()) largest_ = largest_couplings(reduction.problem());
+    }
 
     // Whether the read keeps the constraints, mended if need be.
     bool solve(const Read& read, Both& both) const {
         std::vector<uint8_t> best = inner(read.best), last = inner(read.last);
         if (!mend(best, false) || !mend(last, false)) return false;
         both.last = solution(last);
-        if (options_.polish) polish(reduction_.problem(), best, options_.tolerance, true, watch_);
+        if (options_.polish) polish(reduction_.problem(), best, options_.tolerance, true, largest_, watch_);
         both.best = best == last ? both.last : solution(best);
         // Mending may have turned the order around.
         if (both.last.energy < both.best.energy) both.best = both.last;
@@ -75,6 +77,7 @@ class Collector {
     const Reduction& reduction_;
     const CollectOptions& options_;
     const Watch& watch_;
+    std::vector<double> largest_;
     mutable std::atomic<double> slowest_{0};
 };
 
