@@ -16,7 +16,7 @@ TEST(Optima, AreFoundByWayOfEveryFormat) {
         for (int k = 0; k < kProblems; ++k) {
             const testing::Known known = testing::known_problem(origin, k);
             for (const char* const technique :
-                 {"annealing", "bifurcation", "tabu", "memetic", "branch-and-bound"})
+                 {"annealing", "bifurcation", "descent", "branch-and-bound"})
                 EXPECT_FALSE(testing::misses(technique, known))
                     << technique << ", " << origin.name << " " << k;
         }
