@@ -22,7 +22,7 @@ if(ADIABAT_BUILD_FUZZERS)
     list(APPEND network_sources_fuzzed src/adiabat/apply/cut.cpp src/adiabat/apply/cut_rewrites.cpp
          src/adiabat/apply/prepare.cpp)
     adiabat_fuzzer(adiabat_fuzz_read src/adiabat/onnx/read.fuzz.cpp ${network_sources_fuzzed})
-    target_link_libraries(adiabat_fuzz_read PRIVATE ONNX::onnx_proto protobuf::libprotobuf)
+    target_link_libraries(adiabat_fuzz_read PRIVATE Eigen3::Eigen ONNX::onnx_proto protobuf::libprotobuf)
 
     adiabat_sources(problem_sources_fuzzed base qubo qubo/formats)
     adiabat_fuzzer(adiabat_fuzz_problem src/adiabat/qubo/formats/read.fuzz.cpp ${problem_sources_fuzzed})

@@ -24,7 +24,7 @@ if(NOT ADIABAT_WITH_TORCH)
     list(FILTER test_sources EXCLUDE REGEX "/(torch|pipeline)/")
 endif()
 add_executable(adiabat_tests ${test_sources})
-target_link_libraries(adiabat_tests PRIVATE adiabat adiabat_warnings GTest::gtest GTest::gtest_main
+target_link_libraries(adiabat_tests PRIVATE adiabat adiabat_warnings Eigen3::Eigen GTest::gtest GTest::gtest_main
                       ZLIB::ZLIB JPEG::JPEG PNG::PNG ONNX::onnx_proto protobuf::libprotobuf)
 target_compile_definitions(adiabat_tests PRIVATE
     ADIABAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}"

@@ -7,7 +7,10 @@
 #include <numeric>
 
 #include "adiabat/apply/cut.h"
+#include "adiabat/apply/layer_rows.h"
 #include "adiabat/net/extract.h"
+#include "adiabat/recon/least_squares.h"
+#include "adiabat/recon/ordered_rounding.h"
 #include "adiabat/recon/range.h"
 #include "adiabat/recon/rounding.h"
 
@@ -117,6 +120,7 @@ class Calibration {
           engine_(engine),
           options_(options),
           session_(engine.open(input.original, options)),
+          uses_(quantized.graph),
           coded_(quantized.graph, quantized.graph.inputs),
           real_(input.original, input.original.inputs) {
         const auto cut = plan::cut_flags(input.network, input.plan);
@@ -141,11 +145,14 @@ class Calibration {
         if (stage.real == kNoValue) {
             coded_.set(stage.codes, run_piece(s, stage.codes));
         } else {
-            if (stage.layer >= 0) round_layer(static_cast<size_t>(stage.layer));
-            Tensor real = is_input(stage.real) ? coded_.at(stage.real) : run_piece(s, stage.real);
+            std::vector<Tensor> target;
             if (!is_input(stage.real)) {
                 const std::vector<ValueId> fetches = {stage.original, stage.activated};
-                std::vector<Tensor> target = session_->run(real_.feeds(s), fetches);
+                target = session_->run(real_.feeds(s), fetches);
+            }
+            if (stage.layer >= 0) round_layer(static_cast<size_t>(stage.layer), s, target[0]);
+            Tensor real = is_input(stage.real) ? coded_.at(stage.real) : run_piece(s, stage.real);
+            if (!is_input(stage.real)) {
                 if (stage.layer >= 0) recenter(static_cast<size_t>(stage.layer), target[0], real);
                 real_.set(stage.activated, std::move(target[1]));
             }
@@ -174,38 +181,93 @@ class Calibration {
         return std::move(engine_.open(piece.graph, options_)->run(feeds, piece.graph.outputs)[0]);
     }
 
-    // Weights, scales and the bias as it was.
-    void round_layer(size_t k) {
+    // Weights, scales and the bias as it was. `target` is what the original gives.
+    void round_layer(size_t k, size_t s, const Tensor& target) {
         const LayerParameters& p = quantized_.layers[k];
         net::Layer layer = input_.network.layers[k];
         const Tensor& weight = *input_.cut.constant(layer.weight);
+        const net::Node& node =
+            graph_.nodes[static_cast<size_t>(uses_.readers(p.decoded_weight).at(0))];
         layer.filters = weight.shape[static_cast<size_t>(layer.filter_axis)];
         layer.inputs = weight.shape[static_cast<size_t>(1 - layer.filter_axis)];
+        layer.groups = node.int_or("group", 1);
         const std::vector<float> filters = net::filters_of(input_.cut, layer);
         const auto rows = static_cast<size_t>(layer.filters);
         const size_t width = filters.size() / rows;
         const float input_scale = graph_.constant(p.weight.input_scale)->as<float>()[0];
         const Tensor* bias = input_.cut.constant(layer.bias);
 
-        std::vector<float> scales(rows), bias_scales(rows);
-        std::vector<int32_t> biases(rows, 0);
-        std::vector<int8_t> codes(filters.size());
-        for (size_t i = 0; i < rows; ++i) {
-            const std::span filter(filters.data() + i * width, width);
-            const double b = bias ? static_cast<double>(bias->as<float>()[i]) : 0;
-            scales[i] = recon::best_scale(filter, p.weight.bits);
-            const double least =
-                2 * std::abs(b) / kMostBiasUnits / static_cast<double>(input_scale);
-            scales[i] = std::max(scales[i], static_cast<float>(least));
-            recon::round_to_codes(filter, scales[i], p.weight.bits,
-                                  std::span(codes).subspan(i * width, width));
-            bias_scales[i] = input_scale * scales[i];
-            biases[i] = static_cast<int32_t>(std::llround(b / static_cast<double>(bias_scales[i])));
+        std::vector<double> wanted(rows, 0.0);
+        std::vector<float> least(rows);
+        for (size_t i = 0; i < rows && bias; ++i) {
+            wanted[i] = static_cast<double>(bias->as<float>()[i]);
+            least[i] = static_cast<float>(2 * std::abs(wanted[i]) / kMostBiasUnits /
+                                          static_cast<double>(input_scale));
         }
-        store_codes(p, layer.filter_axis, rows, width, codes);
-        set_constant(p.weight.scales, Tensor::of<float>({layer.filters}, scales));
+        recon::RoundedFilters rounded = rounded_plainly(filters, least, p.weight.bits);
+        const ValueId input = node.inputs[0];
+        const Tensor read = is_input(input) ? coded_.at(input) : run_piece(s, input);
+        if (const auto positions = LayerRows::of(node, layer, weight.shape, read))
+            reconstruct({filters, least, p.weight.bits}, *positions, target, kept_[k], rounded);
+
+        std::vector<float> bias_scales(rows);
+        std::vector<int32_t> biases(rows, 0);
+        for (size_t i = 0; i < rows; ++i) {
+            bias_scales[i] = input_scale * rounded.scales[i];
+            biases[i] =
+                static_cast<int32_t>(std::llround(wanted[i] / static_cast<double>(bias_scales[i])));
+        }
+        store_codes(p, layer.filter_axis, rows, width, rounded.codes);
+        set_constant(p.weight.scales, Tensor::of<float>({layer.filters}, rounded.scales));
         set_constant(p.weight.bias_scales, Tensor::of<float>({layer.filters}, bias_scales));
         set_constant(p.bias, Tensor::of<int32_t>({layer.filters}, biases));
+    }
+
+    // Filter by filter, each with the scale of least error in its weights.
+    static recon::RoundedFilters rounded_plainly(const std::vector<float>& filters,
+                                                 const std::vector<float>& least, int bits) {
+        const size_t rows = least.size(), width = filters.size() / rows;
+        recon::RoundedFilters rounded{std::vector<int8_t>(filters.size()),
+                                      std::vector<float>(rows)};
+        for (size_t i = 0; i < rows; ++i) {
+            const std::span filter(filters.data() + i * width, width);
+            rounded.scales[i] = std::max(recon::best_scale(filter, bits), least[i]);
+            recon::round_to_codes(filter, rounded.scales[i], bits,
+                                  std::span(rounded.codes).subspan(i * width, width));
+        }
+        return rounded;
+    }
+
+    // A layer's filters [F, D] as they are, the least scale of each, and the bits.
+    struct Filters {
+        const std::vector<float>& values;
+        const std::vector<float>& least_scales;
+        int bits;
+    };
+
+    // Least squares and ordered rounding, group by group.
+    void reconstruct(const Filters& filters, const LayerRows& positions, const Tensor& target,
+                     const std::vector<int64_t>& kept, recon::RoundedFilters& rounded) const {
+        const auto rows = filters.least_scales.size() / static_cast<size_t>(positions.groups());
+        const size_t width = filters.values.size() / filters.least_scales.size();
+        for (size_t g = 0; g < static_cast<size_t>(positions.groups()); ++g) {
+            const size_t first = g * rows;
+            const recon::Moments moments =
+                positions.moments(static_cast<int64_t>(g), target, kept, options_.threads);
+            const recon::Matrix given =
+                Eigen::Map<const recon::Rows>(filters.values.data() + first * width,
+                                              static_cast<Eigen::Index>(rows),
+                                              static_cast<Eigen::Index>(width))
+                    .cast<double>();
+            const recon::Matrix weights = recon::reconstructed(moments, given);
+            const recon::RoundedFilters part = recon::ordered_rounding(
+                {moments, weights, given, filters.bits,
+                 std::span(filters.least_scales).subspan(first, rows), options_.threads});
+            std::ranges::copy(part.codes,
+                              rounded.codes.begin() + static_cast<std::ptrdiff_t>(first * width));
+            std::ranges::copy(part.scales,
+                              rounded.scales.begin() + static_cast<std::ptrdiff_t>(first));
+        }
     }
 
     void store_codes(const LayerParameters& p, int filter_axis, size_t rows, size_t width,
@@ -286,7 +348,8 @@ class Calibration {
     net::Engine& engine_;
     const net::EngineOptions& options_;
     std::unique_ptr<net::Session> session_;  // of the original
-    Frontier coded_, real_;                  // of the quantized graph, of the original
+    net::Uses uses_;
+    Frontier coded_, real_;  // of the quantized graph, of the original
 };
 
 }  // namespace

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/apply/layer_rows.h"
+
+#include <algorithm>
+
+#include "adiabat/base/errors.h"
+#include "adiabat/base/random.h"
+#include "adiabat/base/threads.h"
+
+namespace adiabat::apply {
+
+namespace {
+
+constexpr uint64_t kSeed = 0x526F7773;
+constexpr uint32_t kStream = 0xA901;
+// Sums of so many parts are made at once and added in order.
+constexpr int64_t kParts = 2;
+constexpr int64_t kChunk = 2048;
+
+}  // namespace
+
+std::optional<LayerRows> LayerRows::of(const net::Node& node, const net::Layer& layer,
+                                       const net::Shape& weight, const net::Tensor& input) {
+    const size_t rank = input.shape.size();
+    LayerRows rows(input);
+    if (node.op == "Gemm") {
+        if (rank != 2 || node.int_or("transA", 0) != 0) return {};
+    } else if (node.op == "Conv") {
+        if (rank < 3 || rank - 2 > kRank) return {};
+    } else if (node.op != "MatMul" || rank != 2) {
+        return {};
+    }
+    if (input.size() == 0) return {};
+    rows.images_ = input.shape[0];
+    rows.channels_ = input.shape[1];
+    rows.groups_ = layer.groups;
+    rows.filters_ = layer.filters;
+    rows.inputs_ = layer.inputs;
+    if (rows.inputs_ * rows.groups_ != rows.channels_) return {};
+    if (node.op == "Conv") {
+        const net::Fail fail = [](const std::string& text) {
+            ADIABAT_CHECK(false, "a window that was accepted before: {}", text);
+        };
+        net::SlidingWindow window =
+            net::read_window(node, std::vector<int64_t>(weight.begin() + 2, weight.end()), fail);
+        net::settle_pads(window, std::vector<int64_t>(input.shape.begin() + 2, input.shape.end()),
+                         fail);
+        for (size_t k = 0; k + 2 < rank; ++k) {
+            const int64_t size = input.shape[k + 2];
+            rows.axes_[kRank - (rank - 2) + k] = {size,
+                                                  window.kernel[k],
+                                                  window.strides[k],
+                                                  window.dilations[k],
+                                                  window.begins[k],
+                                                  net::positions(window, k, size, fail)};
+        }
+    }
+    for (const Axis& axis : rows.axes_) {
+        rows.taps_ *= axis.kernel;
+        rows.positions_ *= axis.positions;
+        rows.plane_ *= axis.size;
+    }
+    return rows;
+}
+
+// The place, image x positions, of row number `row` of `rows`.
+int64_t LayerRows::drawn(int64_t row, int64_t rows) const {
+    const int64_t all = images_ * positions_;
+    if (rows >= all) return row;
+    const int64_t begin = row * all / rows, end = (row + 1) * all / rows;
+    Random random(kSeed, kStream, static_cast<uint32_t>(row));
+    return begin + random.below(static_cast<uint32_t>(end - begin));
+}
+
+void LayerRows::fill(int64_t place, int64_t group, float* row) const {
+    const int64_t image = place / positions_;
+    int64_t at = place % positions_;
+    int64_t first[kRank];
+    for (size_t k = kRank; k-- > 0;) {
+        first[k] = at % axes_[k].positions * axes_[k].stride - axes_[k].begin;
+        at /= axes_[k].positions;
+    }
+    const float* const x =
+        input_->as<float>().data() + (image * channels_ + group * inputs_) * plane_;
+    const auto inside = [&](size_t k, int64_t tap, int64_t& index) {
+        index = first[k] + tap * axes_[k].dilation;
+        return index >= 0 && index < axes_[k].size;
+    };
+    int64_t tap = 0;
+    for (int64_t a = 0; a < axes_[0].kernel; ++a) {
+        for (int64_t b = 0; b < axes_[1].kernel; ++b) {
+            for (int64_t c = 0; c < axes_[2].kernel; ++c, ++tap) {
+                int64_t i = 0, j = 0, k = 0;
+                const bool there = inside(0, a, i) && inside(1, b, j) && inside(2, c, k);
+                const int64_t offset = (i * axes_[1].size + j) * axes_[2].size + k;
+                for (int64_t channel = 0; channel < inputs_; ++channel)
+                    row[channel * taps_ + tap] = there ? x[channel * plane_ + offset] : 0.0f;
+            }
+        }
+    }
+}
+
+recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
+                                  std::span<const int64_t> kept, int threads) const {
+    const int64_t unknowns = inputs_ * taps_, filters = filters_ / groups_;
+    const int64_t rows = std::min(images_ * positions_,
+                                  std::clamp(kRowsAnUnknown * unknowns, kFewestRows, kMostRows));
+    const int64_t targets = target.shape[1];
+    ADIABAT_CHECK(target.size() == images_ * targets * positions_, "{} targets for {} positions",
+                  target.size(), images_ * positions_);
+    std::vector<recon::MomentSums> parts(kParts, {unknowns, filters});
+    parallel_for(kParts, threads, [&](int64_t begin, int64_t end, int) {
+        for (int64_t part = begin; part < end; ++part) {
+            const int64_t last = rows * (part + 1) / kParts;
+            for (int64_t r = rows * part / kParts; r < last; r += kChunk) {
+                const int64_t count = std::min(kChunk, last - r);
+                recon::Rows x(count, unknowns), t(count, filters);
+                for (int64_t k = 0; k < count; ++k) {
+                    const int64_t place = drawn(r + k, rows);
+                    fill(place, group, x.row(k).data());
+                    const int64_t image = place / positions_, at = place % positions_;
+                    for (int64_t f = 0; f < filters; ++f) {
+                        const int64_t channel = kept[static_cast<size_t>(group * filters + f)];
+                        t(k, f) = target.as<float>()[static_cast<size_t>(
+                            (image * targets + channel) * positions_ + at)];
+                    }
+                }
+                parts[static_cast<size_t>(part)].add(x, t);
+            }
+        }
+    });
+    for (size_t part = 1; part < parts.size(); ++part) parts[0].add(parts[part]);
+    return parts[0].moments();
+}
+
+}  // namespace adiabat::apply

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a layer reads and gives, position by position, as its reconstruction wants it
+// (recon/moments.h).
+//
+// A row is one output position of one image: the values under the filter, in the order of the
+// filter's weights (inputs x taps; zeros in the pads), and what the filters gave in the original
+// network. Of all positions a part is drawn, one from each of as many equal ranges, always the
+// same: at least kFewestRows, kRowsAnUnknown for each weight of a filter, at most kMostRows. Second
+// moments of inputs hardly change beyond that.
+//
+// For convolutions of up to three dimensions, grouped ones too, and Gemms. Not for transposed
+// convolutions.
+
+#include <optional>
+#include <span>
+
+#include "adiabat/net/layers.h"
+#include "adiabat/net/sliding_window.h"
+#include "adiabat/recon/moments.h"
+
+namespace adiabat::apply {
+
+inline constexpr int64_t kFewestRows = 8192, kMostRows = 65536, kRowsAnUnknown = 32;
+
+class LayerRows {
+  public:
+    // `node` computes the layer, whose weight has shape `weight`, from `input`, [N, C, ..], float.
+    // None where the layer is of another kind, or where there is nothing to read.
+    static std::optional<LayerRows> of(const net::Node& node, const net::Layer& layer,
+                                       const net::Shape& weight, const net::Tensor& input);
+
+    int64_t groups() const { return groups_; }
+
+    // The moments of the filters of one group. `target` is [N, F', ..] with F' the original's
+    // filters, of which `kept` are the layer's. The same for any number of threads.
+    recon::Moments moments(int64_t group, const net::Tensor& target, std::span<const int64_t> kept,
+                           int threads) const;
+
+  private:
+    static constexpr size_t kRank = 3;  // shorter windows are filled up with ones
+    struct Axis {
+        int64_t size = 1, kernel = 1, stride = 1, dilation = 1, begin = 0, positions = 1;
+    };
+
+    explicit LayerRows(const net::Tensor& input) : input_(&input) {}
+    int64_t drawn(int64_t row, int64_t rows) const;
+    void fill(int64_t place, int64_t group, float* row) const;
+
+    const net::Tensor* input_;
+    Axis axes_[kRank];
+    int64_t images_ = 0, channels_ = 0, groups_ = 1, filters_ = 0;
+    int64_t inputs_ = 0;  // channels that one filter reads
+    int64_t taps_ = 1, positions_ = 1, plane_ = 1;
+};
+
+}  // namespace adiabat::apply

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/recon/moments.h"
+
+#include <algorithm>
+
+#include "adiabat/base/errors.h"
+
+namespace adiabat::recon {
+
+MomentSums::MomentSums(int64_t inputs, int64_t targets)
+    : xx_(Matrix::Zero(inputs, inputs)),
+      tx_(Matrix::Zero(targets, inputs)),
+      x_(Vector::Zero(inputs)),
+      t_(Vector::Zero(targets)),
+      tt_(Vector::Zero(targets)) {}
+
+void MomentSums::add(const Rows& x, const Rows& t) {
+    ADIABAT_CHECK(x.rows() == t.rows() && x.cols() == xx_.rows() && t.cols() == tx_.rows(),
+                  "{} x {} inputs, {} x {} targets", x.rows(), x.cols(), t.rows(), t.cols());
+    // Small enough for single precision to do no harm.
+    constexpr Eigen::Index kBlock = 2048;
+    for (Eigen::Index begin = 0; begin < x.rows(); begin += kBlock) {
+        const Eigen::Index count = std::min(kBlock, x.rows() - begin);
+        const auto xs = x.middleRows(begin, count);
+        const auto ts = t.middleRows(begin, count);
+        Eigen::MatrixXf product = Eigen::MatrixXf::Zero(x.cols(), x.cols());
+        product.selfadjointView<Eigen::Lower>().rankUpdate(xs.transpose());
+        xx_.triangularView<Eigen::Lower>() += product.cast<double>();
+        tx_ += (ts.transpose() * xs).cast<double>();
+        x_ += xs.cast<double>().colwise().sum().transpose();
+        t_ += ts.cast<double>().colwise().sum().transpose();
+        tt_ += ts.cast<double>().colwise().squaredNorm().transpose();
+    }
+    rows_ += x.rows();
+}
+
+void MomentSums::add(const MomentSums& other) {
+    xx_ += other.xx_;
+    tx_ += other.tx_;
+    x_ += other.x_;
+    t_ += other.t_;
+    tt_ += other.tt_;
+    rows_ += other.rows_;
+}
+
+Moments MomentSums::moments() const {
+    ADIABAT_CHECK(rows_ > 0, "moments of no rows");
+    const auto n = static_cast<double>(rows_);
+    const Vector x = x_ / n, t = t_ / n;
+    Moments result;
+    result.rows = rows_;
+    result.inputs = xx_.selfadjointView<Eigen::Lower>();
+    result.inputs = result.inputs / n - x * x.transpose();
+    result.targets = tx_ / n - t * x.transpose();
+    result.variances = (tt_ / n - t.cwiseAbs2()).cwiseMax(0.0);
+    return result;
+}
+
+Vector squared_errors(const Moments& moments, const Matrix& weights) {
+    const Matrix product = weights * moments.inputs - 2 * moments.targets;
+    return product.cwiseProduct(weights).rowwise().sum() + moments.variances;
+}
+
+}  // namespace adiabat::recon

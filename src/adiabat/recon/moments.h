@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Second moments of what a layer reads and of what it should give: all that its reconstruction
+// needs to know of the calibration images.
+//
+// Rows (x, t), one a position of an image: x the D values under a filter, t what F filters gave in
+// the original network. H = mean (x - mean x)(x - mean x)', C = mean (t - mean t)(x - mean x)'.
+// Means are left out because the bias takes care of them exactly (apply/calibrate.h). For weights
+// W [F, D] the mean squared error of row f, the bias re-centred, is
+//
+//   w_f H w_f' - 2 w_f C_f' + variance of t_f.
+//
+// O(D^2 + D F) a row in single precision, blocks summed in double; memory (D + F) D doubles.
+
+#include <Eigen/Dense>
+
+#include <cstdint>
+
+namespace adiabat::recon {
+
+// Row-major, as images and weights are.
+using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = Eigen::MatrixXd;
+using Vector = Eigen::VectorXd;
+
+struct Moments {
+    int64_t rows = 0;
+    Matrix inputs;     // H, [D, D]
+    Matrix targets;    // C, [F, D]
+    Vector variances;  // of the targets, [F]
+};
+
+class MomentSums {
+  public:
+    MomentSums(int64_t inputs, int64_t targets);
+
+    // x is [rows, D], t is [rows, F]; finite.
+    void add(const Rows& x, const Rows& t);
+
+    // What another one has summed up.
+    void add(const MomentSums& other);
+
+    // At least one row was added.
+    Moments moments() const;
+
+  private:
+    int64_t rows_ = 0;
+    Matrix xx_, tx_;
+    Vector x_, t_, tt_;
+};
+
+// The mean squared error of weights [F, D], a value a filter. O(F D^2).
+Vector squared_errors(const Moments& moments, const Matrix& weights);
+
+}  // namespace adiabat::recon

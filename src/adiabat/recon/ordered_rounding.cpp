@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/recon/ordered_rounding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "adiabat/base/errors.h"
+#include "adiabat/base/threads.h"
+#include "adiabat/recon/least_squares.h"
+#include "adiabat/recon/rounding.h"
+
+namespace adiabat::recon {
+
+namespace {
+
+// Of the scale of least error in the weights; fewer where each costs much.
+constexpr double kScales[] = {0.6, 0.7, 0.775, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1};
+constexpr double kFewScales[] = {0.85, 1.0};
+constexpr Eigen::Index kManyInputs = 2048;
+
+class Rounding {
+  public:
+    explicit Rounding(const RoundingTask& task)
+        : task_(task),
+          filters_(task.weights.rows()),
+          inputs_(task.weights.cols()),
+          lowest_(lowest_code(task.bits)),
+          highest_(highest_code(task.bits)),
+          least_(Vector::Constant(filters_, std::numeric_limits<double>::infinity())) {
+        result_.codes.assign(static_cast<size_t>(filters_ * inputs_), 0);
+        result_.scales.assign(static_cast<size_t>(filters_), 1.0f);
+    }
+
+    RoundedFilters run() {
+        offer(nearest(task_.given, base_scales(task_.given)), base_scales(task_.given));
+        order();
+        const Vector base = base_scales(task_.weights);
+        const std::span<const double> shares =
+            inputs_ <= kManyInputs ? std::span<const double>(kScales) : kFewScales;
+        std::vector<Matrix> codes(shares.size());
+        const auto scales = [&](size_t k) { return at_least(base * shares[k]); };
+        parallel_for(static_cast<int64_t>(shares.size()), task_.threads,
+                     [&](int64_t begin, int64_t end, int) {
+                         for (auto k = static_cast<size_t>(begin); k < static_cast<size_t>(end);
+                              ++k)
+                             codes[k] = in_order(scales(k));
+                     });
+        for (size_t k = 0; k < codes.size(); ++k) offer(codes[k], scales(k));
+        return std::move(result_);
+    }
+
+    Matrix codes(const Vector& scales) {
+        order();
+        return in_order(scales);
+    }
+
+  private:
+    Vector base_scales(const Matrix& weights) const {
+        Vector scales(filters_);
+        std::vector<float> filter(static_cast<size_t>(inputs_));
+        for (Eigen::Index f = 0; f < filters_; ++f) {
+            for (Eigen::Index k = 0; k < inputs_; ++k)
+                filter[static_cast<size_t>(k)] = static_cast<float>(weights(f, k));
+            scales[f] = static_cast<double>(best_scale(filter, task_.bits));
+        }
+        return at_least(scales);
+    }
+    Vector at_least(Vector scales) const {
+        for (Eigen::Index f = 0; f < filters_; ++f)
+            scales[f] = std::max(scales[f],
+                                 static_cast<double>(task_.least_scales[static_cast<size_t>(f)]));
+        return scales;
+    }
+    double code(double value) const { return std::clamp(std::nearbyint(value), lowest_, highest_); }
+    Matrix nearest(const Matrix& weights, const Vector& scales) const {
+        Matrix codes(filters_, inputs_);
+        for (Eigen::Index k = 0; k < inputs_; ++k) {
+            for (Eigen::Index f = 0; f < filters_; ++f)
+                codes(f, k) = code(weights(f, k) / scales[f]);
+        }
+        return codes;
+    }
+
+    // Columns in the order of rounding, and U for that order.
+    void order() {
+        order_.resize(static_cast<size_t>(inputs_));
+        std::iota(order_.begin(), order_.end(), Eigen::Index{0});
+        const Matrix& h = task_.moments.inputs;
+        std::ranges::stable_sort(order_, std::greater<>(), [&](Eigen::Index k) { return h(k, k); });
+        Matrix ordered(inputs_, inputs_);
+        for (Eigen::Index j = 0; j < inputs_; ++j) {
+            for (Eigen::Index i = 0; i < inputs_; ++i) ordered(i, j) = h(at(i), at(j));
+        }
+        const double damping = damping_of(task_.moments);
+        ordered.diagonal().array() += damping > 0 ? damping : 1.0;
+        // From behind: H = R R' with R upper triangular, so U is the inverse of R.
+        const Eigen::LLT<Matrix> factor(Matrix(ordered.reverse()));
+        ADIABAT_CHECK(factor.info() == Eigen::Success, "second moments with a negative direction");
+        const Matrix lower = factor.matrixL();
+        const Matrix root = lower.reverse();
+        upper_ = root.triangularView<Eigen::Upper>().solve(Matrix::Identity(inputs_, inputs_));
+    }
+    Eigen::Index at(Eigen::Index k) const { return order_[static_cast<size_t>(k)]; }
+
+    Matrix in_order(const Vector& scales) const {
+        // Blocks of columns, so that most of the work is products of matrices.
+        constexpr Eigen::Index kBlock = 32;
+        Matrix w(filters_, inputs_), codes(filters_, inputs_);
+        for (Eigen::Index k = 0; k < inputs_; ++k) w.col(k) = task_.weights.col(at(k));
+        Matrix errors(filters_, kBlock);
+        for (Eigen::Index begin = 0; begin < inputs_; begin += kBlock) {
+            const Eigen::Index end = std::min(begin + kBlock, inputs_);
+            for (Eigen::Index k = begin; k < end; ++k) {
+                for (Eigen::Index f = 0; f < filters_; ++f) {
+                    const double c = code(w(f, k) / scales[f]);
+                    codes(f, at(k)) = c;
+                    errors(f, k - begin) = (w(f, k) - scales[f] * c) / upper_(k, k);
+                }
+                const Eigen::Index rest = end - k - 1;
+                if (rest > 0)
+                    w.middleCols(k + 1, rest).noalias() -=
+                        errors.col(k - begin) * upper_.row(k).segment(k + 1, rest);
+            }
+            const Eigen::Index behind = inputs_ - end;
+            if (behind > 0)
+                w.rightCols(behind).noalias() -=
+                    errors.leftCols(end - begin) * upper_.block(begin, end, end - begin, behind);
+        }
+        return codes;
+    }
+
+    // Keeps the codes of the filters for which they are better, each with its best scale.
+    void offer(const Matrix& codes, const Vector& scales) {
+        const Matrix product = codes * task_.moments.inputs;
+        const double floor = task_.moments.inputs.trace() * 1e-12;
+        for (Eigen::Index f = 0; f < filters_; ++f) {
+            const double square = product.row(f).dot(codes.row(f));
+            const double dot = codes.row(f).dot(task_.moments.targets.row(f));
+            double scale = scales[f];
+            if (square > floor && dot > 0)
+                scale = std::max(dot / square,
+                                 static_cast<double>(task_.least_scales[static_cast<size_t>(f)]));
+            // Stored as float.
+            scale = static_cast<double>(static_cast<float>(scale));
+            const double error = scale * (scale * square - 2 * dot);
+            if (error >= least_[f] || !(scale > 0)) continue;
+            least_[f] = error;
+            const auto row = static_cast<size_t>(f);
+            result_.scales[row] = static_cast<float>(scale);
+            for (Eigen::Index k = 0; k < inputs_; ++k)
+                result_.codes[row * static_cast<size_t>(inputs_) + static_cast<size_t>(k)] =
+                    static_cast<int8_t>(codes(f, k));
+        }
+    }
+
+    const RoundingTask& task_;
+    Eigen::Index filters_, inputs_;
+    double lowest_, highest_;
+    Vector least_;  // error of the result, less the targets' variances
+    std::vector<Eigen::Index> order_;
+    Matrix upper_;
+    RoundedFilters result_;
+};
+
+}  // namespace
+
+RoundedFilters ordered_rounding(const RoundingTask& task) {
+    ADIABAT_CHECK(task.bits >= kMinBits && task.bits <= kMaxBits, "{} bits", task.bits);
+    return Rounding(task).run();
+}
+
+Matrix ordered_codes(const RoundingTask& task, const Vector& scales) {
+    return Rounding(task).codes(scales);
+}
+
+}  // namespace adiabat::recon
