@@ -4,9 +4,9 @@
 
 option(ADIABAT_BUILD_PERF "Build the programs that measure" OFF)
 if(ADIABAT_BUILD_PERF)
-    foreach(program walkers optima limits)
+    foreach(program walkers optima boltzmann limits)
         add_executable(adiabat_perf_${program} src/adiabat/anneal/${program}.perf.cpp)
-        target_link_libraries(adiabat_perf_${program} PRIVATE adiabat_anneal adiabat_warnings)
+        target_link_libraries(adiabat_perf_${program} PRIVATE adiabat_anneal adiabat_warnings Eigen3::Eigen)
     endforeach()
 endif()
 if(ADIABAT_BUILD_PERF AND ADIABAT_WITH_TORCH)

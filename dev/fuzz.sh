@@ -3,20 +3,20 @@
 #
 # Feeds any bytes to a part for so many seconds, under AddressSanitizer and UndefinedBehaviorSanitizer:
 #
-#     dev/fuzz.sh read|problem|api SECONDS [libFuzzer option...]
+#     dev/fuzz.sh read|problem|problem:FORMAT|api SECONDS [libFuzzer option...]
 #
-# read: the reader of networks; problem: the readers of problems; api: sequences of calls that build and solve
-# problems.
+# read: the reader of networks; problem: the readers of problems, problem:qbsolv that of one format alone; api:
+# sequences of calls that build and solve problems.
 # Needs clang with libFuzzer (Debian: clang, libclang-rt-14-dev). What it finds is left in build/fuzz/found/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-usage() { echo "usage: dev/fuzz.sh read|problem|api SECONDS [libFuzzer option...]" >&2 && exit 2; }
+usage() { echo "usage: dev/fuzz.sh read|problem[:FORMAT]|api SECONDS [libFuzzer option...]" >&2 && exit 2; }
 [ $# -ge 2 ] || usage
-part=$1 seconds=$2
+part=${1%%:*} format= seconds=$2
+case $1 in read | problem | api) ;; problem:?*) format=${1#*:} ;; *) usage ;; esac
 shift 2
-case $part in read | problem | api) ;; *) usage ;; esac
 build=build/fuzz
-corpus=$build/corpus/$part seeds=$build/seeds/$part
+corpus=$build/corpus/$part${format:+-$format} seeds=$build/seeds/$part${format:+-$format}
 mkdir -p "$corpus" "$seeds" "$build/found"
 
 compiler=$(command -v clang++ || command -v clang++-14) || { echo "fuzz: no clang++" >&2 && exit 1; }
@@ -31,8 +31,12 @@ cmake --build "$build" --target "adiabat_fuzz_$part" -- -k 0 >"$build/build.log"
 python=${PYTHON:-.venv/bin/python}
 case $part in
 read) "$python" dev/fuzz_seeds.py "$seeds" || echo "fuzz: no seeds: $python has no package onnx" >&2 ;;
-problem) python3 dev/fuzz_problem_seeds.py "$seeds" ;;
+problem)
+    python3 dev/fuzz_problem_seeds.py "$seeds" ${format:+"$format"}
+    set -- -dict="$seeds.dict" "$@"
+    ;;
 esac
+[ -z "$format" ] || export ADIABAT_FUZZ_FORMAT=$format
 
 longest=65536
 [ "$part" = api ] && longest=512

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the problems that dev/fuzz.sh problem begins with: small ones that hold everything a format knows.
 
-    python3 dev/fuzz_problem_seeds.py FOLDER
+    python3 dev/fuzz_problem_seeds.py FOLDER [FORMAT]
 
-The first byte of each is the number of its format in the order of qubo/formats/formats.h.
+The first byte of each is the number of its format in the order of qubo/formats/formats.h. Where a FORMAT is named,
+the files are of that format alone, without that byte. FOLDER.dict is the dictionary of the words that its readers
+look for, as libFuzzer takes it.
 """
 
 import json
@@ -31,6 +33,39 @@ Binary
 General
 End
 """
+
+
+NAMES = ["coo", "bqm-json", "bqm", "qbsolv", "rudy", "rudy-ising", "biqmac", "lp", "json"]
+NUMBERS = ["0", "1", "-1", "1e60", "-1e61", "1e-300", "0.5", "4294967296", "2147483647", "+", "nan", "inf"]
+JSON = ["{", "}", "[", "]", ",", ":", "\"", "\\u00e9", "\\ud800", "\\n", "null", "true", "false"]
+WORDS = {
+    "coo": ["# vartype=SPIN", "# vartype=BINARY", "# offset=", "\n", "\t"],
+    "bqm-json": JSON + ["\"%s\"" % word for word in (
+        "type", "BinaryQuadraticModel", "version", "bqm_schema", "3.0.0", "use_bytes", "index_type", "bias_type",
+        "float64", "float32", "int32", "num_variables", "num_interactions", "variable_labels", "variable_type", "SPIN",
+        "BINARY", "offset", "info", "linear_biases", "quadratic_biases", "quadratic_head", "quadratic_tail")],
+    "bqm": JSON + ["DIMODBQM", "VARS", "\x01\x00", "\x02\x00"] + ["\"%s\"" % word for word in (
+        "shape", "dtype", "float64", "float32", "itype", "ntype", "int32", "int64", "int16", "int8", "vartype", "SPIN",
+        "BINARY", "type", "BinaryQuadraticModel", "variables")],
+    "qbsolv": ["c ", "c offset=", "p qubo 0 ", "p qubo target ", "\n"],
+    "rudy": ["# offset=", "#", "\n"],
+    "rudy-ising": ["# offset=", "#", "\n"],
+    "biqmac": ["# offset=", "#", "\n"],
+    "lp": ["Minimize", "Maximize", "Subject To", "such that", "st", "s.t.", "Bounds", "Binary", "Binaries", "General",
+           "Integer", "Semi", "End", "max", "min", "obj:", "[", "]", "/ 2", "/2", "^ 2", "^2", "*", "<=", ">=", "=", "=<", "<", ">", "free", "inf",
+           "-inf", "infinity", "\\", "\n", ":"],
+    "json": JSON + ["\"%s\"" % word for word in (
+        "format", "adiabat-qubo", "version", "form", "sparse", "dense", "factored", "variables", "spins", "offset",
+        "names", "linear", "edges", "couplings", "budgets", "groups", "fixed", "name", "terms", "lower", "upper",
+        "members", "exactly_one", "blocks", "first", "size", "values", "low_rank", "u", "s", "squares", "weight",
+        "constant", "weights", "constants", "columns")],
+}
+
+
+def quoted(word):
+    """A word of a dictionary: all but plain characters as \\xAB."""
+    plain = (chr(b) if 32 <= b < 127 and chr(b) not in "\"\\" else f"\\x{b:02x}" for b in word.encode("latin-1"))
+    return '"' + "".join(plain) + '"'
 
 
 def bqm_json():
@@ -69,15 +104,26 @@ def own_files():
               columns=[1, 0, -1, 2])
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [(0, COO), (1, bqm_json()), (2, bqm_binary(1)), (2, bqm_binary(2)), (3, QBSOLV), (4, RUDY), (5, RUDY),
+def files():
+    """Pairs of a format's number and a file."""
+    texts = [(0, COO), (1, bqm_json()), (2, bqm_binary(1)), (2, bqm_binary(2)), (3, QBSOLV), (4, RUDY), (5, RUDY),
              (6, BIQMAC), (7, LP), *((8, text) for text in own_files())]
-    for number, (kind, content) in enumerate(files):
-        content = content.encode() if isinstance(content, str) else content
-        (folder / f"{number:02}").write_bytes(bytes([kind]) + content)
-        (folder / f"{number:02}-found").write_bytes(b"\xff" + content)
+    return [(kind, text.encode() if isinstance(text, str) else text) for kind, text in texts]
+
+
+def main():
+    folder, only = pathlib.Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
+    if only and only not in NAMES:
+        sys.exit(f"found format {only}, expected one of {', '.join(NAMES)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (kind, content) in enumerate(files()):
+        if only is None:
+            (folder / f"{number:02}").write_bytes(bytes([kind]) + content)
+            (folder / f"{number:02}-found").write_bytes(b"\xff" + content)
+        elif NAMES[kind] == only:
+            (folder / f"{number:02}").write_bytes(content)
+    words = NUMBERS + (WORDS[only] if only else [word for name in NAMES for word in WORDS[name]])
+    pathlib.Path(f"{folder}.dict").write_text("".join(quoted(word) + "\n" for word in dict.fromkeys(words)))
 
 
 if __name__ == "__main__":

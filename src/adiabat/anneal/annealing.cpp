@@ -16,7 +16,7 @@ constexpr Option kOptions[] = {
     {"beta-max", kFromProblem, 0, 1e300, false, "inverse temperature at the end"},
     {"schedule", 0, 0, 2, true, "how beta rises in between", "geometric|linear|adaptive"},
     {"moves", 0, 0, 1, true,
-     "pairs: after the flips of a sweep a pair from every variable, by heat bath", "flips|pairs"},
+     "pairs: after the flips of a sweep as many flips of pairs, by heat bath", "flips|pairs"},
 };
 
 Outcome run(const Task& task) {

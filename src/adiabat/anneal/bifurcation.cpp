@@ -19,30 +19,46 @@ namespace {
 constexpr uint32_t kStream = 0x5A30;
 constexpr int64_t kLooksAtStates = 20;  // how often the signs are scored on the way
 constexpr float kStartSize = 0.1f;
+constexpr double kLongestStep = 1.25, kSafety = 0.9;  // of the ballistic variant
 
 constexpr std::array<Option, 4> kOptions = {{
-    {"variant", 0, 0, 1, true, "ballistic: forces from positions; discrete: from their signs",
-     "ballistic|discrete"},
+    {"variant", 0, 0, 2, true,
+     "ballistic: forces from positions; discrete: from their signs; alternating: reads in turn",
+     "alternating|ballistic|discrete"},
     {"sweeps", 1000, 1, 1e12, true, "time steps of each read"},
-    {"dt", kFromProblem, 1e-6, 10, false, "length of a time step; 1.25 ballistic, 1 discrete"},
+    {"dt", kFromProblem, 1e-6, 10, false,
+     "length of a time step; 1 discrete, 1.25 ballistic or what is stable"},
     {"coupling", kFromProblem, 0, 1e300, false, "c0, the strength of the couplings' force"},
 }};
 
+enum Variant { kAlternating, kBallistic, kDiscrete };
+
 struct Plan {
-    bool discrete = false;
+    Variant variant = kAlternating;
     int64_t sweeps = 0;
-    float dt = 0, coupling = 0;
+    float ballistic_dt = 0, discrete_dt = 0, coupling = 0;
+
+    // Whether a read is discrete, by its number among all rounds.
+    bool discrete(uint32_t read) const {
+        return variant == kAlternating ? read % 2 == 1 : variant == kDiscrete;
+    }
 };
 
 Plan plan_of(const Task& task, const IsingField& field) {
     const OptionValues& given = task.options;
     Plan plan;
-    plan.discrete = given.whole("variant") == 1;
+    plan.variant = static_cast<Variant>(given.whole("variant"));
     plan.sweeps = given.whole("sweeps");
-    plan.dt = static_cast<float>(given.get("dt", plan.discrete ? 1.0 : 1.25));
+    plan.discrete_dt = static_cast<float>(given.get("dt", 1.0));
     const double size = std::sqrt(ising_size_squared(task.problem, field, &task.watch));
     const double usual = size > 0 ? 0.5 * std::sqrt(task.problem.variables()) / size : 0;
     plan.coupling = static_cast<float>(given.get("coupling", usual));
+    plan.ballistic_dt = static_cast<float>(given.get("dt", kLongestStep));
+    if (plan.variant != kDiscrete && !given.has("dt")) {
+        const double stiffest = ising_largest_eigenvalue(field, task.watch);
+        const double stable = 2 / std::sqrt(1 + double{plan.coupling} * stiffest);
+        plan.ballistic_dt = static_cast<float>(std::min(kLongestStep, kSafety * stable));
+    }
     return plan;
 }
 
@@ -60,20 +76,25 @@ class Oscillators {
           width_(static_cast<size_t>(columns_for(reads))),
           position_(n_ * width_),
           momentum_(position_.size()),
-          direction_(plan.discrete ? position_.size() : 0),
           force_(position_.size()),
           pace_(task.watch) {
         for (int r = 0; r < reads; ++r) {
             best_.emplace_back(task, tolerance_of(task));
             const auto start = start_of(task, first + r);
-            Random random(task.seed, kStream, task.first_read + static_cast<uint32_t>(first + r));
+            const uint32_t number = task.first_read + static_cast<uint32_t>(first + r);
+            const auto column = static_cast<size_t>(r);
+            discrete_[column] = plan.discrete(number);
+            any_discrete_ = any_discrete_ || discrete_[column];
+            dt_[column] = discrete_[column] ? plan.discrete_dt : plan.ballistic_dt;
+            Random random(task.seed, kStream, number);
             for (size_t i = 0; i < n_; ++i) {
-                const size_t k = i * width_ + static_cast<size_t>(r);
+                const size_t k = i * width_ + column;
                 const float size = kStartSize * random.uniform_float();
                 position_[k] = start[i] ? size : -size;
                 momentum_[k] = kStartSize * (2 * random.uniform_float() - 1);
             }
         }
+        if (any_discrete_) direction_.resize(position_.size());
     }
 
     Tally run(std::span<Read> reads) {
@@ -100,22 +121,29 @@ class Oscillators {
   private:
     // False, and nothing has moved, where the watch is over.
     bool step(float pump) {
-        if (plan_.discrete) {
-            for (size_t k = 0; k < position_.size(); ++k)
-                direction_[k] = position_[k] >= 0 ? 1.0f : -1.0f;
+        if (any_discrete_) {
+            for (size_t i = 0; i < n_; ++i) {
+                for (size_t c = 0; c < width_; ++c) {
+                    const float x = position_[i * width_ + c];
+                    direction_[i * width_ + c] = !discrete_[c] ? x : x >= 0 ? 1.0f : -1.0f;
+                }
+            }
         }
-        if (!field_.apply(plan_.discrete ? direction_ : position_, static_cast<int>(width_), force_,
+        if (!field_.apply(any_discrete_ ? direction_ : position_, static_cast<int>(width_), force_,
                           task_.watch))
             return false;
-        const float dt = plan_.dt, strength = plan_.coupling, detuning = 1 - pump;
-        for (size_t k = 0; k < position_.size(); ++k) {
-            float y = momentum_[k] - dt * (detuning * position_[k] + strength * force_[k]);
-            float x = position_[k] + dt * y;
-            const bool beyond = x > 1 || x < -1;
-            x = x > 1 ? 1.0f : x < -1 ? -1.0f : x;
-            y = beyond ? 0.0f : y;
-            position_[k] = x;
-            momentum_[k] = y;
+        const float strength = plan_.coupling, detuning = 1 - pump;
+        for (size_t i = 0; i < n_; ++i) {
+            for (size_t c = 0; c < width_; ++c) {
+                const size_t k = i * width_ + c;
+                float y = momentum_[k] - dt_[c] * (detuning * position_[k] + strength * force_[k]);
+                float x = position_[k] + dt_[c] * y;
+                const bool beyond = x > 1 || x < -1;
+                x = x > 1 ? 1.0f : x < -1 ? -1.0f : x;
+                y = beyond ? 0.0f : y;
+                position_[k] = x;
+                momentum_[k] = y;
+            }
         }
         return true;
     }
@@ -146,6 +174,9 @@ class Oscillators {
     const IsingField& field_;
     size_t n_, width_;
     std::vector<float> position_, momentum_, direction_, force_;  // variables x columns
+    std::array<float, kMostColumns> dt_ = {};                     // of each column
+    std::array<bool, kMostColumns> discrete_ = {};
+    bool any_discrete_ = false;
     std::vector<Incumbent> best_;
     Pace pace_;
     bool scored_ = true;  // every read's current signs
@@ -163,8 +194,9 @@ Outcome run(const Task& task) {
     Outcome outcome = run_reads(task, group, [&](int first, std::span<Read> reads) {
         return Oscillators(task, plan, *field, first, static_cast<int>(reads.size())).run(reads);
     });
-    outcome.details = {
-        {"variant", task.options.word("variant")}, {"dt", plan.dt}, {"coupling", plan.coupling}};
+    outcome.details = {{"variant", task.options.word("variant")}, {"coupling", plan.coupling}};
+    if (plan.variant != kDiscrete) outcome.details["dt_ballistic"] = plan.ballistic_dt;
+    if (plan.variant != kBallistic) outcome.details["dt_discrete"] = plan.discrete_dt;
     return outcome;
 }
 
@@ -182,8 +214,9 @@ constexpr Technique kBifurcation = {
     .title = "Simulated bifurcation",
     .idea =
         "Spins are oscillators whose two sides become the stable ones as a pump grows, while "
-        "the couplings push towards low energies; all variables move at once. Several reads "
-        "share each pass over the matrix, which is why it likes large dense problems.",
+        "the couplings push towards low energies; all variables move at once. Forces come from "
+        "positions and from their signs, one read and the next. Several reads share each pass "
+        "over the matrix, which is why it likes large dense problems.",
     .source =
         "H. Goto, K. Endo, M. Suzuki, Y. Sakai, T. Kanao, Y. Hamakawa, R. Hidaka, "
         "M. Yamasaki, K. Tatsumura (2021)",

@@ -2,6 +2,8 @@
 #include "adiabat/anneal/bifurcation_field.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -14,7 +16,7 @@ namespace adiabat::anneal {
 
 namespace {
 
-constexpr uint32_t kProbeStream = 0x5A33;
+constexpr uint32_t kProbeStream = 0x5A33, kPowerStream = 0x5A34;
 
 // The linear terms are what the field is at s = 0, x = 1/2: half the mean of the binary fields of
 // all zeros and all ones.
@@ -217,6 +219,60 @@ class FactoredField final : public FieldBase {
     std::vector<double> own_;  // what the diagonal would be
 };
 
+// Power iteration on J + shift for a few vectors, the columns of one matrix.
+class PowerIteration {
+  public:
+    static constexpr size_t kColumns = 4;
+
+    PowerIteration(const IsingField& field, const Watch& watch)
+        : field_(field),
+          watch_(watch),
+          vectors_(field.linear().size() * kColumns),
+          product_(vectors_.size()) {
+        Random random(0, kPowerStream);
+        for (float& value : vectors_) value = random() >> 31 ? 1.0f : -1.0f;
+        normalize();
+    }
+
+    // The largest v'Jv of a unit vector met after so many steps.
+    double largest(int steps, double shift) {
+        double largest = 0;
+        for (int step = 0; step < steps && !watch_.over(); ++step) {
+            if (!field_.apply(vectors_, kColumns, product_, watch_)) break;
+            std::array<double, kColumns> quotient = {};
+            for (size_t k = 0; k < vectors_.size(); ++k) {
+                const double v = double{vectors_[k]};
+                const double jv = double{product_[k]} - double{field_.linear()[k / kColumns]};
+                quotient[k % kColumns] += v * jv;
+                vectors_[k] = static_cast<float>(jv + shift * v);
+            }
+            normalize();
+            largest = std::max(largest, *std::ranges::max_element(quotient));
+        }
+        return largest;
+    }
+    // |Jv| of the last step: at most the largest eigenvalue in size.
+    double largest_norm() const { return *std::ranges::max_element(norms_); }
+
+  private:
+    // Back to unit length; a vector of zeros stays.
+    void normalize() {
+        norms_ = {};
+        for (size_t k = 0; k < vectors_.size(); ++k)
+            norms_[k % kColumns] += double{vectors_[k]} * double{vectors_[k]};
+        for (double& norm : norms_) norm = std::sqrt(norm);
+        for (size_t k = 0; k < vectors_.size(); ++k) {
+            const double norm = norms_[k % kColumns];
+            if (norm > 0) vectors_[k] = static_cast<float>(double{vectors_[k]} / norm);
+        }
+    }
+
+    const IsingField& field_;
+    const Watch& watch_;
+    std::vector<float> vectors_, product_;
+    std::array<double, kColumns> norms_ = {};
+};
+
 }  // namespace
 
 std::unique_ptr<const IsingField> make_ising_field(const qubo::Problem& problem,
@@ -266,6 +322,12 @@ double ising_size_squared(const qubo::Problem& problem, const IsingField& field,
         }
     }
     return couplings + 2 * linear;
+}
+
+double ising_largest_eigenvalue(const IsingField& field, const Watch& watch) {
+    PowerIteration power(field, watch);
+    const double first = power.largest(16, 0);
+    return std::max(first, power.largest(24, power.largest_norm()));
 }
 
 }  // namespace adiabat::anneal

@@ -46,4 +46,9 @@ uint64_t ising_field_bytes(const qubo::Problem& problem);
 double ising_size_squared(const qubo::Problem& problem, const IsingField& field,
                           const Watch* watch = nullptr);
 
+// The largest eigenvalue of J, from below and to some ten percent: power iteration from four random
+// vectors, first for the largest in size, then on J shifted by that. 40 products; fewer, and a
+// smaller answer, where the watch is over.
+double ising_largest_eigenvalue(const IsingField& field, const Watch& watch);
+
 }  // namespace adiabat::anneal

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <Eigen/Dense>
 #include <cmath>
 #include <vector>
 
@@ -58,6 +59,29 @@ TEST(IsingField, IsTheFieldOfTheSpinsInEveryForm) {
         for (int i = 0; i < n; ++i) factored.add_linear(i, random.uniform() - 0.5);
         if (n >= 3) factored.add_block(n - 3, 2, std::vector{1.0, -2.0, -2.0, 0.5});
         compare({factored});
+    }
+}
+
+TEST(IsingField, KnowsItsLargestEigenvalue) {
+    for (const int n : {1, 2, 9, 30, 120}) {
+        for (const bool mean : {false, true}) {  // all couplings raised: one stiff direction
+            qubo::Dense dense = qubo::random_dense(n, 4);
+            for (int i = 0; i < n; ++i)
+                for (int j = 0; mean && j < i; ++j) dense.add_coupling(i, j, 1.5);
+            const qubo::Problem problem{dense};
+            Eigen::MatrixXd couplings = Eigen::MatrixXd::Zero(n, n);
+            for (int i = 0; i < n; ++i)
+                for (int j = 0; j < n; ++j)
+                    if (i != j) couplings(i, j) = problem.coupling(i, j) / 4;
+            const double largest =
+                Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(couplings).eigenvalues()[n - 1];
+            for (const qubo::Problem& form : {problem, qubo::Problem{qubo::sparse_of(problem)}}) {
+                const double found =
+                    ising_largest_eigenvalue(*make_ising_field(form, Watch()), Watch());
+                EXPECT_LE(found, largest * (1 + 1e-5)) << n;
+                EXPECT_GE(found, largest * 0.85) << n;
+            }
+        }
     }
 }
 

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <map>
 #include <numeric>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "adiabat/anneal/feasible.h"
 #include "adiabat/anneal/polish.h"
@@ -27,14 +29,16 @@ class Collector {
   public:
     Collector(const qubo::Problem& original, const Reduction& reduction,
               const CollectOptions& options, const Watch& watch)
-        : original_(original), reduction_(reduction), options_(options), watch_(watch) {}
+        : original_(original), reduction_(reduction), options_(options), watch_(watch) {
+        if (options.polish && !watch.over()) largest_ = largest_couplings(reduction.problem());
+    }
 
     // Whether the read keeps the constraints, mended if need be.
     bool solve(const Read& read, Both& both) const {
         std::vector<uint8_t> best = inner(read.best), last = inner(read.last);
         if (!mend(best, false) || !mend(last, false)) return false;
         both.last = solution(last);
-        if (options_.polish) polish(reduction_.problem(), best, options_.tolerance, true, watch_);
+        if (options_.polish) polish(reduction_.problem(), best, options_.tolerance, true, largest_, watch_);
         both.best = best == last ? both.last : solution(best);
         // Mending may have turned the order around.
         if (both.last.energy < both.best.energy) both.best = both.last;
@@ -75,8 +79,22 @@ class Collector {
     const Reduction& reduction_;
     const CollectOptions& options_;
     const Watch& watch_;
+    std::vector<double> largest_;
     mutable std::atomic<double> slowest_{0};
 };
+
+// Of each read the first one with the same two states: small problems end in the same few.
+std::vector<size_t> first_alike(const std::vector<Read>& reads) {
+    std::vector<size_t> first(reads.size());
+    std::unordered_map<std::string, size_t> seen;
+    std::string key;
+    for (size_t r = 0; r < reads.size(); ++r) {
+        key.assign(reads[r].best.begin(), reads[r].best.end());
+        key.append(reads[r].last.begin(), reads[r].last.end());
+        first[r] = seen.emplace(key, r).first->second;
+    }
+    return first;
+}
 
 }  // namespace
 
@@ -87,6 +105,7 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
     std::iota(order.begin(), order.end(), size_t{0});
     const bool hurry = watch.over();
     if (hurry) std::ranges::stable_sort(order, {}, [&](size_t r) { return reads[r].energy; });
+    const std::vector<size_t> alike = first_alike(reads);
     const Collector collector(original, reduction, options, watch);
     std::vector<Both> found(reads.size());
     // Best and last state of a read are done by different threads where time is short.
@@ -102,7 +121,7 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
     const auto work = [&](int64_t, int64_t, int) {
         for (size_t k = next++; k < 2 * order.size(); k = next++) {
             const size_t r = order[k / 2], part = k % 2;
-            if (!hurry && part == 1) continue;
+            if (alike[r] != r || (!hurry && part == 1)) continue;
             if (part == 1 && reads[r].best == reads[r].last) continue;  // see below
             if (!hurry && !watch.over()) {
                 if (collector.solve(reads[r], found[r])) good[r] = {1, 1};
@@ -121,6 +140,10 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
                  options.threads, work);
     Collected collected;
     for (size_t r = 0; r < reads.size(); ++r) {
+        if (alike[r] != r) {
+            found[r] = found[alike[r]];
+            good[r] = good[alike[r]];
+        }
         if (hurry && good[r][0] == 1 && good[r][1] == 0 && reads[r].best == reads[r].last) {
             found[r].last = found[r].best;
             good[r][1] = 1;
@@ -130,8 +153,8 @@ Collected collect(const qubo::Problem& original, const Reduction& reduction,
             continue;
         }
         if (found[r].last.energy < found[r].best.energy) found[r].best = found[r].last;
-        collected.best.push_back(std::move(found[r].best));
-        collected.last.push_back(std::move(found[r].last));
+        collected.best.push_back(found[r].best);
+        collected.last.push_back(found[r].last);
     }
     return collected;
 }

@@ -132,8 +132,9 @@ class ConstrainedWalkers final : public Walkers {
     Replica& at(int r) { return replicas_[static_cast<size_t>(r)]; }
     const Replica& at(int r) const { return replicas_[static_cast<size_t>(r)]; }
 
-    // The flip of i, then the pair move that begins at i. The words of a block decide for four
-    // variables, as everywhere; those of the pair stream are threshold and partner.
+    // The flip of i, then the pair move that begins at i, or by heat bath anywhere. The words of a
+    // block decide for four variables, as everywhere; those of the pair stream are threshold and
+    // partner.
     void propose(int replica, int i, double beta, uint32_t sweep) {
         Replica& r = at(replica);
         const uint32_t number = first_ + static_cast<uint32_t>(replica);
@@ -146,16 +147,17 @@ class ConstrainedWalkers final : public Walkers {
             r.arrive();
         }
         if (problem_.variables() < 2) return;
-        if (moves_ == Moves::kPairs) return heat_bath(r, i, beta, sweep, number);
+        if (moves_ == Moves::kPairs) return heat_bath(r, beta, {seed_, sweep, number, variable});
         const auto pair =
             philox<kDrawRounds>({variable, sweep, number, kPartnerStream},
                                 {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
         propose_pair(r, i, partner_of(r, i, pair), beta, threshold_of(pair[0]));
     }
 
-    // i is flipped whatever it costs and breaks; then one of all variables whose flip restores the
-    // constraints, i itself among them, by its weight exp(-beta E).
-    void heat_bath(Replica& r, int i, double beta, uint32_t sweep, uint32_t number) {
+    // i, drawn among all, is flipped whatever it costs and breaks; then one of all variables whose
+    // flip restores the constraints, i itself among them, by its weight exp(-beta E).
+    void heat_bath(Replica& r, double beta, const PairDraw& draw) {
+        const int i = static_cast<int>(first_of_pair(draw, problem_.variables()));
         r.leave(0);
         const double up = r.state.change(i);
         r.state.flip(i);
@@ -172,8 +174,7 @@ class ConstrainedWalkers final : public Walkers {
             const int both[] = {i, j};
             if (cost >= kPairRange || (j != i && !r.constraints.allows(both))) continue;
             const auto variable = static_cast<uint32_t>(j);
-            const auto words =
-                pair_words(variable / 4, sweep, number, static_cast<uint32_t>(i), seed_);
+            const auto words = pair_words(draw, variable / 4);
             const double t = std::max(threshold_of(words[variable % 4]), 0x1p-40f);
             const double key = cost + std::log(t);
             if (key >= smallest) continue;

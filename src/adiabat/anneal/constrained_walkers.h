@@ -8,8 +8,9 @@
 // member of it (the step from one choice to another), else any variable (a swap keeps counts and
 // nearly keeps sums). Both are accepted by Metropolis' rule where the constraints allow them and
 // rejected where they do not; the partner's distribution is the same both ways, so that the
-// Boltzmann distribution on the feasible assignments is left unchanged. Moves::kPairs: the partner
-// is chosen among all that restore the constraints by a heat bath (see kernels/dense_pairs.h).
+// Boltzmann distribution on the feasible assignments is left unchanged. Moves::kPairs: i is drawn,
+// and its partner chosen among all that restore the constraints by a heat bath (see
+// kernels/dense_pairs.h).
 // Fields in double: O(1 + constraints) a proposal, a row a flip; a heat bath looks at all n.
 
 #include <memory>

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "adiabat/anneal/fixed_point.h"
 #include "adiabat/anneal/kernels/dense_pairs.h"
 #include "adiabat/anneal/kernels/dense_rows.h"
+#include "adiabat/anneal/lane_bundle.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/huge_pages.h"
 
@@ -18,6 +20,7 @@ namespace {
 
 // Between two looks at the watch: a few milliseconds of flips.
 constexpr size_t kMostOperations = 20'000'000;
+constexpr int kMostInLanes = 4096;
 
 template <typename T>
 using Aligned = hwy::AlignedFreeUniquePtr<T[]>;
@@ -42,10 +45,24 @@ struct DenseModel final : Model, DenseBatchModel {
                                      uint32_t first_replica) const override;
     std::unique_ptr<Walkers> walkers(std::span<const int> numbers, uint64_t seed,
                                      uint32_t first_replica) const override;
-    int replicas_together() const override { return static_cast<int>(kDenseTogether); }
-    uint64_t memory_bytes() const override { return sizeof(Int) * size * (view().stride + 1); }
+    int replicas_together() const override { return static_cast<int>(kDenseLanes); }
+    uint64_t memory_bytes() const override {
+        return sizeof(Int) * size * (view().stride + 1) +
+               (lanes_can_pay() ? DenseLaneCouplings::most_bytes(size) : 0);
+    }
     uint64_t walker_bytes(int replicas) const override {
-        return static_cast<uint64_t>(replicas) * (2 * sizeof(Int) * size + size / 4);
+        const uint64_t lanes = lanes_can_pay() ? 8 : 0;
+        return static_cast<uint64_t>(replicas) * ((2 * sizeof(Int) + lanes) * size + size / 4);
+    }
+
+    // Beyond, neither the fields of a bundle nor the couplings of a block fit a cache.
+    bool lanes_can_pay() const { return n <= kMostInLanes; }
+    // Made when first asked for: cold walks never do.
+    const DenseLaneCouplings& couplings() const {
+        std::call_once(couplings_made, [&] {
+            lane_couplings = DenseLaneCouplings::of(view(), static_cast<size_t>(n));
+        });
+        return lane_couplings;
     }
 
     DenseRows<Int> view() const { return {rows.data(), size, DenseRows<Int>::stride_of(size)}; }
@@ -54,8 +71,11 @@ struct DenseModel final : Model, DenseBatchModel {
     size_t size = 0;  // n, padded
     double unit = 1, offset = 0;
     Moves moves = Moves::kFlips;
+    int digits = 1;  // of a coupling in lanes
     HugeVector<Int> rows;  // in pages, so aligned
     Aligned<Int> linear;
+    mutable std::once_flag couplings_made;
+    mutable DenseLaneCouplings lane_couplings;
     std::vector<Aligned<Int>> batch;  // linear terms of the problems of a batch, padded
 };
 
@@ -73,8 +93,12 @@ class DenseWalkers final : public Walkers {
             replicas_.push_back({storage.fields.get(), storage.signs.get(), storage.bits.get(),
                                  storage.best_bits.get()});
             linear_.push_back(model.linear.get());
-            restore(r);
         }
+        const std::span<DenseReplica<Int>> all(replicas_);
+        for (size_t r = 0; r < all.size(); r += kDenseLanes)
+            bundles_.emplace_back(all.subspan(r, std::min(kDenseLanes, all.size() - r)),
+                                  model.size);
+        for (int r = 0; r < replicas; ++r) restore(r);
     }
     DenseWalkers(const DenseModel<Int>& model, std::span<const int> numbers, uint64_t seed,
                  uint32_t first)
@@ -91,6 +115,7 @@ class DenseWalkers final : public Walkers {
         DenseReplica<Int>& r = at(replica);
         std::fill_n(r.bits, model_.size / 64, 0);
         for (size_t i = 0; i < x.size(); ++i) r.bits[i / 64] |= uint64_t{x[i] != 0} << (i % 64);
+        to_rows(replica);
         restore(replica);
     }
 
@@ -102,12 +127,11 @@ class DenseWalkers final : public Walkers {
             drives[r].units_per_t =
                 static_cast<float>(std::min(1 / (std::max(betas[r], 1e-300) * model_.unit), 1e30));
         }
-        size_t operations = 0;
-        for (size_t first = 0; first < model_.size; first += kDensePadding) {
-            if (operations == 0 && watch.over()) return;
-            operations += kDensePadding * model_.size * drives.size();
-            if (operations > kMostOperations) operations = 0;
-            sweep_dense_group<Int>(model_.view(), replicas_, drives, {seed_, sweep, first});
+        for (size_t b = 0; b < bundles_.size(); ++b) {
+            if (model_.lanes_can_pay()) bundles_[b].choose(model_.n, model_.digits);
+            const std::span<const DenseDrive> own(drives);
+            sweep_bundle(bundles_[b], own.subspan(b * kDenseLanes, bundles_[b].replicas().size()),
+                         sweep, watch);
         }
         if (model_.moves == Moves::kPairs) sweep_pairs(drives, sweep, watch);
     }
@@ -120,6 +144,7 @@ class DenseWalkers final : public Walkers {
     }
 
     void flip(int replica, int variable) override {
+        to_rows(replica);
         DenseReplica<Int>& r = at(replica);
         const auto i = static_cast<size_t>(variable);
         const Int sign = r.signs[i];
@@ -132,12 +157,15 @@ class DenseWalkers final : public Walkers {
     }
 
     double change(int replica, int variable) const override {
+        to_rows(replica);
         const DenseReplica<Int>& r = at(replica);
         const auto i = static_cast<size_t>(variable);
         return model_.unit * static_cast<double>((r.fields[i] ^ r.signs[i]) - r.signs[i]);
     }
 
     void copy(int from, int to) override {
+        to_rows(from);
+        to_rows(to);
         const DenseReplica<Int>& source = at(from);
         DenseReplica<Int>& target = at(to);
         linear_[static_cast<size_t>(to)] = linear_[static_cast<size_t>(from)];
@@ -157,15 +185,39 @@ class DenseWalkers final : public Walkers {
     }
 
   private:
+    void sweep_bundle(LaneBundle<Int>& bundle, std::span<const DenseDrive> drives, uint32_t sweep,
+                      const Watch& watch) {
+        size_t operations = 0;
+        for (size_t first = 0; first < model_.size; first += kDensePadding) {
+            if (operations == 0 && watch.over()) return;
+            operations += kDensePadding * model_.size * drives.size();
+            if (operations > kMostOperations) operations = 0;
+            const DenseSweep group{seed_, sweep, first};
+            if (bundle.in_lanes()) {
+                sweep_dense_lanes(model_.couplings(), bundle.state(), bundle.replicas(), drives,
+                                  group);
+            } else {
+                sweep_dense_group<Int>(model_.view(), bundle.replicas(), drives, group);
+            }
+        }
+    }
+
+    // Fields and signs as rows have them.
+    void to_rows(int replica) const {
+        bundles_[static_cast<size_t>(replica) / kDenseLanes].to_rows();
+    }
+
     void sweep_pairs(std::span<const DenseDrive> drives, uint32_t sweep, const Watch& watch) {
         size_t operations = 0;
         for (size_t r = 0; r < replicas_.size(); ++r) {
+            to_rows(static_cast<int>(r));
             for (int i = 0; i < model_.n; ++i) {
                 if (operations == 0 && watch.over()) return;
                 operations += 4 * model_.size;
                 if (operations > kMostOperations) operations = 0;
-                pair_move(model_.view(), replicas_[r], drives[r], seed_, sweep,
-                          static_cast<size_t>(i));
+                const PairDraw draw{seed_, sweep, drives[r].replica, static_cast<uint32_t>(i)};
+                pair_move(model_.view(), replicas_[r], drives[r].units_per_t, draw,
+                          first_of_pair(draw, model_.n));
             }
         }
     }
@@ -209,7 +261,8 @@ class DenseWalkers final : public Walkers {
     uint32_t first_;
     std::vector<Storage> storage_;
     std::vector<DenseReplica<Int>> replicas_;
-    std::vector<const Int*> linear_;  // of each replica, the model's
+    mutable std::vector<LaneBundle<Int>> bundles_;  // of the replicas; moved on looking, too
+    std::vector<const Int*> linear_;                // of each replica, the model's
 };
 
 template <typename Int>
@@ -253,7 +306,9 @@ std::unique_ptr<DenseModel<Int>> build(const qubo::Dense& problem, int exponent,
         if (watch.over()) return nullptr;
         const auto k = static_cast<size_t>(i);
         model->linear[k] = in_units(problem.linear(i));
-        std::ranges::transform(problem.row(i), model->rows.data() + k * stride, in_units);
+        Int* const row = model->rows.data() + k * stride;
+        std::ranges::transform(problem.row(i), row, in_units);
+        if (!DenseLaneCouplings::is_one_digit<Int>({row, model->size})) model->digits = 2;
     }
     return model;
 }

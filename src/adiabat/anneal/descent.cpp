@@ -5,12 +5,16 @@
 #include <array>
 #include <utility>
 
+#include "adiabat/anneal/feasible_moves.h"
 #include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/reads.h"
+#include "adiabat/base/random.h"
 
 namespace adiabat::anneal {
 
 namespace {
+
+constexpr uint32_t kStream = 0x5A11;
 
 constexpr std::array<Option, 1> kOptions = {{
     {"pairs", 0, 0, 1, true, "flip two variables together where no single flip helps", "no|yes"},
@@ -118,10 +122,44 @@ class Descent {
     bool ended_ = false;
 };
 
+// Where a read inside constraints starts; beyond the given starts, some random moves from one.
+void set_off(const Task& task, int read, FeasibleMoves& moves) {
+    const auto number = task.first_read + static_cast<uint32_t>(read);
+    if (number < task.initial.size()) return;
+    Random random(task.seed, kStream, number);
+    moves.shake(2 * task.problem.variables(), random);
+}
+
+Tally descend_inside(const Task& task, int number, bool pairs, Read& read) {
+    FeasibleMoves moves(task.problem, start_of(task, number));
+    set_off(task, number, moves);
+    const double tolerance = tolerance_of(task);
+    const int64_t n = task.problem.variables();
+    Pace pace(task.watch);
+    Tally tally;
+    while (!pace.over(moves.work(kSwapWidth))) {
+        FeasibleMove move = moves.best(kSwapWidth, 0, 0, 0);
+        tally.proposals += n;
+        if (!(move.change < -tolerance)) {
+            if (!pairs || pace.over(moves.work(static_cast<int>(n)))) break;
+            move = moves.best_of_all_pairs(task.watch);
+            tally.proposals += n * (n - 1) / 2;
+            if (!(move.change < -tolerance)) break;
+        }
+        moves.make(move, 0);
+        tally.flips += move.second < 0 ? 1 : 2;
+    }
+    Incumbent end(task, 0);
+    end.consider(moves.x(), moves.energy());
+    read = end.read(moves.x());
+    return tally;
+}
+
 Outcome run(const Task& task) {
     const bool pairs = task.options.whole("pairs") != 0;
     task.watch.begin("steepest descent", 0, "steps");
     return run_reads(task, 1, [&](int first, std::span<Read> reads) {
+        if (!task.problem.constraints.empty()) return descend_inside(task, first, pairs, reads[0]);
         Descent descent(task, start_of(task, first));
         descent.run(pairs);
         const LocalFields& state = descent.state();
@@ -134,7 +172,9 @@ Outcome run(const Task& task) {
 
 uint64_t memory_bytes(const Task& task) {
     const auto n = static_cast<uint64_t>(task.problem.variables());
-    return n * (32 * static_cast<uint64_t>(task.threads) + 2 * static_cast<uint64_t>(task.reads));
+    const uint64_t moves =
+        task.problem.constraints.empty() ? 32 * n : feasible_moves_bytes(task.problem);
+    return moves * static_cast<uint64_t>(task.threads) + 2 * n * static_cast<uint64_t>(task.reads);
 }
 
 }  // namespace
@@ -147,8 +187,8 @@ constexpr Technique kDescent = {
         "the quickest way to a fair solution; a yardstick for everything else.",
     .source = "textbook",
     .options = kOptions,
-    .budgets = Keeps::kByPenalty,
-    .groups = Keeps::kByPenalty,
+    .budgets = Keeps::kNatively,
+    .groups = Keeps::kNatively,
     .most_variables = qubo::kMaxSparseVariables,
     .memory_bytes = memory_bytes,
     .run = run,

@@ -160,6 +160,14 @@ double ConstraintState::violation() const {
     return sum;
 }
 
+bool ConstraintState::groups_allow(int i) const {
+    const int delta = x_[static_cast<size_t>(i)] ? -1 : 1;
+    return std::ranges::all_of(groups_of(i), [&](int group) {
+        const auto g = static_cast<size_t>(group);
+        return miscount(g, counts_[g] + delta) <= miscount(g, counts_[g]);
+    });
+}
+
 double ConstraintState::violation_change(std::span<const int> variables) const {
     // Each constraint is treated once, at the first of the variables that it holds; at most a few
     // variables flip together, so that looking through them again is the quickest.

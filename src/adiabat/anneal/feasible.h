@@ -36,6 +36,9 @@ class ConstraintState {
     bool allows(std::span<const int> variables) const { return violation_change(variables) <= 0; }
     bool allows(int i) const { return allows({&i, 1}); }
 
+    // The same for the groups alone.
+    bool groups_allow(int i) const;
+
     // The groups that hold a variable.
     std::span<const int> groups_of(int i) const { return groups_of_[static_cast<size_t>(i)]; }
     // Whether no constraint holds it.

@@ -132,7 +132,7 @@ class Evolution {
             if (changed) make_moves();
             if (!mended) return;
             member.x = std::move(*mended);
-            polish(problem_, member.x, tolerance_, true, task_.watch);
+            polish(problem_, member.x, tolerance_, true, largest_, task_.watch);
             member.energy = problem_.energy(member.x);
         }
         best_.consider(member.x, member.energy);
@@ -152,6 +152,7 @@ class Evolution {
 
     const Task& task_;
     const qubo::Problem& problem_;
+    std::vector<double> largest_ = largest_couplings(problem_);
     TabuSettings settings_;
     double tolerance_;
     Random random_;

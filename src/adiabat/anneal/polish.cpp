@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/anneal/polish.h"
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "adiabat/anneal/feasible.h"
@@ -13,8 +15,11 @@ namespace {
 class Polisher {
   public:
     Polisher(const qubo::Problem& problem, std::span<const uint8_t> x, double tolerance,
-             const Watch& watch)
-        : problem_(problem), state_(problem, x, &watch), tolerance_(tolerance) {
+             std::span<const double> largest, const Watch& watch)
+        : problem_(problem),
+          state_(problem, x, &watch),
+          largest_(largest),
+          tolerance_(tolerance) {
         if (problem.constraints.empty()) return;
         constraints_.emplace(problem.constraints, problem.variables());
         constraints_->set(x);
@@ -35,8 +40,17 @@ class Polisher {
     bool flip_lowest_pair() {
         int first = -1, second = -1;
         double lowest = -tolerance_;
+        double least = 0;
+        if (!largest_.empty()) {
+            least = state_.change(0);
+            for (int i = 1; i < state_.variables(); ++i) least = std::min(least, state_.change(i));
+        }
         for (int i = 0; i < state_.variables(); ++i) {
             const double change_i = state_.change(i);
+            if (!largest_.empty() &&
+                change_i + least - largest_[static_cast<size_t>(i)] >= lowest) {
+                continue;
+            }
             qubo::for_each_coupling(problem_, i, [&](int j, double coupling) {
                 if (j >= i) return;
                 const bool equal =
@@ -85,15 +99,28 @@ class Polisher {
 
     const qubo::Problem& problem_;
     LocalFields state_;
+    std::span<const double> largest_;
     std::optional<ConstraintState> constraints_;
     double tolerance_;
 };
 
 }  // namespace
 
+std::vector<double> largest_couplings(const qubo::Problem& problem) {
+    const auto* const dense = std::get_if<qubo::Dense>(&problem.form);
+    if (dense == nullptr || problem.variables() > kMostForPairs) return {};
+    std::vector<double> largest;
+    for (int i = 0; i < problem.variables(); ++i) {
+        double most = 0;
+        for (const double coupling : dense->row(i)) most = std::max(most, std::abs(coupling));
+        largest.push_back(most);
+    }
+    return largest;
+}
+
 void polish(const qubo::Problem& problem, std::vector<uint8_t>& x, double tolerance, bool pairs,
-            const Watch& watch) {
-    Polisher polisher(problem, x, tolerance, watch);
+            std::span<const double> largest, const Watch& watch) {
+    Polisher polisher(problem, x, tolerance, largest, watch);
     while (!watch.over()) {
         if (polisher.flip_lowest()) continue;
         if (!pairs || problem.variables() > kMostForPairs || !polisher.flip_lowest_pair()) break;

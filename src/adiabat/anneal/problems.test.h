@@ -4,7 +4,6 @@
 // Small random problems of every form for the tests, and their exact distributions.
 
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -99,34 +98,6 @@ inline std::vector<double> boltzmann(const qubo::Problem& problem, double beta) 
     }
     for (double& value : p) value /= sum;
     return p;
-}
-
-// (chi^2 - degrees of freedom) / sqrt(2 degrees of freedom): normal for a true sample; states that
-// are expected less than 5 times are taken together.
-inline double chi_square_sigmas(const std::vector<int64_t>& counts, const std::vector<double>& p) {
-    int64_t total = 0;
-    for (const int64_t count : counts) total += count;
-    double chi = 0, rest_expected = 0, rest_found = 0;
-    int cells = 0;
-    for (size_t k = 0; k < p.size(); ++k) {
-        const double expected = p[k] * static_cast<double>(total);
-        if (expected < 5) {
-            rest_expected += expected;
-            rest_found += static_cast<double>(counts[k]);
-            continue;
-        }
-        const double difference = static_cast<double>(counts[k]) - expected;
-        chi += difference * difference / expected;
-        ++cells;
-    }
-    if (rest_expected >= 5) {
-        chi += (rest_found - rest_expected) * (rest_found - rest_expected) / rest_expected;
-        ++cells;
-    } else if (rest_expected == 0 && rest_found > 0) {
-        return std::numeric_limits<double>::infinity();  // an impossible state
-    }
-    const double freedom = cells - 1;
-    return freedom <= 0 ? 0 : (chi - freedom) / std::sqrt(2 * freedom);
 }
 
 }  // namespace adiabat::anneal::testing

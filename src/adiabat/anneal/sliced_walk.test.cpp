@@ -3,87 +3,59 @@
 
 #include <gtest/gtest.h>
 
-#include "adiabat/anneal/boltzmann.test.h"
+#include <array>
+
+#include "adiabat/anneal/slices.test.h"
 #include "adiabat/qubo/random.h"
 
 namespace adiabat::anneal {
 namespace {
 
-// -log of the weight of slices, packed n bits each.
-double action(const qubo::Problem& problem, const SliceWeights& weights, uint64_t word,
-              int slices) {
+// The mean over slices of an energy and of the likeness of neighboring slices, from a walk of 10^6
+// sweeps, in standard errors from the exact sums: those of the means of 1000 stretches, each far
+// longer than the walk's memory.
+std::array<double, 2> averages_off(const qubo::Problem& problem, int slices, double beta,
+                                   double walked_beta) {
+    constexpr int kStretches = 1000, kSweeps = 1000;
+    const auto expected =
+        testing::slices_distribution(problem, slice_weights(beta, 0.5, 1.0, slices), slices);
     const int n = problem.variables();
     const uint64_t mask = (uint64_t{1} << n) - 1;
-    double sum = 0;
-    for (int m = 0; m < slices; ++m) {
-        const uint64_t own = word >> (m * n) & mask, next = word >> ((m + 1) % slices * n) & mask;
-        sum += weights.energy * problem.energy(testing::bits_of(own, n));
-        for (int i = 0; i < n; ++i) sum -= weights.link * ((own ^ next) >> i & 1 ? -1 : 1);
+    std::array<double, 2> exact{}, sum{}, squares{};
+    for (uint64_t word = 0; word < expected.size(); ++word) {
+        exact[0] += expected[word] * problem.energy(testing::bits_of(word & mask, n));
+        exact[1] += expected[word] * ((word & 1) == (word >> n & 1) ? 1 : 0);
     }
+    EXPECT_GT(exact[1], 0.6);  // slices are coupled, and not frozen
+    EXPECT_LT(exact[1], 0.99);
+    Watch watch;
+    Pace pace(watch);
+    SlicedWalk walk(problem, slices, testing::bits_of(5, n), 4, 1);
+    const auto weights = slice_weights(walked_beta, 0.5, 1.0, slices);
+    for (uint32_t stretch = 0; stretch < kStretches; ++stretch) {
+        std::array<double, 2> mean{};
+        for (uint32_t k = 0; k < kSweeps; ++k) {
+            walk.sweep(weights, stretch * kSweeps + k, pace);
+            for (int m = 0; m < slices; ++m) {
+                const auto own = walk.slice(m).x(), next = walk.slice((m + 1) % slices).x();
+                mean[0] += walk.slice(m).energy() / (kSweeps * slices);
+                mean[1] += (own[0] == next[0] ? 1.0 : 0.0) / (kSweeps * slices);
+            }
+        }
+        for (size_t k = 0; k < 2; ++k) {
+            sum[k] += mean[k] - exact[k];
+            squares[k] += (mean[k] - exact[k]) * (mean[k] - exact[k]);
+        }
+    }
+    for (size_t k = 0; k < 2; ++k) sum[k] /= std::sqrt(squares[k]);
     return sum;
 }
 
-std::vector<double> exact(const qubo::Problem& problem, const SliceWeights& weights, int slices) {
-    std::vector<double> actions;
-    for (uint64_t word = 0; word < uint64_t{1} << (problem.variables() * slices); ++word)
-        actions.push_back(action(problem, weights, word, slices));
-    return normalized(actions);
-}
-
-uint64_t word_of_walk(const SlicedWalk& walk) {
-    uint64_t word = 0;
-    for (int m = 0; m < walk.slices(); ++m)
-        word |= word_of(walk.slice(m).x()) << (m * walk.slice(m).variables());
-    return word;
-}
-
-TEST(SlicedWalk, ASweepLeavesTheSlicesDistributionUnchanged) {
-    Watch watch;
-    Pace pace(watch);
-    for (const auto& [n, slices] : {std::pair{2, 3}, std::pair{3, 2}, std::pair{1, 5}}) {
-        const qubo::Problem problem{qubo::random_dense(n, 5)};
-        const auto weights = slice_weights(2.0, 0.8, 0.9, slices);
-        const auto expected = exact(problem, weights, slices);
-        const Draws draws(expected);
-        Random random(3, 0, static_cast<uint32_t>(n));
-        std::vector<int64_t> counts(expected.size());
-        const uint64_t mask = (uint64_t{1} << n) - 1;
-        SlicedWalk walk(problem, slices, testing::bits_of(0, n), 9, 0);
-        for (uint32_t sample = 0; sample < 200'000; ++sample) {
-            const uint64_t start = draws(random);
-            for (int m = 0; m < slices; ++m)
-                walk.set(m, testing::bits_of(start >> (m * n) & mask, n));
-            ASSERT_TRUE(walk.sweep(weights, sample, pace));
-            ++counts[word_of_walk(walk)];
-        }
-        EXPECT_LT(testing::chi_square_sigmas(counts, expected), 4) << n << " " << slices;
-    }
-}
-
 TEST(SlicedWalk, AveragesMatchTheExactSumOverSlices) {
-    Watch watch;
-    Pace pace(watch);
-    constexpr int kVariables = 3, kSlices = 4, kSweeps = 200'000;
-    const qubo::Problem problem{qubo::random_dense(kVariables, 8)};
-    const auto weights = slice_weights(3.0, 0.5, 1.0, kSlices);
-    const auto expected = exact(problem, weights, kSlices);
-    double energy = 0, alike = 0;
-    for (uint64_t word = 0; word < expected.size(); ++word) {
-        energy += expected[word] * problem.energy(testing::bits_of(word & 7, kVariables));
-        alike += expected[word] * ((word & 1) == (word >> kVariables & 1) ? 1 : 0);
-    }
-    SlicedWalk walk(problem, kSlices, testing::bits_of(5, kVariables), 4, 1);
-    double mean_energy = 0, mean_alike = 0;
-    for (uint32_t sweep = 0; sweep < kSweeps; ++sweep) {
-        walk.sweep(weights, sweep, pace);
-        mean_energy += walk.slice(0).energy() / kSweeps;
-        mean_alike += (walk.slice(0).x()[0] == walk.slice(1).x()[0] ? 1.0 : 0.0) / kSweeps;
-    }
-    // Standard errors are near 0.002, correlations between sweeps counted.
-    EXPECT_NEAR(mean_energy, energy, 0.01);
-    EXPECT_NEAR(mean_alike, alike, 0.01);
-    EXPECT_GT(alike, 0.6);  // slices are coupled, and not frozen
-    EXPECT_LT(alike, 0.99);
+    const qubo::Problem problem{qubo::random_dense(3, 8)};
+    for (const double off : averages_off(problem, 4, 3.0, 3.0)) EXPECT_LT(std::abs(off), 4);
+    // Two percent of temperature are seen.
+    EXPECT_GT(std::abs(averages_off(problem, 4, 3.0, 3.0 * 1.02)[0]), 5);
 }
 
 // One spin in a field h along z and A along x: <s> = -h / w tanh(beta w), w^2 = h^2 + A^2. The

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "adiabat/anneal/elite.h"
+#include "adiabat/anneal/feasible_moves.h"
+#include "adiabat/anneal/feasible_tabu.h"
 #include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/reads.h"
 #include "adiabat/anneal/tabu_moves.h"
@@ -25,57 +28,27 @@ constexpr std::array<Option, 4> kOptions = {{
     {"elite", 8, 1, 1000, true, "states of a read that restarts choose from"},
 }};
 
-struct Plan {
-    int64_t iterations = 0;
-    TabuSettings settings;
-    size_t elite = 0;
-};
-
-Plan plan_of(const Task& task) {
+TabuPlan plan_of(const Task& task) {
     const int n = task.problem.variables();
     const OptionValues& given = task.options;
-    Plan plan;
+    TabuPlan plan;
     plan.iterations = static_cast<int64_t>(given.get("iterations", std::max(2000.0, 50.0 * n)));
     plan.settings = TabuSettings::usual(given, n);
     plan.elite = static_cast<size_t>(given.whole("elite"));
     return plan;
 }
 
-// The lowest different states that runs between restarts reached.
-class Elite {
-  public:
-    explicit Elite(size_t most) : most_(most) {}
-    void offer(const std::vector<uint8_t>& x, double energy) {
-        if (x.empty() || std::ranges::any_of(kept_, [&](const Kept& k) { return k.x == x; }))
-            return;
-        if (kept_.size() == most_) {
-            const auto worst = std::ranges::max_element(kept_, {}, &Kept::energy);
-            if (energy >= worst->energy) return;
-            *worst = {energy, x};
-        } else {
-            kept_.push_back({energy, x});
-        }
-    }
-    const std::vector<uint8_t>& any(Random& random) const {
-        return kept_[random.below(static_cast<uint32_t>(kept_.size()))].x;
-    }
-
-  private:
-    struct Kept {
-        double energy;
-        std::vector<uint8_t> x;
-    };
-    size_t most_;
-    std::vector<Kept> kept_;
-};
+Random random_of(const Task& task, int read) {
+    return Random(task.seed, kStream, task.first_read + static_cast<uint32_t>(read));
+}
 
 class Search {
   public:
-    Search(const Task& task, const Plan& plan, int read)
+    Search(const Task& task, const TabuPlan& plan, int read)
         : plan_(plan),
           tolerance_(tolerance_of(task)),
           moves_(make_tabu_moves(task.problem, &task.watch)),
-          random_(task.seed, kStream, task.first_read + static_cast<uint32_t>(read)),
+          random_(random_of(task, read)),
           elite_(plan.elite),
           best_(task, tolerance_),
           pace_(task.watch),
@@ -108,7 +81,7 @@ class Search {
         moves_->set(x);
     }
 
-    const Plan& plan_;
+    const TabuPlan& plan_;
     double tolerance_;
     std::unique_ptr<TabuMoves> moves_;
     Random random_;
@@ -119,12 +92,14 @@ class Search {
 };
 
 Outcome run(const Task& task) {
-    const Plan plan = plan_of(task);
+    const TabuPlan plan = plan_of(task);
     task.watch.begin("tabu search",
                      static_cast<uint64_t>(task.reads) * static_cast<uint64_t>(plan.iterations),
                      "flips");
     Outcome outcome = run_reads(task, 1, [&](int first, std::span<Read> reads) {
-        return Search(task, plan, first).run(reads[0]);
+        if (task.problem.constraints.empty()) return Search(task, plan, first).run(reads[0]);
+        Random random = random_of(task, first);
+        return feasible_tabu(task, plan, random, first, reads[0]);
     });
     outcome.details = {{"iterations", plan.iterations},
                        {"tenure", plan.settings.tenure},
@@ -135,8 +110,9 @@ Outcome run(const Task& task) {
 uint64_t memory_bytes(const Task& task) {
     const auto n = static_cast<uint64_t>(task.problem.variables());
     const auto elite = static_cast<uint64_t>(task.options.whole("elite"));
-    return static_cast<uint64_t>(task.threads) *
-               (tabu_moves_bytes(task.problem) + n * (elite + 4)) +
+    const uint64_t moves = task.problem.constraints.empty() ? tabu_moves_bytes(task.problem)
+                                                            : feasible_moves_bytes(task.problem);
+    return static_cast<uint64_t>(task.threads) * (moves + n * (elite + 4)) +
            2 * n * static_cast<uint64_t>(task.reads);
 }
 
@@ -148,11 +124,12 @@ constexpr Technique kTabu = {
     .idea =
         "Always makes the best flip that is allowed, uphill where none leads down; a variable "
         "that was flipped stays for a while, so that the search leaves the minima it finds. "
-        "Goes on from perturbed good states when nothing new comes.",
+        "Goes on from perturbed good states when nothing new comes. Inside constraints it moves by "
+        "flips, steps in groups and swaps.",
     .source = "F. Glover (1986); J. Beasley (1998); G. Palubeckis (2006)",
     .options = kOptions,
-    .budgets = Keeps::kByPenalty,
-    .groups = Keeps::kByPenalty,
+    .budgets = Keeps::kNatively,
+    .groups = Keeps::kNatively,
     .most_variables = qubo::kMaxSparseVariables,
     .memory_bytes = memory_bytes,
     .run = run,

@@ -22,6 +22,13 @@ struct TabuSettings {
     static TabuSettings usual(const OptionValues& options, int variables);
 };
 
+// Of a read with restarts.
+struct TabuPlan {
+    int64_t iterations = 0;
+    TabuSettings settings;
+    size_t elite = 0;  // states that restarts choose from
+};
+
 class TabuRun {
   public:
     TabuRun(TabuMoves& moves, const TabuSettings& settings, Random& random, Pace& pace)

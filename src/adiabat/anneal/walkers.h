@@ -65,9 +65,10 @@ class Model {
     virtual uint64_t walker_bytes(int replicas) const = 0;
 };
 
-// Flips alone; or, after the flips of a sweep, a pair move from every variable, the partner chosen
-// among all by a heat bath (kernels/dense_pairs.h): O(n) each, for problems whose terms nearly
-// cancel. Where there are constraints pairs are always moved: with partners drawn, or by heat bath.
+// Flips alone; or, after the flips of a sweep, as many pair moves, the first variable drawn and its
+// partner chosen among all by a heat bath (kernels/dense_pairs.h): O(n) each, for problems whose
+// terms nearly cancel. Where there are constraints pairs are always moved: with partners drawn, or
+// by heat bath.
 enum class Moves { kFlips, kPairs };
 
 // The model that suits a problem's form. Keeps a reference to `problem`. Problems with constraints

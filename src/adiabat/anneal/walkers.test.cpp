@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the Walkers contract says, for every form of problem and with constraints.
+// What the Walkers contract says, for every form of problem and with constraints; what they sample
+// is in boltzmann.test.cpp.
 #include "adiabat/anneal/walkers.h"
 
 #include <gtest/gtest.h>
@@ -114,35 +115,6 @@ TEST_P(WalkersOf, FlipsAndCopies) {
     EXPECT_EQ(walkers->best(2), walkers->best(0));
     EXPECT_NEAR(walkers->energy(2), walkers->energy(0), 1e-9);
     for (int i = 0; i < 20; ++i) EXPECT_NEAR(walkers->change(2, i), walkers->change(0, i), 1e-9);
-}
-
-// 10^6 samples at one temperature against the exact distribution.
-TEST_P(WalkersOf, SweepsLeaveTheBoltzmannDistributionUnchanged) {
-    const int n = GetParam().constrained ? 7 : 5;
-    const auto problem = make(GetParam(), n, 11);
-    Watch watch;
-    constexpr int kReplicas = 64;
-    const auto model = make_model(problem, kReplicas, watch);
-    const auto walkers = model->walkers(kReplicas, 5, 0);
-    for (int r = 0; r < kReplicas; ++r)
-        walkers->set_state(r, feasible(problem, static_cast<uint64_t>(r)));
-    const double beta = 0.8;
-    const std::vector<double> betas(kReplicas, beta);
-    std::vector<int64_t> counts(size_t{1} << n, 0);
-    uint32_t sweep = 0;
-    for (; sweep < 50; ++sweep) walkers->sweep(betas, sweep, watch);
-    // Thinned so that samples are nearly independent, as the test takes them to be.
-    constexpr int kSamples = 15625, kThin = 5;
-    for (int k = 0; k < kSamples; ++k) {
-        for (int s = 0; s < kThin; ++s) walkers->sweep(betas, sweep++, watch);
-        for (int r = 0; r < kReplicas; ++r) {
-            uint64_t word = 0;
-            const auto x = walkers->state(r);
-            for (size_t i = 0; i < x.size(); ++i) word |= uint64_t{x[i]} << i;
-            ++counts[word];
-        }
-    }
-    EXPECT_LT(testing::chi_square_sigmas(counts, testing::boltzmann(problem, beta)), 5);
 }
 
 TEST_P(WalkersOf, OddProblems) {

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "adiabat/anneal/chi_square.test.h"
+#include "adiabat/anneal/problems.test.h"
 #include "adiabat/anneal/walkers.h"
 #include "adiabat/base/random.h"
 #include "adiabat/qubo/problem.h"
@@ -121,8 +123,9 @@ inline void check_contract(const Model& model, const qubo::Problem& problem, int
     EXPECT_GT(walkers->flips(), 0);
 }
 
-// 10^6 states, some sweeps apart, against the Boltzmann distribution of a problem of few variables,
-// half of the replicas at each of two temperatures.
+// 10^6 states of long walks, six sweeps apart so that they are nearly independent, against the
+// Boltzmann distribution of a problem of few variables, half of the replicas at each of two
+// temperatures.
 inline void check_boltzmann(const Model& model, const qubo::Problem& problem, int replicas) {
     const int n = problem.variables();
     constexpr int kThin = 6, kSamples = 1'000'000;
@@ -146,26 +149,10 @@ inline void check_boltzmann(const Model& model, const qubo::Problem& problem, in
             ++count[r % 2][index];
         }
     }
-    for (int b = 0; b < 2; ++b) {
-        std::vector<double> weight;
-        double total = 0, drawn = 0, chi = 0;
-        for (size_t s = 0; s < states; ++s) {
-            std::vector<uint8_t> x;
-            for (int i = 0; i < n; ++i) x.push_back(static_cast<uint8_t>(s >> i & 1));
-            weight.push_back(std::exp(-beta[b] * problem.energy(x)));
-            total += weight.back();
-            drawn += static_cast<double>(count[b][s]);
-        }
-        for (size_t s = 0; s < states; ++s) {
-            const double expected = drawn * weight[s] / total;
-            ASSERT_GT(expected, 20) << "a state too rare for the test";
-            const double off = static_cast<double>(count[b][s]) - expected;
-            chi += off * off / expected;
-        }
-        // Mean and five standard deviations of chi-square.
-        const auto freedom = static_cast<double>(states - 1);
-        EXPECT_LT(chi, freedom + 5 * std::sqrt(2 * freedom)) << "beta " << beta[b];
-    }
+    for (int b = 0; b < 2; ++b)
+        EXPECT_GE(testing::chi_square_p(count[b], testing::boltzmann(problem, beta[b])),
+                  testing::kReject)
+            << "beta " << beta[b];
 }
 
 // A watch that is over leaves everything as it is, at once.

@@ -18,9 +18,9 @@ namespace adiabat::anneal::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
 
 template <typename Int>
-void pair_any(const DenseRows<Int>& rows, DenseReplica<Int>& replica, const DenseDrive& drive,
-              uint64_t seed, uint32_t sweep, size_t variable) {
-    pair_move_naive(rows, replica, drive, seed, sweep, variable);
+void pair_any(const DenseRows<Int>& rows, DenseReplica<Int>& replica, float units_per_t,
+              const PairDraw& draw, size_t first) {
+    pair_move_naive(rows, replica, units_per_t, draw, first);
 }
 
 #else
@@ -75,18 +75,18 @@ HWY_INLINE auto change32(const DenseReplica<int16_t>& replica, size_t j) {
 // The variable of the smallest key among those below `limit`.
 template <typename Int>
 HWY_INLINE size_t choose(const DenseRows<Int>& rows, const DenseReplica<Int>& replica,
-                         const DenseDrive& drive, uint64_t seed, uint32_t sweep, uint32_t variable,
-                         int32_t lowest, int32_t limit) {
+                         float units_per_t, const PairDraw& draw, size_t first, int32_t lowest) {
     const hn::ScalableTag<int32_t> di;
     const hn::Rebind<uint32_t, decltype(di)> du;
     const hn::Rebind<float, decltype(di)> df;
     const size_t lanes = hn::Lanes(di);
-    const auto base = hn::Set(di, lowest), above = hn::Set(di, limit);
-    const auto t_per_unit = hn::Set(df, t_per_unit_of(drive));
+    const auto base = hn::Set(di, lowest);
+    const auto above = hn::Set(di, pair_limit<Int>(lowest, units_per_t));
+    const auto t_per_unit = hn::Set(df, t_per_unit_of(units_per_t));
     const auto none = hn::Set(df, std::numeric_limits<float>::max());
     HWY_ALIGN float keys[4 * hwy::kMaxVectorSize];
     float smallest = std::numeric_limits<float>::max();
-    size_t chosen = variable;
+    size_t chosen = first;
     for (size_t j = 0; j < rows.size; j += 4 * lanes) {
         hn::Vec<decltype(di)> change[4];
         auto open = hn::Lt(above, above);
@@ -98,9 +98,9 @@ HWY_INLINE size_t choose(const DenseRows<Int>& rows, const DenseReplica<Int>& re
         // Word w of lane k's block belongs to variable j + 4 k + w.
         const auto counter = hn::Iota(du, static_cast<uint32_t>(j / 4));
         const auto words = philox_words(
-            du, counter, hn::Set(du, sweep), hn::Set(du, drive.replica ^ kPairStream << 16),
-            hn::Set(du, variable), static_cast<uint32_t>(seed) ^ kPairStream,
-            static_cast<uint32_t>(seed >> 32));
+            du, counter, hn::Set(du, draw.sweep), hn::Set(du, draw.replica ^ kPairStream << 16),
+            hn::Set(du, draw.number), static_cast<uint32_t>(draw.seed) ^ kPairStream,
+            static_cast<uint32_t>(draw.seed >> 32));
         const auto log_t = [&](auto word) HWY_ATTR {
             const auto t = hn::Max(thresholds(du, word), hn::Set(df, 0x1p-40f));
             return hn::Sub(hn::Zero(df), negative_log(df, t));
@@ -130,26 +130,24 @@ HWY_INLINE size_t choose(const DenseRows<Int>& rows, const DenseReplica<Int>& re
 }
 
 template <typename Int>
-void pair_any(const DenseRows<Int>& rows, DenseReplica<Int>& replica, const DenseDrive& drive,
-              uint64_t seed, uint32_t sweep, size_t variable) {
-    const int64_t up = flip(rows, replica, variable);
+void pair_any(const DenseRows<Int>& rows, DenseReplica<Int>& replica, float units_per_t,
+              const PairDraw& draw, size_t first) {
+    const int64_t up = flip(rows, replica, first);
     const int32_t lowest = lowest_change(rows, replica);
-    const int32_t limit = pair_limit<Int>(lowest, drive.units_per_t);
-    const size_t j =
-        choose(rows, replica, drive, seed, sweep, static_cast<uint32_t>(variable), lowest, limit);
+    const size_t j = choose(rows, replica, units_per_t, draw, first, lowest);
     const int64_t down = flip(rows, replica, j);
-    note_pair(replica, rows.size, variable, j, up + down);
+    note_pair(replica, rows.size, first, j, up + down);
 }
 
 #endif
 
-void pair16(const DenseRows<int16_t>& rows, DenseReplica<int16_t>& replica, const DenseDrive& drive,
-            uint64_t seed, uint32_t sweep, size_t variable) {
-    pair_any(rows, replica, drive, seed, sweep, variable);
+void pair16(const DenseRows<int16_t>& rows, DenseReplica<int16_t>& replica, float units_per_t,
+            const PairDraw& draw, size_t first) {
+    pair_any(rows, replica, units_per_t, draw, first);
 }
-void pair32(const DenseRows<int32_t>& rows, DenseReplica<int32_t>& replica, const DenseDrive& drive,
-            uint64_t seed, uint32_t sweep, size_t variable) {
-    pair_any(rows, replica, drive, seed, sweep, variable);
+void pair32(const DenseRows<int32_t>& rows, DenseReplica<int32_t>& replica, float units_per_t,
+            const PairDraw& draw, size_t first) {
+    pair_any(rows, replica, units_per_t, draw, first);
 }
 
 }  // namespace adiabat::anneal::HWY_NAMESPACE
@@ -162,19 +160,19 @@ HWY_EXPORT(pair16);
 HWY_EXPORT(pair32);
 
 template <>
-void pair_move(const DenseRows<int16_t>& rows, DenseReplica<int16_t>& replica,
-               const DenseDrive& drive, uint64_t seed, uint32_t sweep, size_t variable) {
-    HWY_DYNAMIC_DISPATCH(pair16)(rows, replica, drive, seed, sweep, variable);
+void pair_move(const DenseRows<int16_t>& rows, DenseReplica<int16_t>& replica, float units_per_t,
+               const PairDraw& draw, size_t first) {
+    HWY_DYNAMIC_DISPATCH(pair16)(rows, replica, units_per_t, draw, first);
 }
 template <>
-void pair_move(const DenseRows<int32_t>& rows, DenseReplica<int32_t>& replica,
-               const DenseDrive& drive, uint64_t seed, uint32_t sweep, size_t variable) {
-    HWY_DYNAMIC_DISPATCH(pair32)(rows, replica, drive, seed, sweep, variable);
+void pair_move(const DenseRows<int32_t>& rows, DenseReplica<int32_t>& replica, float units_per_t,
+               const PairDraw& draw, size_t first) {
+    HWY_DYNAMIC_DISPATCH(pair32)(rows, replica, units_per_t, draw, first);
 }
 
 template <typename Int>
-void pair_move_naive(const DenseRows<Int>& rows, DenseReplica<Int>& replica,
-                     const DenseDrive& drive, uint64_t seed, uint32_t sweep, size_t variable) {
+void pair_move_naive(const DenseRows<Int>& rows, DenseReplica<Int>& replica, float units_per_t,
+                     const PairDraw& draw, size_t first) {
     const auto change = [&](size_t j) {
         return static_cast<int32_t>((replica.fields[j] ^ replica.signs[j]) - replica.signs[j]);
     };
@@ -188,17 +186,16 @@ void pair_move_naive(const DenseRows<Int>& rows, DenseReplica<Int>& replica,
         replica.signs[i] = static_cast<Int>(~sign);
         return d;
     };
-    const int64_t up = flip(variable);
+    const int64_t up = flip(first);
     int32_t lowest = std::numeric_limits<int32_t>::max();
     for (size_t j = 0; j < rows.size; ++j) lowest = std::min(lowest, change(j));
-    const int32_t limit = pair_limit<Int>(lowest, drive.units_per_t);
-    const float t_per_unit = t_per_unit_of(drive);
+    const int32_t limit = pair_limit<Int>(lowest, units_per_t);
+    const float t_per_unit = t_per_unit_of(units_per_t);
     float smallest = std::numeric_limits<float>::max();
-    size_t chosen = variable;
+    size_t chosen = first;
     for (size_t j = 0; j < rows.size; ++j) {
         if (change(j) >= limit) continue;
-        const auto words = pair_words(static_cast<uint32_t>(j / 4), sweep, drive.replica,
-                                      static_cast<uint32_t>(variable), seed);
+        const auto words = pair_words(draw, static_cast<uint32_t>(j / 4));
         const float t = std::max(threshold_of(words[j % 4]), 0x1p-40f);
         const float key =
             static_cast<float>(change(j) - lowest) * t_per_unit + (0.0f - negative_log(t));
@@ -207,12 +204,12 @@ void pair_move_naive(const DenseRows<Int>& rows, DenseReplica<Int>& replica,
         chosen = j;
     }
     const int64_t down = flip(chosen);
-    note_pair(replica, rows.size, variable, chosen, up + down);
+    note_pair(replica, rows.size, first, chosen, up + down);
 }
-template void pair_move_naive(const DenseRows<int16_t>&, DenseReplica<int16_t>&, const DenseDrive&,
-                              uint64_t, uint32_t, size_t);
-template void pair_move_naive(const DenseRows<int32_t>&, DenseReplica<int32_t>&, const DenseDrive&,
-                              uint64_t, uint32_t, size_t);
+template void pair_move_naive(const DenseRows<int16_t>&, DenseReplica<int16_t>&, float,
+                              const PairDraw&, size_t);
+template void pair_move_naive(const DenseRows<int32_t>&, DenseReplica<int32_t>&, float,
+                              const PairDraw&, size_t);
 
 }  // namespace adiabat::anneal
 #endif

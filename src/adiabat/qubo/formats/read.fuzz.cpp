@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes at all to the readers of problems; the first byte chooses the format. What reads is
-// written in every format and read again: the same problem from adiabat-qubo, the same energies and
-// constraints from the others. The one way out is InputError. Built with clang's libFuzzer (-D
-// ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh problem runs it.
+// Any bytes at all to the readers of problems; the first byte chooses the format. Where the
+// environment names one, ADIABAT_FUZZ_FORMAT=qbsolv, all bytes are a file of that format. What
+// reads is written in every format and read again: the same problem from adiabat-qubo, the same
+// energies and constraints from the others. The one way out is InputError. Built with clang's
+// libFuzzer (-D ADIABAT_BUILD_FUZZERS=ON); dev/fuzz.sh problem, dev/fuzz.sh problem:qbsolv run it.
 
 #include <algorithm>
 #include <cmath>
@@ -93,14 +94,20 @@ void compare(const qubo::Problem& problem, const qubo::Problem& back, qubo::Form
     }
 }
 
+std::optional<qubo::Format> fixed_format;  // of all inputs
+
+qubo::Problem read(std::span<const uint8_t> bytes) {
+    if (fixed_format) return qubo::read_problem(bytes, "bytes", fixed_format);
+    const qubo::Format format = qubo::kFormats[bytes[0] % std::size(qubo::kFormats)];
+    return qubo::read_problem(bytes.subspan(1), "bytes",
+                              bytes[0] < 200 ? std::optional(format) : std::nullopt);
+}
+
 void use(std::span<const uint8_t> bytes) {
-    if (bytes.empty()) return;
-    const auto count = std::size(qubo::kFormats);
-    const qubo::Format format = qubo::kFormats[bytes[0] % count];
+    if (bytes.empty() && !fixed_format) return;
     qubo::Problem problem{qubo::Dense()};
     try {
-        problem = qubo::read_problem(bytes.subspan(1), "bytes",
-                                     bytes[0] < 200 ? std::optional(format) : std::nullopt);
+        problem = read(bytes);
     } catch (const InputError&) {
         return;
     }
@@ -118,6 +125,18 @@ void use(std::span<const uint8_t> bytes) {
 }
 
 }  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+    const char* const name = std::getenv("ADIABAT_FUZZ_FORMAT");
+    if (!name) return 0;
+    try {
+        fixed_format = qubo::format_of_name(name);
+    } catch (const InputError& error) {
+        std::fprintf(stderr, "fuzz: ADIABAT_FUZZ_FORMAT: %s\n", error.what());
+        std::exit(2);
+    }
+    return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     use({data, size});
