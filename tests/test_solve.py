@@ -284,7 +284,7 @@ def test_ladder(tmp_path):
 
 def test_memory_is_refused_before_it_is_taken(small):
     refused(adiabat("solve", small[0], "--memory-limit", "100B"), "needs", "100 B")
-    refused(adiabat("solve", small[0], "--memory-limit", "3KB"), "annealing needs", "3.00 KB")
+    refused(adiabat("solve", small[0], "--memory-limit", "1KB"), "which needs", "1.00 KB at most")
 
 
 def test_bad_input(small, tmp_path):

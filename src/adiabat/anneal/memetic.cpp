@@ -56,7 +56,10 @@ class Evolution {
           start_(start_of(task, read)) {}
 
     Tally run(Read& read) {
-        best_.consider(start_, problem_.energy(start_));
+        // Without constraints the first search begins there and says.
+        best_.consider(start_, problem_.constraints.empty()
+                                   ? std::numeric_limits<double>::infinity()
+                                   : problem_.energy(start_));
         if (task_.watch.over()) {
             read = best_.read(start_);
             return {};

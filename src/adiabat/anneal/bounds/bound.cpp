@@ -18,7 +18,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
-constexpr double kGrace = 0.01;  // beyond the end, for the bound that is always there
+constexpr int kLooksForNothing = 16;  // some milliseconds: smaller problems always have a bound
+constexpr double kGrace = 0.01;       // beyond the end, for the bound that is always there
 constexpr size_t kTermsBetweenChecks = 1 << 18;
 // What steps that cannot be interrupted take, generously: on them it depends whether they begin.
 constexpr double kSecondsPerPair = 4e-7;
@@ -29,12 +30,14 @@ class Grace {
   public:
     explicit Grace(const Watch& watch) : watch_(watch) {}
     bool over() {
+        if (++looks_ < kLooksForNothing) return false;
         if (ended_ == kInfinity && watch_.over()) ended_ = watch_.seconds();
         return watch_.seconds() > ended_ + kGrace;
     }
 
   private:
     const Watch& watch_;
+    int looks_ = 0;
     double ended_ = kInfinity;  // seconds
 };
 
