@@ -108,6 +108,15 @@ def test_cifar_network_end_to_end(tmp_path):
     assert abs(ours - 100 * (theirs.argmax(1) == labels).mean()) <= 0.2
 
 
+def test_reconstruction_keeps_the_accuracy_of_few_bits(tmp_path):
+    # Rounded filter by filter this network has 38 % left.
+    images, labels = cifar_test()
+    path = tmp_path / "small.onnx"
+    compress(path, model=CIFAR_MODEL, data=CIFAR_DATA, preprocess=CIFAR_PREPROCESS, budget="file=95KB")
+    assert path.stat().st_size <= 95_000
+    assert (runtime_outputs(path, images).argmax(1) == labels).mean() >= 0.89
+
+
 def test_same_seed_same_bytes_for_any_number_of_threads(small, tmp_path):
     files = []
     for threads in (1, 2):

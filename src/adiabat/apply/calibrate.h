@@ -4,7 +4,9 @@
 // Fills in a quantized graph: weights, biases, scales and zero points, in the order of the data.
 //
 // Each layer sees the codes that the compressed network so far makes of the calibration images. Its
-// weights are rounded with searched scales (recon/rounding.h); its bias is re-centred exactly, so
+// weights are fitted by least squares to what the original network gave (recon/least_squares.h) and
+// rounded in order (recon/ordered_rounding.h); transposed convolutions are rounded as they are, with
+// searched scales (recon/rounding.h). Its bias is re-centred exactly, so
 // that the mean of every output channel over the images is the original network's:
 //
 //   b' = b + mean(original output) - mean(output with rounded weights on rounded inputs)
