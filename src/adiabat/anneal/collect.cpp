@@ -38,7 +38,8 @@ class Collector {
         std::vector<uint8_t> best = inner(read.best), last = inner(read.last);
         if (!mend(best, false) || !mend(last, false)) return false;
         both.last = solution(last);
-        if (options_.polish) polish(reduction_.problem(), best, options_.tolerance, true, largest_, watch_);
+        if (options_.polish)
+            polish(reduction_.problem(), best, options_.tolerance, true, largest_, watch_);
         both.best = best == last ? both.last : solution(best);
         // Mending may have turned the order around.
         if (both.last.energy < both.best.energy) both.best = both.last;

@@ -71,7 +71,7 @@ struct DenseModel final : Model, DenseBatchModel {
     size_t size = 0;  // n, padded
     double unit = 1, offset = 0;
     Moves moves = Moves::kFlips;
-    int digits = 1;  // of a coupling in lanes
+    int digits = 1;        // of a coupling in lanes
     HugeVector<Int> rows;  // in pages, so aligned
     Aligned<Int> linear;
     mutable std::once_flag couplings_made;

@@ -16,10 +16,7 @@ class Polisher {
   public:
     Polisher(const qubo::Problem& problem, std::span<const uint8_t> x, double tolerance,
              std::span<const double> largest, const Watch& watch)
-        : problem_(problem),
-          state_(problem, x, &watch),
-          largest_(largest),
-          tolerance_(tolerance) {
+        : problem_(problem), state_(problem, x, &watch), largest_(largest), tolerance_(tolerance) {
         if (problem.constraints.empty()) return;
         constraints_.emplace(problem.constraints, problem.variables());
         constraints_->set(x);

@@ -5,9 +5,9 @@
 //
 // Each layer sees the codes that the compressed network so far makes of the calibration images. Its
 // weights are fitted by least squares to what the original network gave (recon/least_squares.h) and
-// rounded in order (recon/ordered_rounding.h); transposed convolutions are rounded as they are, with
-// searched scales (recon/rounding.h). Its bias is re-centred exactly, so
-// that the mean of every output channel over the images is the original network's:
+// rounded in order (recon/ordered_rounding.h); transposed convolutions are rounded as they are,
+// with searched scales (recon/rounding.h). Its bias is re-centred exactly, so that the mean of
+// every output channel over the images is the original network's:
 //
 //   b' = b + mean(original output) - mean(output with rounded weights on rounded inputs)
 //
