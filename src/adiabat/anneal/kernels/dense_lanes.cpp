@@ -378,17 +378,20 @@ void lanes_to_replicas(const DenseLaneState& state, size_t size,
     }
 }
 
-#define ADIABAT_DENSE_LANES(Int)                                                               \
-    template DenseLaneCouplings DenseLaneCouplings::of(const DenseRows<Int>&, size_t);         \
-    template void sweep_dense_lanes(const DenseLaneCouplings&, const DenseLaneState&,          \
-                                    std::span<DenseReplica<Int>>, std::span<const DenseDrive>, \
-                                    const DenseSweep&);                                        \
-    template void replicas_to_lanes(std::span<const DenseReplica<Int>>, size_t,                \
-                                    const DenseLaneState&);                                    \
-    template void lanes_to_replicas(const DenseLaneState&, size_t, std::span<DenseReplica<Int>>)
-ADIABAT_DENSE_LANES(int16_t);
-ADIABAT_DENSE_LANES(int32_t);
-#undef ADIABAT_DENSE_LANES
+template DenseLaneCouplings DenseLaneCouplings::of(const DenseRows<int16_t>&, size_t);
+template void sweep_dense_lanes(const DenseLaneCouplings&, const DenseLaneState&,
+                                std::span<DenseReplica<int16_t>>, std::span<const DenseDrive>,
+                                const DenseSweep&);
+template void replicas_to_lanes(std::span<const DenseReplica<int16_t>>, size_t,
+                                const DenseLaneState&);
+template void lanes_to_replicas(const DenseLaneState&, size_t, std::span<DenseReplica<int16_t>>);
+template DenseLaneCouplings DenseLaneCouplings::of(const DenseRows<int32_t>&, size_t);
+template void sweep_dense_lanes(const DenseLaneCouplings&, const DenseLaneState&,
+                                std::span<DenseReplica<int32_t>>, std::span<const DenseDrive>,
+                                const DenseSweep&);
+template void replicas_to_lanes(std::span<const DenseReplica<int32_t>>, size_t,
+                                const DenseLaneState&);
+template void lanes_to_replicas(const DenseLaneState&, size_t, std::span<DenseReplica<int32_t>>);
 
 }  // namespace adiabat::anneal
 #endif
