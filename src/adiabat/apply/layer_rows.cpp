@@ -16,6 +16,7 @@ constexpr uint32_t kStream = 0xA901;
 // Sums of so many parts are made at once and added in order.
 constexpr int64_t kParts = 2;
 constexpr int64_t kChunk = 2048;
+constexpr int64_t kRowsForMeans = 256;
 
 }  // namespace
 
@@ -108,23 +109,30 @@ recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
     const int64_t targets = target.shape[1];
     ADIABAT_CHECK(target.size() == images_ * targets * positions_, "{} targets for {} positions",
                   target.size(), images_ * positions_);
-    std::vector<recon::MomentSums> parts(kParts, {unknowns, filters});
+    const auto read = [&](int64_t row, float* x, float* t) {
+        const int64_t place = drawn(row, rows);
+        fill(place, group, x);
+        const int64_t image = place / positions_, at = place % positions_;
+        for (int64_t f = 0; f < filters; ++f) {
+            const int64_t channel = kept[static_cast<size_t>(group * filters + f)];
+            t[f] = target.as<float>()[static_cast<size_t>((image * targets + channel) * positions_ +
+                                                          at)];
+        }
+    };
+    // Near the means: those of a few rows.
+    const int64_t few = std::min(rows, kRowsForMeans);
+    recon::Rows some_x(few, unknowns), some_t(few, filters);
+    for (int64_t k = 0; k < few; ++k)
+        read(k * rows / few, some_x.row(k).data(), some_t.row(k).data());
+    std::vector<recon::MomentSums> parts(
+        kParts, {some_x.colwise().mean().eval(), some_t.colwise().mean().eval()});
     parallel_for(kParts, threads, [&](int64_t begin, int64_t end, int) {
         for (int64_t part = begin; part < end; ++part) {
             const int64_t last = rows * (part + 1) / kParts;
             for (int64_t r = rows * part / kParts; r < last; r += kChunk) {
                 const int64_t count = std::min(kChunk, last - r);
                 recon::Rows x(count, unknowns), t(count, filters);
-                for (int64_t k = 0; k < count; ++k) {
-                    const int64_t place = drawn(r + k, rows);
-                    fill(place, group, x.row(k).data());
-                    const int64_t image = place / positions_, at = place % positions_;
-                    for (int64_t f = 0; f < filters; ++f) {
-                        const int64_t channel = kept[static_cast<size_t>(group * filters + f)];
-                        t(k, f) = target.as<float>()[static_cast<size_t>(
-                            (image * targets + channel) * positions_ + at)];
-                    }
-                }
+                for (int64_t k = 0; k < count; ++k) read(r + k, x.row(k).data(), t.row(k).data());
                 parts[static_cast<size_t>(part)].add(x, t);
             }
         }

@@ -7,7 +7,8 @@ namespace adiabat::recon {
 
 namespace {
 
-constexpr double kShare = 0.003;       // of the mean of the diagonal
+constexpr double kShare = 0.003;  // of the mean of the diagonal
+constexpr int kAttempts = 20;
 constexpr double kRowsAnUnknown = 32;  // with fewer, the share grows
 
 }  // namespace
@@ -19,13 +20,22 @@ double damping_of(const Moments& moments) {
     return kShare * scarcity * moments.inputs.trace() / unknowns;
 }
 
+Eigen::LLT<Matrix> damped_factor(Matrix h, double damping) {
+    ADIABAT_CHECK(damping > 0, "damped by {}", damping);
+    h.diagonal().array() += damping;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        Eigen::LLT<Matrix> factor(h);
+        if (factor.info() == Eigen::Success) return factor;
+        h.diagonal().array() += damping;
+        damping *= 10;
+    }
+    ADIABAT_CHECK(false, "second moments that are not numbers");
+}
+
 Matrix reconstructed(const Moments& moments, const Matrix& weights) {
     const double damping = damping_of(moments);
     if (!(damping > 0)) return weights;
-    Matrix damped = moments.inputs;
-    damped.diagonal().array() += damping;
-    const Eigen::LLT<Matrix> factor(damped);
-    ADIABAT_CHECK(factor.info() == Eigen::Success, "second moments with a negative direction");
+    const Eigen::LLT<Matrix> factor = damped_factor(moments.inputs, damping);
     const Matrix right = (moments.targets + damping * weights).transpose();
     return factor.solve(right).transpose();
 }

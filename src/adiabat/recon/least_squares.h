@@ -21,6 +21,9 @@ namespace adiabat::recon {
 // What is added to H's diagonal; > 0 unless H is zero.
 double damping_of(const Moments& moments);
 
+// Cholesky factors of H + damping; where rounding has left H a direction below -damping, of more.
+Eigen::LLT<Matrix> damped_factor(Matrix h, double damping);
+
 // `weights` is W, [F, D].
 Matrix reconstructed(const Moments& moments, const Matrix& weights);
 

@@ -2,17 +2,20 @@
 #include "adiabat/recon/moments.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "adiabat/base/errors.h"
 
 namespace adiabat::recon {
 
-MomentSums::MomentSums(int64_t inputs, int64_t targets)
-    : xx_(Matrix::Zero(inputs, inputs)),
-      tx_(Matrix::Zero(targets, inputs)),
-      x_(Vector::Zero(inputs)),
-      t_(Vector::Zero(targets)),
-      tt_(Vector::Zero(targets)) {}
+MomentSums::MomentSums(Eigen::RowVectorXf x0, Eigen::RowVectorXf t0)
+    : x0_(std::move(x0)),
+      t0_(std::move(t0)),
+      xx_(Matrix::Zero(x0_.size(), x0_.size())),
+      tx_(Matrix::Zero(t0_.size(), x0_.size())),
+      x_(Vector::Zero(x0_.size())),
+      t_(Vector::Zero(t0_.size())),
+      tt_(Vector::Zero(t0_.size())) {}
 
 void MomentSums::add(const Rows& x, const Rows& t) {
     ADIABAT_CHECK(x.rows() == t.rows() && x.cols() == xx_.rows() && t.cols() == tx_.rows(),
@@ -21,8 +24,8 @@ void MomentSums::add(const Rows& x, const Rows& t) {
     constexpr Eigen::Index kBlock = 2048;
     for (Eigen::Index begin = 0; begin < x.rows(); begin += kBlock) {
         const Eigen::Index count = std::min(kBlock, x.rows() - begin);
-        const auto xs = x.middleRows(begin, count);
-        const auto ts = t.middleRows(begin, count);
+        const Rows xs = x.middleRows(begin, count).rowwise() - x0_;
+        const Rows ts = t.middleRows(begin, count).rowwise() - t0_;
         Eigen::MatrixXf product = Eigen::MatrixXf::Zero(x.cols(), x.cols());
         product.selfadjointView<Eigen::Lower>().rankUpdate(xs.transpose());
         xx_.triangularView<Eigen::Lower>() += product.cast<double>();

@@ -33,18 +33,21 @@ struct Moments {
 
 class MomentSums {
   public:
-    MomentSums(int64_t inputs, int64_t targets);
+    // Rows are taken relative to x0 [D] and t0 [F], which are near their means: a variance far
+    // below the square of its mean would drown in the sums.
+    MomentSums(Eigen::RowVectorXf x0, Eigen::RowVectorXf t0);
 
     // x is [rows, D], t is [rows, F]; finite.
     void add(const Rows& x, const Rows& t);
 
-    // What another one has summed up.
+    // What another one has summed up, relative to the same x0 and t0.
     void add(const MomentSums& other);
 
     // At least one row was added.
     Moments moments() const;
 
   private:
+    Eigen::RowVectorXf x0_, t0_;
     int64_t rows_ = 0;
     Matrix xx_, tx_;
     Vector x_, t_, tt_;

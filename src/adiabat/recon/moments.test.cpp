@@ -25,7 +25,7 @@ TEST(Moments, ErrorsEqualTheNaiveTwin) {
 
 TEST(Moments, SumsOfPartsAreTheSumOfAll) {
     const auto s = sample(300, 5, 2, 2);
-    MomentSums parts(5, 2), other(5, 2);
+    MomentSums parts(s.x.row(7), s.t.row(7)), other(s.x.row(7), s.t.row(7));
     parts.add(s.x.topRows(120), s.t.topRows(120));
     other.add(s.x.bottomRows(180), s.t.bottomRows(180));
     parts.add(other);
@@ -34,6 +34,15 @@ TEST(Moments, SumsOfPartsAreTheSumOfAll) {
     EXPECT_LT((whole.inputs - summed.inputs).norm(), 1e-5);
     EXPECT_LT((whole.targets - summed.targets).norm(), 1e-5);
     EXPECT_LT((whole.inputs - whole.inputs.transpose()).norm(), 1e-12);
+}
+
+TEST(Moments, LittleVarianceOnALargeMeanIsNotLost) {
+    auto s = sample(3000, 6, 2, 3);
+    const Vector expected = squared_errors_naive(s, 0.5 * s.weights);
+    s.x.array() += 1000;
+    s.t.array() += 300;
+    const Vector found = squared_errors(moments_of(s), 0.5 * s.weights);
+    for (Eigen::Index f = 0; f < 2; ++f) EXPECT_NEAR(found[f], expected[f], 1e-3 * expected[f]);
 }
 
 }  // namespace

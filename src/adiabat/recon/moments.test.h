@@ -27,7 +27,7 @@ inline Sample sample(int64_t rows, int64_t inputs, int64_t filters, uint64_t see
 }
 
 inline Moments moments_of(const Sample& s) {
-    MomentSums sums(s.x.cols(), s.t.cols());
+    MomentSums sums(s.x.row(0), s.t.row(0));
     sums.add(s.x, s.t);
     return sums.moments();
 }

@@ -94,10 +94,9 @@ class Rounding {
             for (Eigen::Index i = 0; i < inputs_; ++i) ordered(i, j) = h(at(i), at(j));
         }
         const double damping = damping_of(task_.moments);
-        ordered.diagonal().array() += damping > 0 ? damping : 1.0;
         // From behind: H = R R' with R upper triangular, so U is the inverse of R.
-        const Eigen::LLT<Matrix> factor(Matrix(ordered.reverse()));
-        ADIABAT_CHECK(factor.info() == Eigen::Success, "second moments with a negative direction");
+        const Eigen::LLT<Matrix> factor =
+            damped_factor(ordered.reverse(), damping > 0 ? damping : 1.0);
         const Matrix lower = factor.matrixL();
         const Matrix root = lower.reverse();
         upper_ = root.triangularView<Eigen::Upper>().solve(Matrix::Identity(inputs_, inputs_));
