@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "adiabat/anneal/kernels/dense_lanes.h"
 #include "adiabat/anneal/schedule.h"
 #include "adiabat/anneal/walker_reads.h"
 
@@ -66,7 +67,10 @@ uint64_t walker_memory_bytes(const Task& task) {
     const auto n = static_cast<uint64_t>(task.problem.variables());
     const auto reads = static_cast<uint64_t>(std::min(task.reads, 64 * task.threads));
     if (!task.problem.constraints.empty()) return reads * 40 * n;
-    if (std::holds_alternative<qubo::Dense>(task.problem.form)) return 4 * n * n + reads * 9 * n;
+    if (std::holds_alternative<qubo::Dense>(task.problem.form)) {
+        if (n > kMostInLanes) return 4 * n * n + reads * 9 * n;
+        return 4 * n * n + DenseLaneCouplings::most_bytes(n) + reads * 17 * n;
+    }
     if (const auto* const sparse = std::get_if<qubo::Sparse>(&task.problem.form))
         return 16 * sparse->pairs() + reads * 16 * n;
     const auto rank = static_cast<uint64_t>(std::get<qubo::Factored>(task.problem.form).rank());

@@ -20,7 +20,6 @@ namespace {
 
 // Between two looks at the watch: a few milliseconds of flips.
 constexpr size_t kMostOperations = 20'000'000;
-constexpr int kMostInLanes = 4096;
 
 template <typename T>
 using Aligned = hwy::AlignedFreeUniquePtr<T[]>;
@@ -55,8 +54,7 @@ struct DenseModel final : Model, DenseBatchModel {
         return static_cast<uint64_t>(replicas) * ((2 * sizeof(Int) + lanes) * size + size / 4);
     }
 
-    // Beyond, neither the fields of a bundle nor the couplings of a block fit a cache.
-    bool lanes_can_pay() const { return n <= kMostInLanes; }
+    bool lanes_can_pay() const { return size <= kMostInLanes; }
     // Made when first asked for: cold walks never do.
     const DenseLaneCouplings& couplings() const {
         std::call_once(couplings_made, [&] {

@@ -3,10 +3,10 @@
 
 // Replicas of a dense problem that go into lanes while that is faster, and back into rows.
 //
-// While it is hot most proposals are accepted and lanes (kernels/dense_lanes.h) win; once it is
+// While it is hot many proposals are accepted and lanes (kernels/dense_lanes.h) win; once it is
 // cold rows (kernels/dense_rows.h) do. Both walk the same states, so the choice is one of speed
 // alone: a bundle looks at the share of proposals that the last sweep accepted. Moving costs O(n) a
-// replica, about as much as one proposal in a thousand of a sweep.
+// replica, a sweep O(n) and O(n) a flip or, in lanes, O(n^2).
 
 #include <hwy/aligned_allocator.h>
 

@@ -204,38 +204,24 @@ class Calibration {
             least[i] = static_cast<float>(2 * std::abs(wanted[i]) / kMostBiasUnits /
                                           static_cast<double>(input_scale));
         }
-        recon::RoundedFilters rounded = rounded_plainly(filters, least, p.weight.bits);
         const ValueId input = node.inputs[0];
         const Tensor read = is_input(input) ? coded_.at(input) : run_piece(s, input);
-        if (const auto positions = LayerRows::of(node, layer, weight.shape, read))
-            reconstruct({filters, least, p.weight.bits}, *positions, target, kept_[k], rounded);
+        const auto positions = LayerRows::of(node, layer, weight.shape, read);
+        const Filters given{filters, least, p.weight.bits};
+        const recon::RoundedFilters result =
+            positions ? reconstructed(given, *positions, target, kept_[k]) : rounded(given);
 
         std::vector<float> bias_scales(rows);
         std::vector<int32_t> biases(rows, 0);
         for (size_t i = 0; i < rows; ++i) {
-            bias_scales[i] = input_scale * rounded.scales[i];
+            bias_scales[i] = input_scale * result.scales[i];
             biases[i] =
                 static_cast<int32_t>(std::llround(wanted[i] / static_cast<double>(bias_scales[i])));
         }
-        store_codes(p, layer.filter_axis, rows, width, rounded.codes);
-        set_constant(p.weight.scales, Tensor::of<float>({layer.filters}, rounded.scales));
+        store_codes(p, layer.filter_axis, rows, width, result.codes);
+        set_constant(p.weight.scales, Tensor::of<float>({layer.filters}, result.scales));
         set_constant(p.weight.bias_scales, Tensor::of<float>({layer.filters}, bias_scales));
         set_constant(p.bias, Tensor::of<int32_t>({layer.filters}, biases));
-    }
-
-    // Filter by filter, each with the scale of least error in its weights.
-    static recon::RoundedFilters rounded_plainly(const std::vector<float>& filters,
-                                                 const std::vector<float>& least, int bits) {
-        const size_t rows = least.size(), width = filters.size() / rows;
-        recon::RoundedFilters rounded{std::vector<int8_t>(filters.size()),
-                                      std::vector<float>(rows)};
-        for (size_t i = 0; i < rows; ++i) {
-            const std::span filter(filters.data() + i * width, width);
-            rounded.scales[i] = std::max(recon::best_scale(filter, bits), least[i]);
-            recon::round_to_codes(filter, rounded.scales[i], bits,
-                                  std::span(rounded.codes).subspan(i * width, width));
-        }
-        return rounded;
     }
 
     // A layer's filters [F, D] as they are, the least scale of each, and the bits.
@@ -243,31 +229,48 @@ class Calibration {
         const std::vector<float>& values;
         const std::vector<float>& least_scales;
         int bits;
+
+        size_t rows() const { return least_scales.size(); }
+        size_t width() const { return values.size() / rows(); }
     };
 
-    // Least squares and ordered rounding, group by group.
-    void reconstruct(const Filters& filters, const LayerRows& positions, const Tensor& target,
-                     const std::vector<int64_t>& kept, recon::RoundedFilters& rounded) const {
-        const auto rows = filters.least_scales.size() / static_cast<size_t>(positions.groups());
-        const size_t width = filters.values.size() / filters.least_scales.size();
+    // Filter by filter, each with the scale of least error in its weights.
+    static recon::RoundedFilters rounded(const Filters& filters) {
+        const size_t width = filters.width();
+        recon::RoundedFilters result{std::vector<int8_t>(filters.values.size()), {}};
+        for (size_t i = 0; i < filters.rows(); ++i) {
+            const std::span filter(filters.values.data() + i * width, width);
+            result.scales.push_back(
+                std::max(recon::best_scale(filter, filters.bits), filters.least_scales[i]));
+            recon::round_to_codes(filter, result.scales[i], filters.bits,
+                                  std::span(result.codes).subspan(i * width, width));
+        }
+        return result;
+    }
+
+    // By least squares and ordered rounding, group by group.
+    recon::RoundedFilters reconstructed(const Filters& filters, const LayerRows& positions,
+                                        const Tensor& target,
+                                        const std::vector<int64_t>& kept) const {
+        const size_t rows = filters.rows() / static_cast<size_t>(positions.groups());
+        recon::RoundedFilters result;
         for (size_t g = 0; g < static_cast<size_t>(positions.groups()); ++g) {
             const size_t first = g * rows;
             const recon::Moments moments =
                 positions.moments(static_cast<int64_t>(g), target, kept, options_.threads);
             const recon::Matrix given =
-                Eigen::Map<const recon::Rows>(filters.values.data() + first * width,
+                Eigen::Map<const recon::Rows>(filters.values.data() + first * filters.width(),
                                               static_cast<Eigen::Index>(rows),
-                                              static_cast<Eigen::Index>(width))
+                                              static_cast<Eigen::Index>(filters.width()))
                     .cast<double>();
             const recon::Matrix weights = recon::reconstructed(moments, given);
             const recon::RoundedFilters part = recon::ordered_rounding(
                 {moments, weights, given, filters.bits,
                  std::span(filters.least_scales).subspan(first, rows), options_.threads});
-            std::ranges::copy(part.codes,
-                              rounded.codes.begin() + static_cast<std::ptrdiff_t>(first * width));
-            std::ranges::copy(part.scales,
-                              rounded.scales.begin() + static_cast<std::ptrdiff_t>(first));
+            result.codes.insert(result.codes.end(), part.codes.begin(), part.codes.end());
+            result.scales.insert(result.scales.end(), part.scales.begin(), part.scales.end());
         }
+        return result;
     }
 
     void store_codes(const LayerParameters& p, int filter_axis, size_t rows, size_t width,

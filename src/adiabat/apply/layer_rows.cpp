@@ -6,6 +6,7 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/base/random.h"
 #include "adiabat/base/threads.h"
+#include "adiabat/recon/least_squares.h"
 
 namespace adiabat::apply {
 
@@ -104,8 +105,8 @@ void LayerRows::fill(int64_t place, int64_t group, float* row) const {
 recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
                                   std::span<const int64_t> kept, int threads) const {
     const int64_t unknowns = inputs_ * taps_, filters = filters_ / groups_;
-    const int64_t rows = std::min(images_ * positions_,
-                                  std::clamp(kRowsAnUnknown * unknowns, kFewestRows, kMostRows));
+    const int64_t rows = std::min(
+        images_ * positions_, std::clamp(recon::kRowsAnUnknown * unknowns, kFewestRows, kMostRows));
     const int64_t targets = target.shape[1];
     ADIABAT_CHECK(target.size() == images_ * targets * positions_, "{} targets for {} positions",
                   target.size(), images_ * positions_);

@@ -7,8 +7,8 @@
 // A row is one output position of one image: the values under the filter, in the order of the
 // filter's weights (inputs x taps; zeros in the pads), and what the filters gave in the original
 // network. Of all positions a part is drawn, one from each of as many equal ranges, always the
-// same: at least kFewestRows, kRowsAnUnknown for each weight of a filter, at most kMostRows. Second
-// moments of inputs hardly change beyond that.
+// same: at least kFewestRows, recon::kRowsAnUnknown for each weight of a filter, at most kMostRows.
+// Second moments of inputs hardly change beyond that.
 //
 // For convolutions of up to three dimensions, grouped ones too, and Gemms. Not for transposed
 // convolutions.
@@ -22,7 +22,7 @@
 
 namespace adiabat::apply {
 
-inline constexpr int64_t kFewestRows = 8192, kMostRows = 65536, kRowsAnUnknown = 32;
+inline constexpr int64_t kFewestRows = 8192, kMostRows = 65536;
 
 class LayerRows {
   public:

@@ -9,14 +9,13 @@ namespace {
 
 constexpr double kShare = 0.003;  // of the mean of the diagonal
 constexpr int kAttempts = 20;
-constexpr double kRowsAnUnknown = 32;  // with fewer, the share grows
 
 }  // namespace
 
 double damping_of(const Moments& moments) {
     const auto unknowns = static_cast<double>(moments.inputs.rows());
-    const double scarcity =
-        std::max(1.0, kRowsAnUnknown * unknowns / static_cast<double>(moments.rows));
+    const double scarcity = std::max(
+        1.0, static_cast<double>(kRowsAnUnknown) * unknowns / static_cast<double>(moments.rows));
     return kShare * scarcity * moments.inputs.trace() / unknowns;
 }
 

@@ -18,6 +18,9 @@
 
 namespace adiabat::recon {
 
+// Rows for each of the D unknowns of a filter from which on the damping no longer falls.
+inline constexpr int64_t kRowsAnUnknown = 32;
+
 // What is added to H's diagonal; > 0 unless H is zero.
 double damping_of(const Moments& moments);
 

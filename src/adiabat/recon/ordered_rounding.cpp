@@ -34,7 +34,8 @@ class Rounding {
     }
 
     RoundedFilters run() {
-        offer(nearest(task_.given, base_scales(task_.given)), base_scales(task_.given));
+        const Vector plain = base_scales(task_.given);
+        offer(nearest(task_.given, plain), plain);
         order();
         const Vector base = base_scales(task_.weights);
         const std::span<const double> shares =

@@ -5,7 +5,7 @@
 // proposals are accepted, where dense_rows.h is fastest while few are.
 //
 // Rows add one row of n fields to each replica that accepts. Here the flips of a block of sixteen
-// variables are one matrix of changes, delta in {-1, 0, 1}, blocks by replicas, and the fields
+// variables are one matrix of changes, delta in {-1, 0, 1}, variables by replicas, and the fields
 // outside gain J delta: a product of small matrices, whose cost does not depend on how many flips
 // there are. Multiply-and-add of 16-bit pairs does two variables of a vector of replicas at once; a
 // coupling is one such digit where it fits, else two, J = 2^15 high + low. All is exact: the
@@ -26,6 +26,8 @@ namespace adiabat::anneal {
 
 inline constexpr size_t kDenseLanes = 32;
 inline constexpr size_t kLaneBlock = 16;
+// With more variables neither the fields of the replicas nor the couplings of a block fit a cache.
+inline constexpr size_t kMostInLanes = 4096;
 
 // J as products want it, made from rows. `size` is the number of variables rounded up to whole
 // blocks; beyond the problem's own, all is 0.
@@ -42,9 +44,6 @@ class DenseLaneCouplings {
 
     size_t size() const { return size_; }
     int digits() const { return high_.empty() ? 1 : 2; }
-    size_t memory_bytes() const {
-        return sizeof(uint32_t) * (low_.size() + high_.size() + tiles_.size());
-    }
     // What it will take, before it is made, with two digits.
     static size_t most_bytes(size_t variables) {
         return 4 * (variables + kLaneBlock) * (variables + 2 * kLaneBlock);

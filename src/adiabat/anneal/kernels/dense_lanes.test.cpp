@@ -14,7 +14,7 @@
 namespace adiabat::anneal {
 namespace {
 
-using testing::Fixture, testing::State, testing::expect_equal;
+using testing::Fixture, testing::Twins;
 
 // `most` bounds the couplings: one digit of them, or two.
 template <typename Int>
@@ -26,13 +26,8 @@ void compare_lanes(size_t n, int most, int digits) {
         for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
             hwy::SetSupportedTargetsForTest(target);
             SCOPED_TRACE(hwy::TargetName(target));
-            std::vector<State<Int>> fast, naive;
-            std::vector<DenseReplica<Int>> replicas;
+            Twins<Int> twins(f, count);
             std::vector<DenseDrive> drives;
-            for (size_t r = 0; r < count; ++r) {
-                naive.emplace_back(f);
-                replicas.push_back(fast.emplace_back(f).replica);
-            }
             auto fields = hwy::AllocateAligned<int32_t>(f.size * kDenseLanes);
             auto signs = hwy::AllocateAligned<int32_t>(f.size * kDenseLanes);
             const DenseLaneState lanes{fields.get(), signs.get()};
@@ -41,20 +36,15 @@ void compare_lanes(size_t n, int most, int digits) {
                 for (uint32_t r = 0; r < count; ++r)
                     drives.push_back(
                         {r + 7, 16.0f * static_cast<float>(most) / static_cast<float>(k + 1 + r)});
-                if (k % 3 == 0) replicas_to_lanes<Int>(replicas, f.size, lanes);
+                if (k % 3 == 0) replicas_to_lanes<Int>(twins.replicas, f.size, lanes);
                 for (size_t first = 0; first < f.size; first += kDensePadding) {
                     const DenseSweep sweep{9, k, first};
-                    sweep_dense_lanes<Int>(couplings, lanes, replicas, drives, sweep);
-                    for (size_t r = 0; r < count; ++r)
-                        sweep_dense_group_naive<Int>(f.view(), naive[r].replica, drives[r], sweep);
+                    sweep_dense_lanes<Int>(couplings, lanes, twins.replicas, drives, sweep);
+                    twins.sweep_naively(f, drives, sweep);
                 }
-                if (k % 3 == 2) lanes_to_replicas<Int>(lanes, f.size, replicas);
+                if (k % 3 == 2) lanes_to_replicas<Int>(lanes, f.size, twins.replicas);
             }
-            for (size_t r = 0; r < count; ++r) {
-                fast[r].replica = replicas[r];
-                EXPECT_GT(replicas[r].flips, 0);
-                expect_equal(fast[r], naive[r], f);
-            }
+            twins.expect_equal(f);
         }
     }
     hwy::SetSupportedTargetsForTest(0);

@@ -13,7 +13,7 @@
 namespace adiabat::anneal {
 namespace {
 
-using testing::Fixture, testing::State, testing::expect_equal;
+using testing::Fixture, testing::State, testing::Twins;
 
 template <typename Int>
 void compare(size_t n) {
@@ -22,29 +22,19 @@ void compare(size_t n) {
     for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
         hwy::SetSupportedTargetsForTest(target);
         SCOPED_TRACE(hwy::TargetName(target));
-        std::vector<State<Int>> fast, naive;
-        std::vector<DenseReplica<Int>> replicas;
+        Twins<Int> twins(f, kReplicas);
         std::vector<DenseDrive> drives;
-        for (uint32_t r = 0; r < kReplicas; ++r) {
-            naive.emplace_back(f);
-            replicas.push_back(fast.emplace_back(f).replica);
-        }
         for (uint32_t k = 0; k < 40; ++k) {
             drives.clear();
             for (uint32_t r = 0; r < kReplicas; ++r)
                 drives.push_back({r, 400.0f / static_cast<float>(k + 1 + r)});
             for (size_t first = 0; first < f.size; first += kDensePadding) {
                 const DenseSweep sweep{9, k, first};
-                sweep_dense_group<Int>(f.view(), replicas, drives, sweep);
-                for (size_t r = 0; r < kReplicas; ++r)
-                    sweep_dense_group_naive<Int>(f.view(), naive[r].replica, drives[r], sweep);
+                sweep_dense_group<Int>(f.view(), twins.replicas, drives, sweep);
+                twins.sweep_naively(f, drives, sweep);
             }
         }
-        for (size_t r = 0; r < kReplicas; ++r) {
-            fast[r].replica = replicas[r];
-            EXPECT_GT(replicas[r].flips, 0);
-            expect_equal(fast[r], naive[r], f);
-        }
+        twins.expect_equal(f);
     }
     hwy::SetSupportedTargetsForTest(0);
 }

@@ -71,4 +71,31 @@ void expect_equal(const State<Int>& a, const State<Int>& b, const Fixture<Int>& 
     }
 }
 
+// So many replicas twice: those that a kernel moves, and those of the naive twin.
+template <typename Int>
+struct Twins {
+    Twins(const Fixture<Int>& f, size_t count) {
+        for (size_t r = 0; r < count; ++r) {
+            naive.emplace_back(f);
+            replicas.push_back(fast.emplace_back(f).replica);
+        }
+    }
+    // The twin's part of a sweep of one group of variables.
+    void sweep_naively(const Fixture<Int>& f, std::span<const DenseDrive> drives,
+                       const DenseSweep& sweep) {
+        for (size_t r = 0; r < naive.size(); ++r)
+            sweep_dense_group_naive<Int>(f.view(), naive[r].replica, drives[r], sweep);
+    }
+    void expect_equal(const Fixture<Int>& f) {
+        for (size_t r = 0; r < naive.size(); ++r) {
+            fast[r].replica = replicas[r];
+            EXPECT_GT(replicas[r].flips, 0);
+            testing::expect_equal(fast[r], naive[r], f);
+        }
+    }
+
+    std::vector<State<Int>> fast, naive;
+    std::vector<DenseReplica<Int>> replicas;
+};
+
 }  // namespace adiabat::anneal::testing

@@ -59,7 +59,7 @@ size_t utf8_length(std::string_view text) {
     return 0;
 }
 
-// The four hexadecimal digits of \uXXXX.
+// The four hexadecimal digits behind \u.
 std::optional<unsigned> hexadecimal(std::string_view digits) {
     if (digits.size() < 4) return {};
     unsigned value = 0;
