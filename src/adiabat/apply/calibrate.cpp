@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "adiabat/apply/cut.h"
-#include "adiabat/apply/layer_rows.h"
+#include "adiabat/sense/layer_rows.h"
 #include "adiabat/net/extract.h"
 #include "adiabat/recon/least_squares.h"
 #include "adiabat/recon/ordered_rounding.h"
@@ -206,7 +206,7 @@ class Calibration {
         }
         const ValueId input = node.inputs[0];
         const Tensor read = is_input(input) ? coded_.at(input) : run_piece(s, input);
-        const auto positions = LayerRows::of(node, layer, weight.shape, read);
+        const auto positions = sense::LayerRows::of(node, layer, weight.shape, read);
         const Filters given{filters, least, p.weight.bits};
         const recon::RoundedFilters result =
             positions ? reconstructed(given, *positions, target, kept_[k]) : rounded(given);
@@ -249,7 +249,7 @@ class Calibration {
     }
 
     // By least squares and ordered rounding, group by group.
-    recon::RoundedFilters reconstructed(const Filters& filters, const LayerRows& positions,
+    recon::RoundedFilters reconstructed(const Filters& filters, const sense::LayerRows& positions,
                                         const Tensor& target,
                                         const std::vector<int64_t>& kept) const {
         const size_t rows = filters.rows() / static_cast<size_t>(positions.groups());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The weights that made a target explain it without error: rows have the order of the weights.
-#include "adiabat/apply/layer_rows.h"
+#include "adiabat/sense/layer_rows.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "adiabat/base/random.h"
 
-namespace adiabat::apply {
+namespace adiabat::sense {
 namespace {
 
 using Ints = std::vector<int64_t>;
@@ -136,4 +136,4 @@ TEST(LayerRows, LeavesOtherLayersAlone) {
 }
 
 }  // namespace
-}  // namespace adiabat::apply
+}  // namespace adiabat::sense

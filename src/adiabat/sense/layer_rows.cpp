@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "adiabat/apply/layer_rows.h"
+#include "adiabat/sense/layer_rows.h"
 
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 #include "adiabat/base/threads.h"
 #include "adiabat/recon/least_squares.h"
 
-namespace adiabat::apply {
+namespace adiabat::sense {
 
 namespace {
 
@@ -142,4 +142,4 @@ recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
     return parts[0].moments();
 }
 
-}  // namespace adiabat::apply
+}  // namespace adiabat::sense

@@ -20,7 +20,7 @@
 #include "adiabat/net/sliding_window.h"
 #include "adiabat/recon/moments.h"
 
-namespace adiabat::apply {
+namespace adiabat::sense {
 
 inline constexpr int64_t kFewestRows = 8192, kMostRows = 65536;
 
@@ -55,4 +55,4 @@ class LayerRows {
     int64_t taps_ = 1, positions_ = 1, plane_ = 1;
 };
 
-}  // namespace adiabat::apply
+}  // namespace adiabat::sense

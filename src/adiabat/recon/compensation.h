@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What it costs a layer to lose some of its inputs, the others standing in for them.
+//
+// S are the columns that go, W the weights, H the damped second moments of the inputs, centred
+// (moments.h). Of what the columns S carry the rest can reproduce all but
+//
+//   e = K x,  K = ((H^-1)_SS)^-1 (H^-1)_S,   so that W - W_S K are the least-squares weights
+//
+// without them, and the layer's output changes by -W_S e. Its squared error, output o weighed by
+// s_o, is
+//
+//   E(S) = sum_o s_o w_oS ((H^-1)_SS)^-1 w_oS' = tr(((H^-1)_SS)^-1 Q_SS),  Q = W' diag(s) W.
+//
+// One inverse serves all sets: O(D^3), then O(|S|^3 + |S|^2 D) a set.
+//
+// Source: the optimal brain surgeon for sets of weights, B. Hassibi and D. Stork, "Second order
+// derivatives for network pruning" (NeurIPS 1992); E. Frantar and D. Alistarh, "Optimal brain
+// compression" (NeurIPS 2022).
+
+#include <span>
+
+#include "adiabat/recon/moments.h"
+
+namespace adiabat::recon {
+
+class Compensation {
+  public:
+    // The second moments are damped as for reconstruction (least_squares.h). Inputs that never
+    // change cost next to nothing.
+    explicit Compensation(const Moments& moments);
+
+    Eigen::Index inputs() const { return inverse_.rows(); }
+
+    // K, [|S|, D]; the columns S of it are the identity. `set` holds different columns.
+    Matrix residual_rows(std::span<const int> set) const;
+    // E(S), with Q [D, D].
+    double error(std::span<const int> set, const Matrix& q) const;
+    // E(A and B together) / (E(A) + E(B)): above 1 where the two stand in for each other. 1 where
+    // nothing is lost. The sets are disjoint.
+    double joint_ratio(std::span<const int> a, std::span<const int> b, const Matrix& q) const;
+
+  private:
+    Matrix block(std::span<const int> set) const;  // (H^-1)_SS
+
+    Matrix inverse_;
+};
+
+// W' diag(weights) W of W [F, D].
+Matrix weighted_square(const Matrix& weights, const Vector& outputs);
+
+}  // namespace adiabat::recon
