@@ -37,6 +37,11 @@ struct Gradients {
     std::vector<Tensor> gradients;  // one a requested value, of that value's shape
 };
 
+struct ManyGradients {
+    std::vector<Tensor> fetched;                 // the values asked for besides
+    std::vector<std::vector<Tensor>> gradients;  // [j][k]: of seeds[j], at wanted[k]
+};
+
 class Session {
   public:
     virtual ~Session() = default;
@@ -59,6 +64,16 @@ class Session {
     virtual Gradients gradients(std::span<const Feed> feeds, std::span<const ValueId> outputs,
                                 std::span<const Tensor> seeds, std::span<const ValueId> wanted) = 0;
 
+    // The same for many sets of seeds over one forward pass: gradients[j][k] is what gradients()
+    // gives for seeds[j] at wanted[k]. seeds[j][k] has the shape of outputs[k]; `fetches` are any
+    // values, constants too, returned besides. All of seeds x wanted is held until it returns, so
+    // feed a batch that one can afford; of activations, only those of the slices being worked on.
+    virtual ManyGradients gradients_of_many(std::span<const Feed> feeds,
+                                            std::span<const ValueId> outputs,
+                                            std::span<const std::vector<Tensor>> seeds,
+                                            std::span<const ValueId> wanted,
+                                            std::span<const ValueId> fetches) = 0;
+
     // Replaces a constant of the graph for the runs that follow; type and shape must be the same.
     virtual void set_constant(ValueId id, const Tensor& tensor) = 0;
 };
@@ -80,7 +95,7 @@ class Engine {
 // What the plug-in exports under the name kEngineEntry, as `extern "C"`. The caller owns the
 // result. `abi` is the caller's kEngineAbi; the plug-in returns null where it was built for
 // another.
-inline constexpr int kEngineAbi = 1;
+inline constexpr int kEngineAbi = 2;
 inline constexpr const char* kEngineEntry = "adiabat_make_engine";
 using EngineFactory = Engine* (*)(int abi);
 

@@ -157,6 +157,126 @@ TEST(Gradients, AtSeveralActivationsOfOneChain) {
     }
 }
 
+// A residual block and a head: the outputs of all layers depend on one another, along a chain and
+// around it.
+struct Residual {
+    GraphBuilder b;
+    ValueId x, first, skip, sum, wide, head;
+    std::vector<ValueId> layers;
+
+    explicit Residual(const std::string& activation) {
+        x = b.input({-1, 3, 6, 6});
+        first = conv(x, {4, 3, 3, 3});
+        skip = b.node(activation, {first});
+        const auto inner = conv(skip, {5, 4, 3, 3});
+        const auto outer = conv(b.node(activation, {inner}), {4, 5, 1, 1});
+        sum = b.node("Add", {outer, skip});
+        wide = conv(b.node(activation, {sum}), {7, 4, 1, 1});
+        const auto flat = b.node("Flatten", {b.node("GlobalAveragePool", {wide})});
+        head = b.node("Gemm", {flat, b.constant(random_tensor({7, 4}, 5)),
+                               b.constant(random_tensor({4}, 6))});
+        layers = {head, first, inner, outer, wide, sum};
+    }
+    ValueId conv(ValueId in, const net::Shape& weight) {
+        const int64_t pad = weight[2] / 2;
+        const auto w = b.constant(random_tensor(weight, static_cast<uint64_t>(weight[0])));
+        return b.node("Conv", {in, w}, {{"pads", Ints{pad, pad, pad, pad}}});
+    }
+    // Of two outputs, one of which depends on the other.
+    std::vector<ValueId> outputs() const { return {head, sum}; }
+    static std::vector<std::vector<Tensor>> seeds(int64_t images) {
+        std::vector<std::vector<Tensor>> sets;
+        for (uint64_t j = 0; j < 3; ++j) {
+            sets.push_back({random_tensor({images, 4}, 30 + j),
+                            random_tensor({images, 4, 6, 6}, 40 + j, -0.1f, 0.1f)});
+        }
+        return sets;
+    }
+};
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+    EXPECT_EQ(a.shape, b.shape);
+    double largest = 0;
+    for (size_t k = 0; k < a.as<float>().size(); ++k) {
+        largest = std::max(largest, std::abs(double{a.as<float>()[k]} - double{b.as<float>()[k]}));
+    }
+    return largest;
+}
+
+Tensor moved(const Tensor& t, const Tensor& direction, float step) {
+    Tensor out = t;
+    for (size_t k = 0; k < out.as<float>().size(); ++k) {
+        out.as<float>()[k] += step * direction.as<float>()[k];
+    }
+    return out;
+}
+
+// A run fed with a layer's output, and with the images for what goes around the layer, is the
+// network as a function of that output: its differences are the total derivative.
+TEST(Gradients, OfManySeedsAgreeWithDifferencesAtAllLayers) {
+    const Residual n("Tanh");
+    const auto session = pipeline::load_engine()->open(n.b.graph, {.threads = 2});
+    const Tensor data = random_tensor({20, 3, 6, 6}, 1);
+    const Feed images{n.x, &data};
+    const auto outputs = n.outputs();
+    const auto seeds = Residual::seeds(20);
+    const auto found = session->gradients_of_many({&images, 1}, outputs, seeds, n.layers, n.layers);
+    ASSERT_EQ(found.gradients.size(), seeds.size());
+    for (size_t l = 0; l < n.layers.size(); ++l) {
+        const Tensor& value = found.fetched[l];
+        const Tensor direction = random_tensor(value.shape, 70 + l);
+        std::vector<Tensor> ends[2];
+        for (const float step : {-1e-2f, 1e-2f}) {
+            const Tensor other = moved(value, direction, step);
+            const Feed feeds[] = {images, {n.layers[l], &other}};
+            ends[step > 0] = session->run(feeds, outputs);
+        }
+        for (size_t j = 0; j < seeds.size(); ++j) {
+            const Tensor& gradient = found.gradients[j][l];
+            ASSERT_EQ(gradient.shape, value.shape);
+            double difference = 0;
+            for (size_t o = 0; o < outputs.size(); ++o) {
+                difference +=
+                    weighted_sum(ends[1][o], seeds[j][o]) - weighted_sum(ends[0][o], seeds[j][o]);
+            }
+            const double norm = std::sqrt(weighted_sum(gradient, gradient));
+            EXPECT_GT(norm, 0.1);
+            EXPECT_NEAR(weighted_sum(gradient, direction), difference / 2e-2, 2e-3 * norm)
+                << "layer " << l << ", seeds " << j;
+        }
+    }
+}
+
+TEST(Gradients, OfManySeedsAreThoseOfEachForAnyNumberOfThreads) {
+    const Residual n("Relu");
+    const Tensor data = random_tensor({50, 3, 6, 6}, 1);
+    const Feed images{n.x, &data};
+    const auto outputs = n.outputs();
+    const auto seeds = Residual::seeds(50);
+    // A feed and constants, whose gradients are sums over several slices, and what is not reached.
+    auto wanted = n.layers;
+    const auto& convolution = n.b.graph.nodes.front();
+    wanted.insert(wanted.end(), {n.x, convolution.inputs[1], n.skip});
+    const ValueId fetches[] = {n.skip, convolution.inputs[1], n.x, n.head};
+    const auto one = pipeline::load_engine()->open(n.b.graph, {.threads = 1});
+    const auto two = pipeline::load_engine()->open(n.b.graph, {.threads = 2});
+    const auto found = two->gradients_of_many({&images, 1}, outputs, seeds, wanted, fetches);
+    EXPECT_EQ(found.fetched, one->run({&images, 1}, fetches));
+    ASSERT_EQ(found.gradients.size(), seeds.size());
+    for (size_t j = 0; j < seeds.size(); ++j) {
+        const auto single = one->gradients({&images, 1}, outputs, seeds[j], wanted);
+        for (size_t k = 0; k < wanted.size(); ++k) {
+            EXPECT_LT(largest_difference(found.gradients[j][k], single.gradients[k]), 0)
+                << "seeds " << j << ", value " << k;
+        }
+        EXPECT_EQ(single.fetched, one->run({&images, 1}, outputs));
+    }
+    EXPECT_NE(found.gradients[0], found.gradients[1]);
+    const auto none = two->gradients_of_many({&images, 1}, outputs, {}, wanted, fetches);
+    EXPECT_EQ(none.fetched, found.fetched);
+    EXPECT_TRUE(none.gradients.empty());
+}
+
 TEST(Gradients, PassStraightThroughRoundingAndStopWhereCodesSaturate) {
     GraphBuilder b;
     const auto x = b.input({-1, 4});

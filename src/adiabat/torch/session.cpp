@@ -4,7 +4,6 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "adiabat/torch/plan.h"
 #include "adiabat/torch/quantized.h"
 #include "adiabat/torch/silence.h"
+#include "adiabat/torch/slices.h"
 #include "adiabat/torch/tensors.h"
 
 namespace adiabat::torch {
@@ -27,46 +27,18 @@ using net::kNoValue;
 
 namespace {
 
-// An activation of a slice should fit the second-level cache twice; below a few images the overhead
-// of a call shows, and many slices are needed to keep all workers busy.
-constexpr int64_t kBytesOfActivation = int64_t{1} << 21;
-constexpr int64_t kLeastImages = 8, kMostImages = 32;
 constexpr int64_t kNoBatch = -2;
 
 size_t at_id(ValueId id) { return static_cast<size_t>(id); }
 
-int64_t images_a_slice(const Graph& graph, int64_t batch) {
-    int64_t largest = 1;
-    for (const net::Value& value : graph.values) {
-        if (value.constant || !value.shape || value.shape->empty()) continue;
-        int64_t bytes = 4;
-        for (size_t k = 1; k < value.shape->size(); ++k)
-            bytes *= std::max<int64_t>(1, (*value.shape)[k]);
-        largest = std::max(largest, bytes);
-    }
-    const int64_t most = std::clamp<int64_t>(kBytesOfActivation / largest, 1, kMostImages);
-    return std::min(most, std::clamp((batch + 31) / 32, kLeastImages, kMostImages));
-}
-
-// Sets the threads that one LibTorch call uses, on this thread, for the lifetime of the object.
-class CallThreads {
-  public:
-    explicit CallThreads(int threads) : before_(at::get_num_threads()) { set(threads); }
-    ~CallThreads() { set(before_); }
-    CallThreads(const CallThreads&) = delete;
-    CallThreads& operator=(const CallThreads&) = delete;
-
-  private:
-    static void set(int threads) {
-        if (at::get_num_threads() != threads) at::set_num_threads(threads);
-    }
-    int before_;
-};
-
 using Slots = std::vector<Tensor>;  // one a value of the graph
 
-struct Slice {
-    int64_t number, begin, rows;
+// One forward pass, and a backward pass for each set of seeds.
+struct Backward {
+    std::span<const Feed> feeds;
+    std::span<const ValueId> outputs;
+    std::vector<std::span<const net::Tensor>> seeds;  // [set][output]
+    std::span<const ValueId> wanted, fetches;
 };
 
 class TorchSession final : public net::Session {
@@ -103,7 +75,7 @@ class TorchSession final : public net::Session {
             plan_for({ids(feeds), {fetches.begin(), fetches.end()}, {}, batch == kNoBatch});
         Collector collector(types_of(fetches), batch);
         try {
-            for_slices(plan, batch, [&](const Slice& slice) {
+            for_slices({graph_, plan.sliceable, batch, threads_}, [&](const Slice& slice) {
                 const Silence silence;
                 const c10::InferenceMode guard;
                 Slots slots(graph_.values.size());
@@ -126,49 +98,16 @@ class TorchSession final : public net::Session {
     net::Gradients gradients(std::span<const Feed> feeds, std::span<const ValueId> outputs,
                              std::span<const net::Tensor> seeds,
                              std::span<const ValueId> wanted) override {
-        ADIABAT_CHECK(seeds.size() == outputs.size(), "{} seeds for {} outputs", seeds.size(),
-                      outputs.size());
-        const std::lock_guard lock(mutex_);
-        const int64_t batch = check_feeds(feeds);
-        const Plan& plan = plan_for({ids(feeds),
-                                     {outputs.begin(), outputs.end()},
-                                     {wanted.begin(), wanted.end()},
-                                     batch == kNoBatch});
-        Collector fetched(types_of(outputs), batch), gradients(floats(wanted.size()), batch);
-        OrderedSum sum;
-        for_slices(plan, batch, [&](const Slice& slice) {
-            const Silence silence;
-            const at::AutoGradMode guard(true);
-            Slots slots(graph_.values.size());
-            const auto kept = feed(feeds, plan, slice, slots);
-            for (ValueId id : wanted) {
-                if (graph_.constant(id) || slots[at_id(id)].defined()) {
-                    slots[at_id(id)] = leaf(get(slots, id), id);
-                }
-            }
-            for (const Step& step : plan.steps) {
-                execute(step, slots);
-                for (ValueId id : step.outputs) make_leaf_if_wanted(id, wanted, slots);
-            }
-            auto parts = differentiate(plan, outputs, seeds, wanted, slice, slots);
-            for (size_t k = 0; k < outputs.size(); ++k) {
-                collect(fetched, k, get(slots, outputs[k]).detach(), carries(plan, outputs[k]),
-                        slice);
-            }
-            std::vector<Tensor> terms(wanted.size());
-            for (size_t k = 0; k < wanted.size(); ++k) {
-                if (carries(plan, wanted[k])) {
-                    collect(gradients, k, parts[k], true, slice);
-                } else {
-                    terms[k] = parts[k];
-                }
-            }
-            sum.add(slice.number, std::move(terms));
-        });
-        for (size_t k = 0; k < wanted.size(); ++k) {
-            if (!carries(plan, wanted[k])) gradients.put_whole(k, sum.sums()[k]);
-        }
-        return {fetched.take(), gradients.take()};
+        auto both = backward({feeds, outputs, {seeds}, wanted, outputs});
+        return {std::move(both.fetched), std::move(both.gradients.front())};
+    }
+
+    net::ManyGradients gradients_of_many(std::span<const Feed> feeds,
+                                         std::span<const ValueId> outputs,
+                                         std::span<const std::vector<net::Tensor>> seeds,
+                                         std::span<const ValueId> wanted,
+                                         std::span<const ValueId> fetches) override {
+        return backward({feeds, outputs, {seeds.begin(), seeds.end()}, wanted, fetches});
     }
 
     void set_constant(ValueId id, const net::Tensor& tensor) override {
@@ -313,24 +252,6 @@ class TorchSession final : public net::Session {
         return t;
     }
 
-    template <typename Body>
-    void for_slices(const Plan& plan, int64_t batch, const Body& body) {
-        if (!plan.sliceable) {
-            const CallThreads threads(threads_);
-            body(Slice{0, 0, batch});
-            return;
-        }
-        const int64_t images = images_a_slice(graph_, batch);
-        const int64_t count = (batch + images - 1) / images;
-        std::atomic<int64_t> next = 0;
-        parallel_for(std::min<int64_t>(count, threads_), threads_, [&](int64_t, int64_t, int) {
-            const CallThreads threads(1);
-            for (int64_t k = next++; k < count; k = next++) {
-                body(Slice{k, k * images, std::min(images, batch - k * images)});
-            }
-        });
-    }
-
     // Fills the fed slots, images in the order of channels that convolutions leave behind, so that
     // a run from a captured value repeats the sums of the run that captured it. The result keeps
     // the caller's memory from looking unshared (may_overwrite).
@@ -422,28 +343,96 @@ class TorchSession final : public net::Session {
         if (!t.requires_grad()) t = leaf(t, id);
     }
 
-    std::vector<Tensor> differentiate(const Plan& plan, std::span<const ValueId> outputs,
-                                      std::span<const net::Tensor> seeds,
-                                      std::span<const ValueId> wanted, const Slice& slice,
-                                      const Slots& slots) const {
+    net::ManyGradients backward(const Backward& task) {
+        for (const auto& set : task.seeds) {
+            ADIABAT_CHECK(set.size() == task.outputs.size(), "{} seeds for {} outputs", set.size(),
+                          task.outputs.size());
+        }
+        const std::lock_guard lock(mutex_);
+        const int64_t batch = check_feeds(task.feeds);
+        std::vector<ValueId> ends(task.outputs.begin(), task.outputs.end());
+        ends.insert(ends.end(), task.fetches.begin(), task.fetches.end());
+        const Plan& plan = plan_for({ids(task.feeds),
+                                     std::move(ends),
+                                     {task.wanted.begin(), task.wanted.end()},
+                                     batch == kNoBatch});
+        const size_t sets = task.seeds.size(), wanted = task.wanted.size();
+        Collector fetched(types_of(task.fetches), batch);
+        Collector gradients(floats(sets * wanted), batch);  // set by set
+        OrderedSum sum;
+        for_slices({graph_, plan.sliceable, batch, threads_}, [&](const Slice& slice) {
+            const Silence silence;
+            const at::AutoGradMode guard(true);
+            Slots slots(graph_.values.size());
+            const auto kept = record(task, plan, slice, slots);
+            for (size_t k = 0; k < task.fetches.size(); ++k) {
+                const ValueId id = task.fetches[k];
+                collect(fetched, k, get(slots, id).detach(), carries(plan, id), slice);
+            }
+            std::vector<Tensor> terms(sets * wanted);
+            for (size_t j = 0; j < sets; ++j) {
+                auto parts = differentiate(task, j, plan, slice, slots);
+                for (size_t k = 0; k < wanted; ++k) {
+                    if (carries(plan, task.wanted[k])) {
+                        collect(gradients, j * wanted + k, parts[k], true, slice);
+                    } else {
+                        terms[j * wanted + k] = std::move(parts[k]);
+                    }
+                }
+            }
+            sum.add(slice.number, std::move(terms));
+        });
+        for (size_t k = 0; k < sets * wanted; ++k) {
+            if (!carries(plan, task.wanted[k % wanted])) gradients.put_whole(k, sum.sums()[k]);
+        }
+        net::ManyGradients result{fetched.take(), std::vector<std::vector<net::Tensor>>(sets)};
+        auto all = gradients.take();
+        for (size_t k = 0; k < all.size(); ++k) {
+            result.gradients[k / wanted].push_back(std::move(all[k]));
+        }
+        return result;
+    }
+
+    // The forward pass of a slice, with what the backward passes need.
+    std::vector<Tensor> record(const Backward& task, const Plan& plan, const Slice& slice,
+                               Slots& slots) const {
+        auto kept = feed(task.feeds, plan, slice, slots);
+        for (ValueId id : task.wanted) {
+            if (graph_.constant(id) || slots[at_id(id)].defined()) {
+                slots[at_id(id)] = leaf(get(slots, id), id);
+            }
+        }
+        for (const Step& step : plan.steps) {
+            execute(step, slots);
+            for (ValueId id : step.outputs) make_leaf_if_wanted(id, task.wanted, slots);
+        }
+        return kept;
+    }
+
+    // The backward pass from one set of seeds. The last one frees the record.
+    std::vector<Tensor> differentiate(const Backward& task, size_t set, const Plan& plan,
+                                      const Slice& slice, const Slots& slots) const {
         std::vector<Tensor> heads, weights, tails;
-        for (size_t k = 0; k < outputs.size(); ++k) {
-            const Tensor& head = get(slots, outputs[k]);
-            const bool cut = carries(plan, outputs[k]) && slice.rows < seeds[k].shape.at(0);
-            Tensor seed = cut ? to_torch(seeds[k], slice.begin, slice.rows) : to_torch(seeds[k]);
+        for (size_t k = 0; k < task.outputs.size(); ++k) {
+            const ValueId id = task.outputs[k];
+            const net::Tensor& given = task.seeds[set][k];
+            const Tensor& head = get(slots, id);
+            const bool cut = carries(plan, id) && slice.rows < given.shape.at(0);
+            Tensor seed = cut ? to_torch(given, slice.begin, slice.rows) : to_torch(given);
             if (seed.sizes() != head.sizes()) {
                 throw InputError(
                     "the seed of '{}' is {}, the value has {} dimensions of another size",
-                    graph_.value(outputs[k]).name, net::to_string(seeds[k].shape), head.dim());
+                    graph_.value(id).name, net::to_string(given.shape), head.dim());
             }
             if (!head.requires_grad()) continue;
             heads.push_back(head);
             weights.push_back(std::move(seed));
         }
-        for (ValueId id : wanted) tails.push_back(get(slots, id));
+        for (ValueId id : task.wanted) tails.push_back(get(slots, id));
         std::vector<Tensor> grads(tails.size());
-        if (!heads.empty()) {
-            grads = ::torch::autograd::grad(heads, tails, weights, /*retain_graph=*/false,
+        if (!heads.empty() && !tails.empty()) {
+            const bool more = set + 1 < task.seeds.size();
+            grads = ::torch::autograd::grad(heads, tails, weights, /*retain_graph=*/more,
                                             /*create_graph=*/false, /*allow_unused=*/true);
         }
         for (size_t k = 0; k < grads.size(); ++k) {
