@@ -9,6 +9,7 @@
 #include "adiabat/apply/cut.h"
 #include "adiabat/sense/layer_rows.h"
 #include "adiabat/net/extract.h"
+#include "adiabat/net/frontier.h"
 #include "adiabat/recon/least_squares.h"
 #include "adiabat/recon/ordered_rounding.h"
 #include "adiabat/recon/range.h"
@@ -25,62 +26,6 @@ using net::ValueId;
 
 // A bias of 2^30 units leaves the sum of products room in 32 bits.
 constexpr double kMostBiasUnits = 1 << 30;
-
-// Values that are computed one after another, each from those before it, and dropped after their
-// last use.
-class Frontier {
-  public:
-    Frontier(const Graph& graph, const std::vector<ValueId>& inputs)
-        : graph_(graph), uses_(graph), available_(graph.values.size(), false) {
-        for (ValueId id : inputs) available_[index(id)] = true;
-    }
-
-    // Plans step number `step`, which computes `wanted` (kNoValue ones are left out); then they are
-    // available.
-    void plan(size_t step, const std::vector<ValueId>& wanted) {
-        needs_.resize(step + 1);
-        for (ValueId id : wanted) walk(id, needs_[step]);
-        for (ValueId id : needs_[step]) last_use_[id] = step;
-        for (ValueId id : wanted) {
-            if (id != kNoValue) available_[index(id)] = true;
-        }
-    }
-
-    const std::vector<ValueId>& needs(size_t step) const { return needs_[step]; }
-    const Tensor& at(ValueId id) const { return live_.at(id); }
-    void set(ValueId id, Tensor tensor) {
-        if (last_use_.contains(id)) live_[id] = std::move(tensor);
-    }
-    void drop_after(size_t step) {
-        std::erase_if(live_, [&](const auto& entry) { return last_use_.at(entry.first) <= step; });
-    }
-    std::vector<net::Feed> feeds(size_t step) const {
-        std::vector<net::Feed> feeds;
-        for (ValueId id : needs_[step]) feeds.push_back({id, &live_.at(id)});
-        return feeds;
-    }
-
-  private:
-    static size_t index(ValueId id) { return static_cast<size_t>(id); }
-
-    void walk(ValueId id, std::vector<ValueId>& found) const {
-        if (id == kNoValue || graph_.constant(id)) return;
-        if (available_[index(id)]) {
-            if (std::find(found.begin(), found.end(), id) == found.end()) found.push_back(id);
-            return;
-        }
-        const int producer = uses_.producer(id);
-        ADIABAT_CHECK(producer >= 0, "{} is not computed", graph_.value(id).name);
-        for (ValueId input : graph_.nodes[static_cast<size_t>(producer)].inputs) walk(input, found);
-    }
-
-    const Graph& graph_;
-    net::Uses uses_;
-    std::vector<bool> available_;
-    std::vector<std::vector<ValueId>> needs_;
-    std::map<ValueId, size_t> last_use_;
-    std::map<ValueId, Tensor> live_;
-};
 
 // Mean of every channel (axis 1) over images and positions.
 std::vector<double> channel_means(const Tensor& tensor) {
@@ -352,7 +297,7 @@ class Calibration {
     const net::EngineOptions& options_;
     std::unique_ptr<net::Session> session_;  // of the original
     net::Uses uses_;
-    Frontier coded_, real_;  // of the quantized graph, of the original
+    net::Frontier coded_, real_;  // of the quantized graph, of the original
 };
 
 }  // namespace

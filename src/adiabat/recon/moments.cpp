@@ -56,6 +56,7 @@ Moments MomentSums::moments() const {
     result.inputs = result.inputs / n - x * x.transpose();
     result.targets = tx_ / n - t * x.transpose();
     result.variances = (tt_ / n - t.cwiseAbs2()).cwiseMax(0.0);
+    result.means = x0_.cast<double>().transpose() + x;
     return result;
 }
 

@@ -29,6 +29,7 @@ struct Moments {
     Matrix inputs;     // H, [D, D]
     Matrix targets;    // C, [F, D]
     Vector variances;  // of the targets, [F]
+    Vector means;      // of the inputs, [D]
 };
 
 class MomentSums {

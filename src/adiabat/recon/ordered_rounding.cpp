@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/base/threads.h"
@@ -84,29 +85,22 @@ class Rounding {
         return codes;
     }
 
-    // Columns in the order of rounding, and U for that order.
     void order() {
-        order_.resize(static_cast<size_t>(inputs_));
-        std::iota(order_.begin(), order_.end(), Eigen::Index{0});
-        const Matrix& h = task_.moments.inputs;
-        std::ranges::stable_sort(order_, std::greater<>(), [&](Eigen::Index k) { return h(k, k); });
-        Matrix ordered(inputs_, inputs_);
-        for (Eigen::Index j = 0; j < inputs_; ++j) {
-            for (Eigen::Index i = 0; i < inputs_; ++i) ordered(i, j) = h(at(i), at(j));
+        if (task_.order) {
+            order_ = task_.order;
+        } else {
+            own_order_.emplace(task_.moments);
+            order_ = &*own_order_;
         }
-        const double damping = damping_of(task_.moments);
-        // From behind: H = R R' with R upper triangular, so U is the inverse of R.
-        const Eigen::LLT<Matrix> factor =
-            damped_factor(ordered.reverse(), damping > 0 ? damping : 1.0);
-        const Matrix lower = factor.matrixL();
-        const Matrix root = lower.reverse();
-        upper_ = root.triangularView<Eigen::Upper>().solve(Matrix::Identity(inputs_, inputs_));
     }
-    Eigen::Index at(Eigen::Index k) const { return order_[static_cast<size_t>(k)]; }
+    Eigen::Index at(Eigen::Index k) const {
+        return order_->columns[static_cast<size_t>(k)];
+    }
 
     Matrix in_order(const Vector& scales) const {
         // Blocks of columns, so that most of the work is products of matrices.
         constexpr Eigen::Index kBlock = 32;
+        const Matrix& upper = order_->upper;
         Matrix w(filters_, inputs_), codes(filters_, inputs_);
         for (Eigen::Index k = 0; k < inputs_; ++k) w.col(k) = task_.weights.col(at(k));
         Matrix errors(filters_, kBlock);
@@ -116,17 +110,17 @@ class Rounding {
                 for (Eigen::Index f = 0; f < filters_; ++f) {
                     const double c = code(w(f, k) / scales[f]);
                     codes(f, at(k)) = c;
-                    errors(f, k - begin) = (w(f, k) - scales[f] * c) / upper_(k, k);
+                    errors(f, k - begin) = (w(f, k) - scales[f] * c) / upper(k, k);
                 }
                 const Eigen::Index rest = end - k - 1;
                 if (rest > 0)
                     w.middleCols(k + 1, rest).noalias() -=
-                        errors.col(k - begin) * upper_.row(k).segment(k + 1, rest);
+                        errors.col(k - begin) * upper.row(k).segment(k + 1, rest);
             }
             const Eigen::Index behind = inputs_ - end;
             if (behind > 0)
                 w.rightCols(behind).noalias() -=
-                    errors.leftCols(end - begin) * upper_.block(begin, end, end - begin, behind);
+                    errors.leftCols(end - begin) * upper.block(begin, end, end - begin, behind);
         }
         return codes;
     }
@@ -159,12 +153,32 @@ class Rounding {
     Eigen::Index filters_, inputs_;
     double lowest_, highest_;
     Vector least_;  // error of the result, less the targets' variances
-    std::vector<Eigen::Index> order_;
-    Matrix upper_;
+    const RoundingOrder* order_ = nullptr;
+    std::optional<RoundingOrder> own_order_;
     RoundedFilters result_;
 };
 
 }  // namespace
+
+RoundingOrder::RoundingOrder(const Moments& moments) {
+    const Matrix& h = moments.inputs;
+    const Eigen::Index inputs = h.rows();
+    columns.resize(static_cast<size_t>(inputs));
+    std::iota(columns.begin(), columns.end(), Eigen::Index{0});
+    std::ranges::stable_sort(columns, std::greater<>(), [&](Eigen::Index k) { return h(k, k); });
+    const auto at = [&](Eigen::Index k) { return columns[static_cast<size_t>(k)]; };
+    Matrix ordered(inputs, inputs);
+    for (Eigen::Index j = 0; j < inputs; ++j) {
+        for (Eigen::Index i = 0; i < inputs; ++i) ordered(i, j) = h(at(i), at(j));
+    }
+    const double damping = damping_of(moments);
+    // From behind: H = R R' with R upper triangular, so U is the inverse of R.
+    const Eigen::LLT<Matrix> factor =
+        damped_factor(ordered.reverse(), damping > 0 ? damping : 1.0);
+    const Matrix lower = factor.matrixL();
+    const Matrix root = lower.reverse();
+    upper = root.triangularView<Eigen::Upper>().solve(Matrix::Identity(inputs, inputs));
+}
 
 RoundedFilters ordered_rounding(const RoundingTask& task) {
     ADIABAT_CHECK(task.bits >= kMinBits && task.bits <= kMaxBits, "{} bits", task.bits);

@@ -29,6 +29,15 @@ struct RoundedFilters {
     std::vector<float> scales;  // [F], > 0
 };
 
+// The order of the columns and U for it: all that rounding needs of the moments but for the choice
+// of scales. Shared by tasks on the same moments. O(D^3).
+struct RoundingOrder {
+    explicit RoundingOrder(const Moments& moments);
+
+    std::vector<Eigen::Index> columns;
+    Matrix upper;
+};
+
 // `weights` [F, D] are rounded to `bits`; `given` [F, D] is the layer as it was; scale f is at
 // least least_scales[f].
 struct RoundingTask {
@@ -38,6 +47,7 @@ struct RoundingTask {
     int bits = 8;
     std::span<const float> least_scales;
     int threads = 1;
+    const RoundingOrder* order = nullptr;  // of `moments`; made where it is not given
 };
 RoundedFilters ordered_rounding(const RoundingTask& task);
 

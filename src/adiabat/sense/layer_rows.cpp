@@ -38,7 +38,9 @@ std::optional<LayerRows> LayerRows::of(const net::Node& node, const net::Layer& 
     rows.groups_ = layer.groups;
     rows.filters_ = layer.filters;
     rows.inputs_ = layer.inputs;
-    if (rows.inputs_ * rows.groups_ != rows.channels_) return {};
+    if (rows.inputs_ * rows.groups_ != rows.channels_ || layer.inputs * layer.taps > kMostInputs) {
+        return {};
+    }
     if (node.op == "Conv") {
         const net::Fail fail = [](const std::string& text) {
             ADIABAT_CHECK(false, "a window that was accepted before: {}", text);
@@ -104,21 +106,34 @@ void LayerRows::fill(int64_t place, int64_t group, float* row) const {
 
 recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
                                   std::span<const int64_t> kept, int threads) const {
-    const int64_t unknowns = inputs_ * taps_, filters = filters_ / groups_;
-    const int64_t rows = std::min(
-        images_ * positions_, std::clamp(recon::kRowsAnUnknown * unknowns, kFewestRows, kMostRows));
-    const int64_t targets = target.shape[1];
+    const int64_t filters = filters_ / groups_, targets = target.shape[1];
     ADIABAT_CHECK(target.size() == images_ * targets * positions_, "{} targets for {} positions",
                   target.size(), images_ * positions_);
-    const auto read = [&](int64_t row, float* x, float* t) {
-        const int64_t place = drawn(row, rows);
-        fill(place, group, x);
+    const auto values = target.as<float>();
+    const auto read = [&](int64_t place, float* t) {
         const int64_t image = place / positions_, at = place % positions_;
         for (int64_t f = 0; f < filters; ++f) {
             const int64_t channel = kept[static_cast<size_t>(group * filters + f)];
-            t[f] = target.as<float>()[static_cast<size_t>((image * targets + channel) * positions_ +
-                                                          at)];
+            t[f] = values[static_cast<size_t>((image * targets + channel) * positions_ + at)];
         }
+    };
+    return moments(group, filters, read, threads);
+}
+
+recon::Moments LayerRows::moments(int64_t group, int threads) const {
+    return moments(group, 0, [](int64_t, float*) {}, threads);
+}
+
+recon::Moments LayerRows::moments(int64_t group, int64_t filters,
+                                  const std::function<void(int64_t, float*)>& read_targets,
+                                  int threads) const {
+    const int64_t unknowns = inputs_ * taps_;
+    const int64_t rows = std::min(
+        images_ * positions_, std::clamp(recon::kRowsAnUnknown * unknowns, kFewestRows, kMostRows));
+    const auto read = [&](int64_t row, float* x, float* t) {
+        const int64_t place = drawn(row, rows);
+        fill(place, group, x);
+        read_targets(place, t);
     };
     // Near the means: those of a few rows.
     const int64_t few = std::min(rows, kRowsForMeans);

@@ -10,9 +10,10 @@
 // same: at least kFewestRows, recon::kRowsAnUnknown for each weight of a filter, at most kMostRows.
 // Second moments of inputs hardly change beyond that.
 //
-// For convolutions of up to three dimensions, grouped ones too, and Gemms. Not for transposed
-// convolutions.
+// For convolutions of up to three dimensions, grouped ones too, and Gemms, of at most kMostInputs
+// weights a filter. Not for transposed convolutions.
 
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -23,11 +24,13 @@
 namespace adiabat::sense {
 
 inline constexpr int64_t kFewestRows = 8192, kMostRows = 65536;
+// Second moments of more inputs than this take more memory and time than they are worth.
+inline constexpr int64_t kMostInputs = 6144;
 
 class LayerRows {
   public:
     // `node` computes the layer, whose weight has shape `weight`, from `input`, [N, C, ..], float.
-    // None where the layer is of another kind, or where there is nothing to read.
+    // None where the layer is of another kind or too large, or where there is nothing to read.
     static std::optional<LayerRows> of(const net::Node& node, const net::Layer& layer,
                                        const net::Shape& weight, const net::Tensor& input);
 
@@ -37,6 +40,8 @@ class LayerRows {
     // filters, of which `kept` are the layer's. The same for any number of threads.
     recon::Moments moments(int64_t group, const net::Tensor& target, std::span<const int64_t> kept,
                            int threads) const;
+    // Of the inputs alone.
+    recon::Moments moments(int64_t group, int threads) const;
 
   private:
     static constexpr size_t kRank = 3;  // shorter windows are filled up with ones
@@ -46,6 +51,10 @@ class LayerRows {
 
     explicit LayerRows(const net::Tensor& input) : input_(&input) {}
     int64_t drawn(int64_t row, int64_t rows) const;
+    // `read_targets(place, t)` fills in `filters` targets.
+    recon::Moments moments(int64_t group, int64_t filters,
+                           const std::function<void(int64_t, float*)>& read_targets,
+                           int threads) const;
     void fill(int64_t place, int64_t group, float* row) const;
 
     const net::Tensor* input_;

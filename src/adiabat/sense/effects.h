@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What was sensed of every candidate: the result that Hamiltonians are made of.
+//
+// Column a_u of A holds, image by image and direction by direction (directions.h), what candidate u
+// does to the outputs, divided by sqrt(images): |sum of columns|^2 is what a plan costs as far as
+// effects add up.
+
+#include <cstdint>
+#include <vector>
+
+#include "adiabat/net/coupling.h"
+#include "adiabat/recon/moments.h"
+
+namespace adiabat::sense {
+
+// What one layer ties together (layer_probe.h).
+struct LayerLinks {
+    std::vector<net::GroupId> cuts;  // groups among its inputs, ascending
+    recon::Matrix pairs;             // E(u, v) of losing two of them; the diagonal is E(u)
+    // The share of each width's error in the columns of each of `cuts`, and in each filter: what
+    // does not count where those are cut. [widths, cuts], [widths, filters].
+    recon::Matrix input_shares, filter_shares;
+};
+
+struct Effects {
+    int64_t images = 0, directions = 0;
+    recon::Vector single;     // |a_u|^2, one a candidate
+    recon::Matrix products;   // A'A; empty where there are fewer rows than candidates
+    recon::Rows factor;       // A, [images x directions, candidates], where there are
+    std::vector<LayerLinks> layers;
+
+    // From every other image: how far two halves of the images agree. Pearson's correlation of the
+    // logarithms of single effects, and of the products of different candidates; 1 where there is
+    // nothing to compare.
+    double agreement = 1, product_agreement = 1;
+
+    int columns() const { return static_cast<int>(single.size()); }
+    // <a_u, a_v>.
+    double product(int u, int v) const {
+        return products.size() > 0
+                   ? products(u, v)
+                   : static_cast<double>(factor.col(u).dot(factor.col(v)));
+    }
+};
+
+}  // namespace adiabat::sense

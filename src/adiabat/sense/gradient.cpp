@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/sense/gradient.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "adiabat/base/threads.h"
+#include "adiabat/sense/effect_sums.h"
+#include "adiabat/sense/probe_products.h"
+
+namespace adiabat::sense {
+
+namespace {
+
+using net::Tensor;
+using net::ValueId;
+
+constexpr int64_t kMostBatch = 64;
+
+// The values [channels, positions] of one image.
+class Planes {
+  public:
+    Planes(const Tensor& tensor, int64_t image, int64_t channels)
+        : positions_(tensor.size() / tensor.shape[0] / std::max<int64_t>(1, channels)),
+          values_(tensor.as<float>().data() + image * channels * positions_) {}
+    Eigen::Map<const Eigen::VectorXf> operator[](int64_t channel) const {
+        return {values_ + channel * positions_, positions_};
+    }
+
+  private:
+    Eigen::Index positions_;
+    const float* values_;
+};
+
+class Streaming {
+  public:
+    Streaming(const Candidates& candidates, net::Engine& engine, const Probes& probes, int threads)
+        : candidates_(candidates),
+          probes_(probes),
+          threads_(threads),
+          session_(engine.open(candidates.graph, {threads})),
+          outputs_(sensed_outputs(candidates.graph)) {
+        for (size_t k = 0; k < candidates.layers.size(); ++k) {
+            products_.emplace_back(candidates, k, probes.layers[k], engine,
+                                   net::EngineOptions{threads});
+            const net::Node& node =
+                candidates.graph.nodes[static_cast<size_t>(candidates.layers[k].node)];
+            inputs_.push_back(node.inputs[0]);
+            wanted_.push_back(node.outputs[0]);
+        }
+        for (const DirectProbe& direct : probes.direct) {
+            wanted_.push_back(direct.value);
+            fetched_.push_back(direct.value);
+        }
+    }
+
+    EffectPiece piece(int64_t first_image, const Tensor& images) {
+        const std::vector<net::Feed> feeds = {{candidates_.graph.inputs[0], &images}};
+        const auto seeds = probes_.directions.seeds(session_->run(feeds, outputs_), first_image);
+        std::vector<ValueId> fetches = inputs_;
+        fetches.insert(fetches.end(), fetched_.begin(), fetched_.end());
+        net::ManyGradients found =
+            session_->gradients_of_many(feeds, outputs_, seeds, wanted_, fetches);
+        EffectPiece piece;
+        piece.first_image = first_image;
+        piece.rows = recon::Rows::Zero(images.shape[0] * probes_.directions.count,
+                                       candidates_.columns());
+        const size_t layers = candidates_.layers.size();
+        for (size_t k = 0; k < layers; ++k) {
+            add_layer(k, found.fetched[k], found.gradients, piece);
+            found.fetched[k] = {};
+        }
+        for (size_t d = 0; d < probes_.direct.size(); ++d) {
+            add_direct(probes_.direct[d], found.fetched[layers + d], layers + d, found.gradients,
+                       piece);
+        }
+        ADIABAT_CHECK(piece.rows.allFinite(), "effects that are not numbers");
+        return piece;
+    }
+
+  private:
+    using Gradients = std::vector<std::vector<Tensor>>;  // [direction][wanted]
+
+    void add_layer(size_t k, const Tensor& x, const Gradients& gradients, EffectPiece& piece) {
+        const LayerProbe& probe = probes_.layers[k];
+        const net::Layer& layer = candidates_.layers[k];
+        const auto widths = static_cast<int64_t>(candidates_.widths[k].size());
+        const ProbeProducts::OfInputs products = products_[k].of_inputs(x);
+        const int64_t images = x.shape[0], directions = probes_.directions.count;
+        // Squares of every filter alone, image by image: summed in order.
+        recon::Rows squares = recon::Rows::Zero(images, widths * layer.filters);
+        for (int64_t j = 0; j < directions; ++j) {
+            const Tensor& gradient = gradients[static_cast<size_t>(j)][k];
+            const Tensor back = products_[k].pullback(gradient);
+            parallel_for(images, threads_, [&](int64_t begin, int64_t end, int) {
+                for (int64_t n = begin; n < end; ++n) {
+                    const auto row = piece.rows.row(n * directions + j);
+                    if (probe.rows() > 0) {
+                        add_cuts(probe, layer, Planes(products.residuals, n, rows_of(k)),
+                                 Planes(back, n, rows_of(k)), row);
+                    }
+                    add_widths(k, Planes(products.roundings, n, widths * layer.filters),
+                               Planes(gradient, n, layer.filters), row, squares.row(n));
+                }
+            });
+        }
+        const recon::Vector sums = squares.cast<double>().colwise().sum();
+        piece.of_filters.emplace_back(sums.data(), sums.data() + sums.size());
+    }
+
+    int64_t rows_of(size_t k) const {
+        return probes_.layers[k].rows() * candidates_.layers[k].groups;
+    }
+
+    void add_cuts(const LayerProbe& probe, const net::Layer& layer, const Planes& residuals,
+                  const Planes& back, Eigen::Ref<Eigen::RowVectorXf> row) const {
+        for (int64_t g = 0; g < layer.groups; ++g) {
+            for (int64_t s = 0; s < probe.rows(); ++s) {
+                const net::GroupId cut =
+                    probe.cuts[static_cast<size_t>(probe.cut_of_row[static_cast<size_t>(s)])];
+                const int family = candidates_.coupling.groups[static_cast<size_t>(cut)].family;
+                if (probes_.is_direct[static_cast<size_t>(family)]) continue;
+                const int64_t channel = g * probe.rows() + s;
+                row[candidates_.column(cut)] -= residuals[channel].dot(back[channel]);
+            }
+        }
+    }
+
+    void add_widths(size_t k, const Planes& roundings, const Planes& gradient,
+                    Eigen::Ref<Eigen::RowVectorXf> row,
+                    Eigen::Ref<Eigen::RowVectorXf> squares) const {
+        const net::Layer& layer = candidates_.layers[k];
+        const auto widths = static_cast<int64_t>(candidates_.widths[k].size());
+        const int64_t filters = layer.filters / layer.groups;
+        for (int64_t g = 0; g < layer.groups; ++g) {
+            for (int64_t w = 0; w < widths; ++w) {
+                float& sum = row[candidates_.column(k, static_cast<size_t>(w))];
+                for (int64_t f = 0; f < filters; ++f) {
+                    const float effect = roundings[(g * widths + w) * filters + f].dot(
+                        gradient[g * filters + f]);
+                    sum += effect;
+                    squares[w * layer.filters + g * filters + f] += effect * effect;
+                }
+            }
+        }
+    }
+
+    void add_direct(const DirectProbe& direct, const Tensor& y, size_t wanted,
+                    const Gradients& gradients, EffectPiece& piece) const {
+        const int64_t directions = probes_.directions.count;
+        const auto channels = std::ssize(direct.groups);
+        for (int64_t j = 0; j < directions; ++j) {
+            const Tensor& gradient = gradients[static_cast<size_t>(j)][wanted];
+            for (int64_t n = 0; n < y.shape[0]; ++n) {
+                const Planes values(y, n, channels), slopes(gradient, n, channels);
+                for (size_t c = 0; c < direct.groups.size(); ++c) {
+                    if (direct.groups[c] == net::kStays) continue;
+                    const auto channel = static_cast<int64_t>(c);
+                    piece.rows(n * directions + j, candidates_.column(direct.groups[c])) -=
+                        values[channel].dot(slopes[channel]) -
+                        direct.means[c] * slopes[channel].sum();
+                }
+            }
+        }
+    }
+
+    const Candidates& candidates_;
+    const Probes& probes_;
+    int threads_;
+    std::unique_ptr<net::Session> session_;
+    std::vector<ValueId> outputs_, inputs_, wanted_, fetched_;
+    std::vector<ProbeProducts> products_;
+};
+
+}  // namespace
+
+ProbingOptions probing_options(const GradientOptions& options) {
+    return {options.directions, std::min(options.images, options.probe_images),
+            uint64_t{2} * options.memory_bytes, options.threads};
+}
+
+int64_t batch_size(const Candidates& candidates, const GradientOptions& options, int directions) {
+    int64_t bytes = 1;
+    for (int64_t layer : bytes_at_layers(candidates)) bytes += layer * (directions + 1);
+    return std::clamp<int64_t>(static_cast<int64_t>(options.memory_bytes) / bytes, 1, kMostBatch);
+}
+
+Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,
+                           const ImageBatches& images, const GradientOptions& options,
+                           Store& store, StopToken stop, ProgressSink& progress) {
+    ADIABAT_CHECK(options.images > 0, "no images to sense with");
+    const Probes probes = probe_network(candidates, engine, images, probing_options(options),
+                                        store, stop, progress);
+    Streaming streaming(candidates, engine, probes, options.threads);
+    EffectSums sums(candidates, options.images, probes.directions.count, options.threads);
+    const int64_t batch = batch_size(candidates, options, probes.directions.count);
+    progress.begin("sense", static_cast<uint64_t>(options.images), "images");
+    for (int64_t begin = 0; begin < options.images; begin += batch) {
+        if (stop.requested()) throw Interrupted();
+        const int64_t count = std::min(batch, options.images - begin);
+        const std::string name = fmt::format("images-{:08}-{:04}", begin, count);
+        if (const auto bytes = store.get(name)) {
+            sums.add(EffectPiece::from_bytes(*bytes));
+        } else {
+            const EffectPiece piece = streaming.piece(begin, images(begin, count));
+            store.put(name, piece.to_bytes());
+            sums.add(piece);
+        }
+        progress.update(static_cast<uint64_t>(begin + count));
+    }
+    return std::move(sums).effects(probes.layers);
+}
+
+}  // namespace adiabat::sense

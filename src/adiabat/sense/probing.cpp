@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/sense/probing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "adiabat/net/frontier.h"
+
+namespace adiabat::sense {
+
+namespace {
+
+using net::Tensor;
+using net::ValueId;
+
+// Images whose gradients weigh a layer's outputs: mean squares over positions and directions, which
+// settle quickly.
+constexpr int64_t kWeighingImages = 64;
+// Activations alive at once, in units of the largest.
+constexpr uint64_t kAlive = 4;
+
+int64_t elements_an_image(const net::Graph& graph, ValueId id) {
+    const auto& shape = graph.value(id).shape;
+    int64_t count = 1;
+    for (size_t k = 1; shape && k < shape->size(); ++k) count *= std::max<int64_t>(1, (*shape)[k]);
+    return count;
+}
+
+template <typename M>
+void write(ByteWriter& writer, const M& matrix) {
+    writer.number(static_cast<int64_t>(matrix.rows()));
+    writer.number(static_cast<int64_t>(matrix.cols()));
+    writer.list(std::span(matrix.data(), static_cast<size_t>(matrix.size())));
+}
+
+template <typename M>
+void read(ByteReader& reader, M& matrix) {
+    const auto rows = reader.number<int64_t>(), cols = reader.number<int64_t>();
+    const auto values = reader.list<typename M::Scalar>();
+    matrix = Eigen::Map<const M>(values.data(), rows, cols);
+}
+
+std::vector<uint8_t> to_bytes(const LayerProbe& probe) {
+    ByteWriter writer;
+    writer.list(probe.cuts);
+    writer.list(probe.cut_of_row);
+    writer.list(probe.column_of_row);
+    write(writer, probe.residual);
+    writer.list(probe.residual_offset);
+    write(writer, probe.rounding);
+    writer.list(probe.rounding_offset);
+    write(writer, probe.pairs);
+    write(writer, probe.shares);
+    return writer.take();
+}
+
+LayerProbe from_bytes(std::span<const uint8_t> bytes) {
+    ByteReader reader(bytes);
+    LayerProbe probe;
+    probe.cuts = reader.list<net::GroupId>();
+    probe.cut_of_row = reader.list<int>();
+    probe.column_of_row = reader.list<int>();
+    read(reader, probe.residual);
+    probe.residual_offset = reader.list<float>();
+    read(reader, probe.rounding);
+    probe.rounding_offset = reader.list<float>();
+    read(reader, probe.pairs);
+    read(reader, probe.shares);
+    return probe;
+}
+
+class Walk {
+  public:
+    Walk(const Candidates& candidates, net::Engine& engine, const ImageBatches& images,
+         const ProbingOptions& options, Store& store)
+        : candidates_(candidates),
+          graph_(candidates.graph),
+          options_(options),
+          store_(store),
+          session_(engine.open(graph_, {options.threads})),
+          outputs_(sensed_outputs(graph_)),
+          images_(images(0, probing_images(graph_, options))) {}
+
+    Probes run(StopToken stop, ProgressSink& progress) {
+        const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images_}};
+        const std::vector<Tensor> sample = session_->run(feeds, outputs_);
+        Probes probes{Directions(sample, options_.directions), {}, {}, {}};
+        find_direct(probes);
+        weigh_outputs(probes.directions, stop);
+        net::Frontier frontier(graph_, graph_.inputs);
+        for (size_t k = 0; k < candidates_.layers.size(); ++k) {
+            frontier.plan(2 * k, {input_of(k)});
+            // Where the walk goes on: what the layer gives.
+            frontier.plan(2 * k + 1, {node_of(k).outputs[0]});
+        }
+        frontier.set(graph_.inputs[0], images_);
+        progress.begin("probe", candidates_.layers.size(), "layers");
+        for (size_t k = 0; k < candidates_.layers.size(); ++k) {
+            if (stop.requested()) throw Interrupted();
+            Tensor x = step(frontier, 2 * k, input_of(k));
+            probes.layers.push_back(probe(k, x));
+            frontier.set(input_of(k), std::move(x));
+            frontier.drop_after(2 * k);
+            frontier.set(node_of(k).outputs[0], step(frontier, 2 * k + 1, node_of(k).outputs[0]));
+            frontier.drop_after(2 * k + 1);
+            progress.update(k + 1);
+        }
+        measure_direct(probes);
+        return probes;
+    }
+
+  private:
+    const net::Node& node_of(size_t layer) const {
+        return graph_.nodes[static_cast<size_t>(candidates_.layers[layer].node)];
+    }
+    ValueId input_of(size_t layer) const { return node_of(layer).inputs[0]; }
+
+    Tensor step(const net::Frontier& frontier, size_t step, ValueId wanted) {
+        const auto feeds = frontier.feeds(step);
+        if (feeds.size() == 1 && feeds[0].value == wanted) return frontier.at(wanted);
+        const std::vector<ValueId> fetches = {wanted};
+        return std::move(session_->run(feeds, fetches)[0]);
+    }
+
+    LayerProbe probe(size_t k, const Tensor& x) {
+        const std::string name = fmt::format("layer-{:05}", k);
+        if (const auto bytes = store_.get(name)) return from_bytes(*bytes);
+        for (float value : x.as<float>()) {
+            if (!std::isfinite(value)) {
+                throw InputError(
+                    "{}: an activation is {} on the calibration images: the network or its "
+                    "preprocessing is broken",
+                    graph_.value(input_of(k)).name, value);
+            }
+        }
+        const net::Layer& layer = candidates_.layers[k];
+        const auto rows =
+            LayerRows::of(node_of(k), layer, graph_.constant(layer.weight)->shape, x);
+        LayerProbe result =
+            probe_layer(candidates_, k, rows, output_weights_[k], options_.threads);
+        store_.put(name, to_bytes(result));
+        return result;
+    }
+
+    // Mean over images of the sum over positions and directions of the squared gradient.
+    void weigh_outputs(const Directions& directions, StopToken stop) {
+        std::vector<ValueId> wanted;
+        int64_t bytes = 1;
+        for (size_t k = 0; k < candidates_.layers.size(); ++k) {
+            wanted.push_back(node_of(k).outputs[0]);
+            output_weights_.emplace_back(static_cast<size_t>(candidates_.layers[k].filters), 0.0);
+            bytes += 4 * directions.count * elements_an_image(graph_, wanted.back());
+        }
+        const int64_t images = std::min(kWeighingImages, images_.shape[0]);
+        const int64_t batch = std::clamp<int64_t>(
+            static_cast<int64_t>(options_.memory_bytes / 2) / bytes, 1, images);
+        for (int64_t begin = 0; begin < images; begin += batch) {
+            if (stop.requested()) throw Interrupted();
+            const Tensor some = slice(begin, std::min(batch, images - begin));
+            const std::vector<net::Feed> feeds = {{graph_.inputs[0], &some}};
+            const auto seeds = directions.seeds(session_->run(feeds, outputs_), begin);
+            const auto found = session_->gradients_of_many(feeds, outputs_, seeds, wanted, {});
+            for (const auto& direction : found.gradients) {
+                for (size_t k = 0; k < wanted.size(); ++k) {
+                    add_squares(direction[k], static_cast<double>(images), output_weights_[k]);
+                }
+            }
+        }
+    }
+
+    static void add_squares(const Tensor& gradient, double images, std::vector<double>& sums) {
+        const auto filters = static_cast<int64_t>(sums.size());
+        const int64_t positions = gradient.size() / gradient.shape[0] / filters;
+        const float* g = gradient.as<float>().data();
+        for (int64_t n = 0; n < gradient.shape[0]; ++n) {
+            for (double& sum : sums) {
+                const Eigen::Map<const Eigen::VectorXf> values(g, positions);
+                sum += static_cast<double>(values.squaredNorm()) / images;
+                g += positions;
+            }
+        }
+    }
+
+    Tensor slice(int64_t begin, int64_t count) const {
+        net::Shape shape = images_.shape;
+        shape[0] = count;
+        const auto row = static_cast<size_t>(elements_of_row());
+        return Tensor::of<float>(shape, images_.as<float>().subspan(
+                                            static_cast<size_t>(begin) * row,
+                                            static_cast<size_t>(count) * row));
+    }
+    int64_t elements_of_row() const { return images_.size() / images_.shape[0]; }
+
+    // Families that something else than a layer with second moments reads are seen where they are
+    // made.
+    void find_direct(Probes& probes) const {
+        std::vector<uint8_t> is_probed(graph_.nodes.size());
+        for (const net::Layer& layer : candidates_.layers) {
+            is_probed[static_cast<size_t>(layer.node)] = layer.inputs * layer.taps <= kMostInputs;
+        }
+        std::vector<uint8_t> is_direct(candidates_.coupling.families.size());
+        std::vector<int> makers;
+        for (size_t f = 0; f < is_direct.size(); ++f) {
+            const net::GroupFamily& family = candidates_.coupling.families[f];
+            is_direct[f] = std::any_of(
+                family.readers.begin(), family.readers.end(),
+                [&](int node) { return !is_probed[static_cast<size_t>(node)]; });
+            if (is_direct[f]) {
+                makers.insert(makers.end(), family.makers.begin(), family.makers.end());
+            }
+        }
+        std::sort(makers.begin(), makers.end());
+        makers.erase(std::unique(makers.begin(), makers.end()), makers.end());
+        for (int maker : makers) {
+            DirectProbe direct;
+            direct.value = graph_.nodes[static_cast<size_t>(maker)].outputs[0];
+            const auto* labels = candidates_.coupling.labels_of(direct.value, 1);
+            if (!labels) continue;
+            direct.groups = labels->groups;
+            for (net::GroupId& group : direct.groups) {
+                if (group == net::kStays) continue;
+                const int family = candidates_.coupling.groups[static_cast<size_t>(group)].family;
+                if (!is_direct[static_cast<size_t>(family)]) group = net::kStays;
+            }
+            probes.direct.push_back(std::move(direct));
+        }
+        probes.is_direct = std::move(is_direct);
+    }
+
+    void measure_direct(Probes& probes) {
+        for (DirectProbe& direct : probes.direct) {
+            const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images_}};
+            const std::vector<ValueId> fetches = {direct.value};
+            const Tensor y = std::move(session_->run(feeds, fetches)[0]);
+            const auto channels = std::ssize(direct.groups);
+            direct.means.assign(direct.groups.size(), 0.0f);
+            const int64_t positions = y.size() / y.shape[0] / channels;
+            const float* values = y.as<float>().data();
+            std::vector<double> sums(direct.groups.size());
+            for (int64_t n = 0; n < y.shape[0]; ++n) {
+                for (double& sum : sums) {
+                    sum += static_cast<double>(
+                        Eigen::Map<const Eigen::VectorXf>(values, positions).sum());
+                    values += positions;
+                }
+            }
+            for (size_t c = 0; c < sums.size(); ++c) {
+                direct.means[c] = static_cast<float>(
+                    sums[c] / static_cast<double>(y.shape[0] * positions));
+            }
+        }
+    }
+
+    const Candidates& candidates_;
+    const net::Graph& graph_;
+    const ProbingOptions& options_;
+    Store& store_;
+    std::unique_ptr<net::Session> session_;
+    std::vector<ValueId> outputs_;
+    Tensor images_;
+    std::vector<std::vector<double>> output_weights_;  // s_o, by layer
+};
+
+}  // namespace
+
+int64_t probing_images(const net::Graph& graph, const ProbingOptions& options) {
+    uint64_t largest = 1;
+    for (size_t id = 0; id < graph.values.size(); ++id) {
+        if (graph.values[id].constant) continue;
+        largest = std::max(largest, static_cast<uint64_t>(4 * elements_an_image(
+                                                                  graph, static_cast<ValueId>(id))));
+    }
+    const auto room = static_cast<int64_t>(options.memory_bytes / (kAlive * largest));
+    return std::clamp<int64_t>(room, std::min<int64_t>(8, options.images), options.images);
+}
+
+Probes probe_network(const Candidates& candidates, net::Engine& engine, const ImageBatches& images,
+                     const ProbingOptions& options, Store& store, StopToken stop,
+                     ProgressSink& progress) {
+    return Walk(candidates, engine, images, options, store).run(stop, progress);
+}
+
+std::vector<int64_t> bytes_at_layers(const Candidates& candidates) {
+    std::vector<int64_t> bytes;
+    for (const net::Layer& layer : candidates.layers) {
+        const net::Node& node = candidates.graph.nodes[static_cast<size_t>(layer.node)];
+        bytes.push_back(4 * (elements_an_image(candidates.graph, node.inputs[0]) +
+                             elements_an_image(candidates.graph, node.outputs[0])));
+    }
+    return bytes;
+}
+
+}  // namespace adiabat::sense
