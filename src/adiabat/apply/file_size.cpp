@@ -116,10 +116,17 @@ const FileSize::Part& FileSize::part(size_t layer, const net::LayerState& state)
     const uint64_t key = static_cast<uint64_t>(state.filters) << 32 |
                          static_cast<uint64_t>(state.inputs) << 4 |
                          static_cast<uint64_t>(state.bits);
-    const auto [found, is_new] = parts_[layer].try_emplace(key);
-    Part& part = found->second;
-    if (!is_new) return part;
+    Parts& parts = parts_[layer];
+    if (parts.last_key == key) return *parts.last;
+    auto found = parts.known.find(key);
+    if (found == parts.known.end()) found = parts.known.emplace(key, measure(layer, state)).first;
+    parts.last_key = key;
+    parts.last = &found->second;
+    return found->second;
+}
 
+FileSize::Part FileSize::measure(size_t layer, const net::LayerState& state) const {
+    Part part;
     net::Graph alone;
     alone.opset = graph_.opset < 21 && storage_ == onnx::Storage::kInt4 ? 21 : graph_.opset;
     const net::ValueId input_scale =
@@ -146,16 +153,15 @@ const FileSize::Part& FileSize::part(size_t layer, const net::LayerState& state)
     return part;
 }
 
-int64_t FileSize::bytes(const plan::Plan& plan) const {
-    const auto states = plan::states(network_, plan);
+int64_t FileSize::bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
     uint64_t inside = rest_;
     uint64_t shared = 0;
-    for (size_t k = 0; k < states.size(); ++k) {
-        const Part& here = part(k, states[k]);
+    for (size_t k = 0; k < bits.size(); ++k) {
+        const Part& here = part(k, network_.costs.state(k, cut, bits[k]));
         inside += here.own;
         shared |= here.shared;
     }
-    inside += shared_bytes(shared) + changing_bytes(plan::cut_counts(plan));
+    inside += shared_bytes(shared) + changing_bytes(cut);
     return static_cast<int64_t>(outside_ + onnx::field_bytes(kModelGraph, inside));
 }
 
