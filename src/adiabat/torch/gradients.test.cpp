@@ -138,6 +138,36 @@ TEST(Gradients, OfConvolutionAndGemmReachInputsWeightsAndBiases) {
     }
 }
 
+// Matrices large enough for oneDNN, broadcast over the batch and not, against those that are not.
+TEST(Gradients, OfProductsOfBatchesOfMatrices) {
+    for (const int64_t inner : {8, 80}) {
+        SCOPED_TRACE(inner);
+        GraphBuilder b;
+        const auto x = b.input({-1, 2, 40, inner});
+        const auto w = b.constant(random_tensor({2, inner, 50}, 1));
+        const auto p = b.node("MatMul", {x, w});
+        const auto t = b.node("Transpose", {p}, {{"perm", Ints{0, 1, 3, 2}}});
+        const auto y = b.node("MatMul", {t, b.node("Tanh", {p})});
+        net::infer_shapes(b.graph);
+        const Tensor data = random_tensor({9, 2, 40, inner}, 2, -0.3f, 0.3f);
+        expect_gradient(b.graph, x, data, y, x, 1e-2f, 3e-2);
+        expect_gradient(b.graph, x, data, y, w, 1e-2f, 3e-2);
+        const auto found = pipeline::load_engine()->open(b.graph, {});
+        const Feed feed{x, &data};
+        const Tensor value = found->run({&feed, 1}, {&p, 1})[0];
+        const auto *in = data.as<float>().data(), *weight = b.graph.constant(w)->as<float>().data();
+        for (int64_t k = 0; k < value.size(); k += 97) {
+            const int64_t column = k % 50, row = k / 50, matrix = row / 40 % 2;
+            double sum = 0;
+            for (int64_t i = 0; i < inner; ++i) {
+                sum += double{in[row * inner + i]} *
+                       double{weight[(matrix * inner + i) * 50 + column]};
+            }
+            EXPECT_NEAR(double{value.as<float>()[static_cast<size_t>(k)]}, sum, 1e-4);
+        }
+    }
+}
+
 TEST(Gradients, AtSeveralActivationsOfOneChain) {
     GraphBuilder b;
     const auto x = b.input({-1, 3});
@@ -268,6 +298,16 @@ TEST(Gradients, OfManySeedsAreThoseOfEachForAnyNumberOfThreads) {
     const auto none = two->gradients_of_many({&images, 1}, outputs, {}, wanted, fetches);
     EXPECT_EQ(none.fetched, found.fetched);
     EXPECT_TRUE(none.gradients.empty());
+    // What is reused is overwritten where it fits and replaced where it does not.
+    auto other = two->gradients_of_many({&images, 1}, outputs, {&seeds[1], 2}, wanted, fetches);
+    const auto* memory = other.gradients[0][0].bytes.data();
+    other.gradients[1][1] = Tensor(net::DType::kFloat, {3});
+    other.fetched.pop_back();
+    const auto again =
+        two->gradients_of_many({&images, 1}, outputs, seeds, wanted, fetches, std::move(other));
+    EXPECT_EQ(again.gradients, found.gradients);
+    EXPECT_EQ(again.fetched, found.fetched);
+    EXPECT_EQ(again.gradients[0][0].bytes.data(), memory);
 }
 
 TEST(Gradients, PassStraightThroughRoundingAndStopWhereCodesSaturate) {
