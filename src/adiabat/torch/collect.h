@@ -39,23 +39,28 @@ class OrderedSum {
     int64_t next_ = 0;
 };
 
-// Results of all slices, written side by side.
+// Results of all slices, written side by side; into tensors of an earlier run where they fit, since
+// memory that is new to the process costs more than what is written into it.
 class Collector {
   public:
-    Collector(std::vector<net::DType> types, int64_t batch)
-        : types_(std::move(types)), batch_(batch), results_(types_.size()) {}
+    Collector(std::vector<net::DType> types, int64_t batch, std::vector<net::Tensor> reuse = {})
+        : types_(std::move(types)),
+          batch_(batch),
+          results_(std::move(reuse)),
+          ready_(types_.size()),
+          mutexes_(types_.size()) {
+        results_.resize(types_.size());
+    }
 
     // Rows begin..begin+rows of result k.
     void put(size_t k, const at::Tensor& part, int64_t begin, int64_t rows) {
         ADIABAT_CHECK(part.dim() > 0 && part.size(0) == rows, "a slice of {} images gave {} rows",
                       rows, part.dim() > 0 ? part.size(0) : -1);
         {
-            const std::lock_guard lock(mutex_);
-            if (results_[k].type == net::DType::kUndefined) {
-                net::Shape shape(part.sizes().begin(), part.sizes().end());
-                shape[0] = batch_;
-                results_[k] = net::Tensor(type(k, part), std::move(shape));
-            }
+            const std::lock_guard lock(mutexes_[k]);
+            net::Shape shape(part.sizes().begin(), part.sizes().end());
+            shape[0] = batch_;
+            if (!ready_[k]) make(k, type(k, part), std::move(shape));
         }
         if (net::bits_of(results_[k].type) < 8 && rows != batch_) {
             throw InputError("a value of {} cannot be fetched image by image",
@@ -67,21 +72,29 @@ class Collector {
     }
 
     void put_whole(size_t k, const at::Tensor& value) {
-        results_[k] = net::Tensor(type(k, value), {value.sizes().begin(), value.sizes().end()});
+        make(k, type(k, value), {value.sizes().begin(), value.sizes().end()});
         write_elements(value, results_[k].type, results_[k].bytes.data());
     }
 
     std::vector<net::Tensor> take() { return std::move(results_); }
 
   private:
+    void make(size_t k, net::DType type, net::Shape shape) {
+        ready_[k] = 1;
+        if (results_[k].type == type && results_[k].shape == shape) return;
+        results_[k] = net::Tensor();  // before there is another
+        results_[k] = net::Tensor(type, std::move(shape));
+    }
+
     net::DType type(size_t k, const at::Tensor& value) const {
         return types_[k] == net::DType::kUndefined ? natural_type(value) : types_[k];
     }
 
     std::vector<net::DType> types_;
     int64_t batch_;
-    std::mutex mutex_;
     std::vector<net::Tensor> results_;
+    std::vector<uint8_t> ready_;
+    std::vector<std::mutex> mutexes_;  // one a result: making it is slow
 };
 
 }  // namespace adiabat::torch

@@ -31,6 +31,17 @@ constexpr int64_t kNoBatch = -2;
 
 size_t at_id(ValueId id) { return static_cast<size_t>(id); }
 
+// The same images to one consumer, whose gradient then comes back in their order in memory. Without
+// it a Slice or a mean hands on gradients in another order, and all that follows, from there to the
+// inputs, is computed element by element.
+Tensor with_gradient_alike(const Tensor& t) {
+    const auto order = at::MemoryFormat::ChannelsLast;
+    if (!t.defined() || !t.requires_grad() || t.dim() != 4 || !t.is_contiguous(order)) return t;
+    Tensor same = t.alias();
+    same.register_hook([order](const Tensor& gradient) { return gradient.contiguous(order); });
+    return same;
+}
+
 using Slots = std::vector<Tensor>;  // one a value of the graph
 
 // One forward pass, and a backward pass for each set of seeds.
@@ -98,7 +109,7 @@ class TorchSession final : public net::Session {
     net::Gradients gradients(std::span<const Feed> feeds, std::span<const ValueId> outputs,
                              std::span<const net::Tensor> seeds,
                              std::span<const ValueId> wanted) override {
-        auto both = backward({feeds, outputs, {seeds}, wanted, outputs});
+        auto both = backward({feeds, outputs, {seeds}, wanted, outputs}, {});
         return {std::move(both.fetched), std::move(both.gradients.front())};
     }
 
@@ -106,8 +117,10 @@ class TorchSession final : public net::Session {
                                          std::span<const ValueId> outputs,
                                          std::span<const std::vector<net::Tensor>> seeds,
                                          std::span<const ValueId> wanted,
-                                         std::span<const ValueId> fetches) override {
-        return backward({feeds, outputs, {seeds.begin(), seeds.end()}, wanted, fetches});
+                                         std::span<const ValueId> fetches,
+                                         net::ManyGradients reuse) override {
+        return backward({feeds, outputs, {seeds.begin(), seeds.end()}, wanted, fetches},
+                        std::move(reuse));
     }
 
     void set_constant(ValueId id, const net::Tensor& tensor) override {
@@ -285,6 +298,7 @@ class TorchSession final : public net::Session {
             } else {
                 in[k] = get(slots, id);
             }
+            if (at::GradMode::is_enabled()) in[k] = with_gradient_alike(in[k]);
         }
         std::vector<DType> in_types(in.size()), out_types(node.outputs.size());
         const auto type_of = [&](ValueId id) {
@@ -343,7 +357,7 @@ class TorchSession final : public net::Session {
         if (!t.requires_grad()) t = leaf(t, id);
     }
 
-    net::ManyGradients backward(const Backward& task) {
+    net::ManyGradients backward(const Backward& task, net::ManyGradients reuse) {
         for (const auto& set : task.seeds) {
             ADIABAT_CHECK(set.size() == task.outputs.size(), "{} seeds for {} outputs", set.size(),
                           task.outputs.size());
@@ -357,8 +371,11 @@ class TorchSession final : public net::Session {
                                      {task.wanted.begin(), task.wanted.end()},
                                      batch == kNoBatch});
         const size_t sets = task.seeds.size(), wanted = task.wanted.size();
-        Collector fetched(types_of(task.fetches), batch);
-        Collector gradients(floats(sets * wanted), batch);  // set by set
+        std::vector<net::Tensor> flat;  // set by set
+        for (auto& set : reuse.gradients)
+            std::move(set.begin(), set.end(), std::back_inserter(flat));
+        Collector fetched(types_of(task.fetches), batch, std::move(reuse.fetched));
+        Collector gradients(floats(sets * wanted), batch, std::move(flat));
         OrderedSum sum;
         for_slices({graph_, plan.sliceable, batch, threads_}, [&](const Slice& slice) {
             const Silence silence;
@@ -386,9 +403,9 @@ class TorchSession final : public net::Session {
             if (!carries(plan, task.wanted[k % wanted])) gradients.put_whole(k, sum.sums()[k]);
         }
         net::ManyGradients result{fetched.take(), std::vector<std::vector<net::Tensor>>(sets)};
-        auto all = gradients.take();
-        for (size_t k = 0; k < all.size(); ++k) {
-            result.gradients[k / wanted].push_back(std::move(all[k]));
+        flat = gradients.take();
+        for (size_t k = 0; k < flat.size(); ++k) {
+            result.gradients[k / wanted].push_back(std::move(flat[k]));
         }
         return result;
     }
