@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/plan/measured.h"
+
+#include <algorithm>
+#include <map>
+
+#include "adiabat/base/errors.h"
+
+namespace adiabat::plan {
+
+namespace {
+
+// Numbers of candidates as variables: both follow families and layers.
+class Numbering {
+  public:
+    Numbering(const Network& network, const Encoding& encoding) {
+        for (const net::ChannelGroup& group : network.coupling.groups) {
+            variable_.push_back(encoding.cut_variable(static_cast<size_t>(group.family),
+                                                      static_cast<size_t>(group.member)));
+        }
+        for (size_t k = 0; k < network.layers.size(); ++k) {
+            first_width_.push_back(static_cast<int>(variable_.size()));
+            const auto widths = static_cast<int>(network.widths(k).size());
+            for (int w = 0; w < widths; ++w) {
+                // A layer of one width has no variable.
+                variable_.push_back(widths > 1 ? encoding.layers[k].first + w : -1);
+            }
+        }
+    }
+    int columns() const { return static_cast<int>(variable_.size()); }
+    int variable(int column) const { return variable_[static_cast<size_t>(column)]; }
+    int width_column(size_t layer, size_t width_index) const {
+        return first_width_[layer] + static_cast<int>(width_index);
+    }
+    int first_width_column() const {
+        return first_width_.empty() ? columns() : first_width_.front();
+    }
+
+  private:
+    std::vector<int> variable_, first_width_;
+};
+
+// c_uv without kappa, for every pair that some layer reads together; u < v.
+std::map<std::pair<int, int>, double> joint_costs(const sense::Effects& effects) {
+    std::map<std::pair<int, int>, std::pair<double, double>> sums;  // together, apart
+    for (const sense::LayerLinks& links : effects.layers) {
+        for (size_t i = 0; i < links.cuts.size(); ++i) {
+            for (size_t j = i + 1; j < links.cuts.size(); ++j) {
+                const auto a = static_cast<Eigen::Index>(i), b = static_cast<Eigen::Index>(j);
+                auto& [together, apart] = sums[{links.cuts[i], links.cuts[j]}];
+                together += links.pairs(a, b);
+                apart += links.pairs(a, a) + links.pairs(b, b);
+            }
+        }
+    }
+    std::map<std::pair<int, int>, double> costs;
+    for (const auto& [pair, sum] : sums) {
+        const double excess = sum.second > 0 ? sum.first / sum.second - 1 : 0;
+        costs[pair] = excess * (effects.single[pair.first] + effects.single[pair.second]);
+    }
+    return costs;
+}
+
+// The share of a layer's rounding error, at one of its widths, that goes with each group: where its
+// input is cut and where its filter is.
+std::map<net::GroupId, double> shares_of(const Network& network, const sense::Effects& effects,
+                                         size_t layer, size_t width_index) {
+    std::map<net::GroupId, double> shares;
+    const sense::LayerLinks& links = effects.layers[layer];
+    const auto w = static_cast<Eigen::Index>(width_index);
+    for (size_t i = 0; i < links.cuts.size(); ++i) {
+        shares[links.cuts[i]] += links.input_shares(w, static_cast<Eigen::Index>(i));
+    }
+    const auto& groups = network.filter_groups(layer);
+    for (size_t f = 0; f < groups.size(); ++f) {
+        if (groups[f] == net::kStays) continue;
+        shares[groups[f]] += links.filter_shares(w, static_cast<Eigen::Index>(f));
+    }
+    return shares;
+}
+
+void check(const Network& network, const sense::Effects& effects, const Numbering& numbering) {
+    ADIABAT_CHECK(effects.columns() == numbering.columns() &&
+                      effects.layers.size() == network.layers.size(),
+                  "effects of {} candidates for {}", effects.columns(), numbering.columns());
+}
+
+}  // namespace
+
+sense::Candidates candidates_of(const net::Graph& graph, const Network& network) {
+    std::vector<std::vector<int>> widths;
+    for (size_t k = 0; k < network.layers.size(); ++k) widths.push_back(network.widths(k));
+    return {graph, network.coupling, network.layers, std::move(widths)};
+}
+
+namespace {
+
+class Builder {
+  public:
+    Builder(const Network& network, const sense::Effects& effects, const Interactions& interactions)
+        : network_(network),
+          effects_(effects),
+          interactions_(interactions),
+          encoding_(one_hot_encoding(network)),
+          numbering_(network, encoding_) {
+        check(network, effects, numbering_);
+    }
+
+    Hamiltonian build() {
+        Hamiltonian result;
+        result.name = "measured";
+        result.problem.form = effects_.products.size() > 0 ? qubo::Energy(dense()) : factored();
+        result.problem.constraints.groups = one_hot_groups(encoding_);
+        result.problem.names = variable_names(network_, encoding_);
+        result.encoding = std::move(encoding_);
+        return result;
+    }
+
+  private:
+    double rho(int u, int v) const {
+        const int cuts = numbering_.first_width_column();
+        if (u < cuts && v < cuts) return interactions_.rho_cuts;
+        return u < cuts || v < cuts ? interactions_.rho_mixed : interactions_.rho_widths;
+    }
+
+    qubo::Dense dense() const {
+        qubo::Dense energy(encoding_.variables);
+        const int columns = numbering_.columns();
+        const auto joint = joint_costs(effects_);
+        for (int u = 0; u < columns; ++u) {
+            add_single(energy, u);
+            for (int v = u + 1; v < columns; ++v) {
+                const double factor = 2 * rho(u, v);
+                if (factor == 0 || joint.contains({u, v}) || same_layer(u, v)) continue;
+                add_pair(energy, u, v, factor * effects_.product(u, v));
+            }
+        }
+        for (const auto& [pair, cost] : joint) {
+            add_pair(energy, pair.first, pair.second, interactions_.kappa * cost);
+        }
+        if (!interactions_.shares) return energy;
+        for (size_t k = 0; k < network_.layers.size(); ++k) {
+            for (size_t w = 0; w < network_.widths(k).size(); ++w) {
+                const int column = numbering_.width_column(k, w);
+                for (const auto& [group, share] : shares_of(network_, effects_, k, w)) {
+                    add_pair(energy, group, column, -share * effects_.single[column]);
+                }
+            }
+        }
+        return energy;
+    }
+
+    // Widths of one layer exclude each other.
+    bool same_layer(int u, int v) const {
+        const int cuts = numbering_.first_width_column();
+        if (u < cuts || v < cuts) return false;
+        for (size_t k = 0; k < network_.layers.size(); ++k) {
+            const int first = numbering_.width_column(k, 0);
+            const int last = first + static_cast<int>(network_.widths(k).size());
+            if (u >= first && u < last) return v < last;
+        }
+        return false;
+    }
+
+    template <typename Form>
+    void add_single(Form& energy, int u) const {
+        if (numbering_.variable(u) < 0) {
+            energy.add_offset(effects_.single[u]);
+        } else {
+            energy.add_linear(numbering_.variable(u), effects_.single[u]);
+        }
+    }
+    void add_pair(qubo::Dense& energy, int u, int v, double value) const {
+        const int a = numbering_.variable(u), b = numbering_.variable(v);
+        if (a >= 0 && b >= 0) {
+            energy.add_coupling(a, b, value);
+        } else if (a >= 0 || b >= 0) {
+            energy.add_linear(std::max(a, b), value);
+        } else {
+            energy.add_offset(value);
+        }
+    }
+
+    // rho x'A'Ax as low rank, less what it holds of single effects and of pairs within families,
+    // which a block has instead.
+    qubo::Energy factored() const {
+        qubo::Factored energy(encoding_.variables);
+        const double rho = interactions_.rho_cuts;
+        for (int u = 0; u < numbering_.columns(); ++u) add_single(energy, u);
+        const auto joint = joint_costs(effects_);
+        for (size_t f = 0; f < network_.families(); ++f) add_block(energy, f, rho, joint);
+        if (rho > 0) add_products(energy, rho);
+        return energy;
+    }
+
+    void add_block(qubo::Factored& energy, size_t family, double rho,
+                   const std::map<std::pair<int, int>, double>& joint) const {
+        const auto& groups = network_.coupling.families[family].groups;
+        const size_t size = groups.size();
+        std::vector<double> block(size * size);
+        for (size_t i = 0; i < size; ++i) {
+            block[i * size + i] = -rho * effects_.single[groups[i]];
+            for (size_t j = i + 1; j < size; ++j) {
+                const int u = std::min(groups[i], groups[j]), v = std::max(groups[i], groups[j]);
+                const auto cost = joint.find({u, v});
+                double value = rho > 0 ? -rho * effects_.product(u, v) : 0;
+                if (cost != joint.end()) {
+                    value += interactions_.kappa * cost->second / 2;
+                } else {
+                    value = 0;
+                }
+                block[i * size + j] = block[j * size + i] = value;
+            }
+        }
+        energy.add_block(encoding_.first_cut[family], static_cast<int>(size), block);
+    }
+
+    void add_products(qubo::Factored& energy, double rho) const {
+        const auto rank = static_cast<size_t>(effects_.factor.rows());
+        std::vector<double> columns(static_cast<size_t>(encoding_.variables) * rank);
+        const int cuts = numbering_.first_width_column();
+        for (int u = 0; u < cuts; ++u) {
+            for (size_t r = 0; r < rank; ++r) {
+                columns[static_cast<size_t>(numbering_.variable(u)) * rank + r] =
+                    static_cast<double>(effects_.factor(static_cast<Eigen::Index>(r), u));
+            }
+        }
+        const std::vector<double> constants(rank, 0.0), weights(rank, rho);
+        energy.add_squares(columns, constants, weights);
+    }
+
+    const Network& network_;
+    const sense::Effects& effects_;
+    const Interactions& interactions_;
+    Encoding encoding_;
+    Numbering numbering_;
+};
+
+}  // namespace
+
+Hamiltonian measured_hamiltonian(const Network& network, const sense::Effects& effects,
+                                 const Interactions& interactions) {
+    return Builder(network, effects, interactions).build();
+}
+
+EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, const Plan& plan,
+                         bool shares) {
+    const Encoding encoding = one_hot_encoding(network);
+    const Numbering numbering(network, encoding);
+    check(network, effects, numbering);
+    const auto flags = cut_flags(network, plan);
+    std::vector<int> chosen;
+    for (size_t g = 0; g < flags.size(); ++g) {
+        if (flags[g]) chosen.push_back(static_cast<int>(g));
+    }
+    const size_t cuts = chosen.size();
+    EnergyTerms terms;
+    for (int u : chosen) terms.single += effects.single[u];
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        const auto& widths = network.widths(k);
+        const auto w = static_cast<size_t>(
+            std::find(widths.begin(), widths.end(), plan.bits[k]) - widths.begin());
+        const int column = numbering.width_column(k, w);
+        chosen.push_back(column);
+        double counts = 1;
+        if (shares) {
+            for (const auto& [group, share] : shares_of(network, effects, k, w)) {
+                if (flags[static_cast<size_t>(group)]) counts -= share;
+            }
+        }
+        terms.single += counts * effects.single[column];
+    }
+    const auto joint = joint_costs(effects);
+    for (size_t i = 0; i < chosen.size(); ++i) {
+        for (size_t j = i + 1; j < chosen.size(); ++j) {
+            const auto cost = joint.find({chosen[i], chosen[j]});
+            if (cost != joint.end()) {
+                terms.within += cost->second;
+                continue;
+            }
+            double& sum = j < cuts ? terms.cuts : i < cuts ? terms.mixed : terms.widths;
+            sum += 2 * effects.product(chosen[i], chosen[j]);
+        }
+    }
+    return terms;
+}
+
+}  // namespace adiabat::plan

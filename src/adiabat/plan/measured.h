@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The `measured` Hamiltonian: what was sensed of every cut and every width (sense/effects.h), with
+// the interactions that are real.
+//
+//   E(x, y) = sum_u d_u x_u + sum_l sum_b d_lb y_lb
+//           + kappa sum_{u<v, one layer reads both} c_uv x_u x_v
+//           + rho sum over other pairs of 2 <a_u, a_v>
+//           - sum_l sum_b d_lb y_lb sum_u s_lbu x_u
+//
+// x_u = 1 cuts group u, y_lb = 1 gives layer l the width b (one-hot). d = |a|^2. Cutting u and v
+// together from what a layer reads costs eta = E(u, v) / (E(u) + E(v)) times what it costs apart,
+// since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum: of a layer's
+// rounding error, what lies in filters and inputs that are cut does not count.
+//
+// kappa and rho are fitted (fit.h). At kappa = rho = 0 and without the last sum the problem is the
+// separable one that other toolkits solve. Where candidates are more than sensed rows, the form is
+// qubo::Factored: rho A'A as low rank, the pairs of a family as a block; the last sum, and pairs of
+// families that one layer reads together, are left out.
+
+#include <vector>
+
+#include "adiabat/plan/hamiltonian.h"
+#include "adiabat/sense/candidates.h"
+#include "adiabat/sense/effects.h"
+
+namespace adiabat::plan {
+
+struct Interactions {
+    double kappa = 0.5;
+    // Of pairs of cuts, of a cut and a width, of two widths.
+    double rho_cuts = 0, rho_mixed = 0, rho_widths = 0;
+    bool shares = true;
+
+    static Interactions none() { return {0, 0, 0, 0, false}; }
+    bool operator==(const Interactions&) const = default;
+};
+
+// What is weighed of a network: all its groups, and the widths its layers may have.
+sense::Candidates candidates_of(const net::Graph& graph, const Network& network);
+
+Hamiltonian measured_hamiltonian(const Network& network, const sense::Effects& effects,
+                                 const Interactions& interactions);
+
+// The terms of the energy of one plan, each without its factor: what fits are made of.
+struct EnergyTerms {
+    double single = 0;  // less what the shares take off
+    double within = 0;  // sum c_uv x_u x_v
+    double cuts = 0, mixed = 0, widths = 0;  // sums of 2 <a_u, a_v>
+
+    double energy(const Interactions& i) const {
+        return single + i.kappa * within + i.rho_cuts * cuts + i.rho_mixed * mixed +
+               i.rho_widths * widths;
+    }
+};
+EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, const Plan& plan,
+                         bool shares = true);
+
+}  // namespace adiabat::plan
