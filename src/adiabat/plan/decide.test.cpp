@@ -5,21 +5,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 
 #include "adiabat/plan/fixture.test.h"
 
 namespace adiabat::plan {
 namespace {
-
-// Two convolutions, five inner channels.
-net::Graph two_layers(uint64_t seed) {
-    net::GraphBuilder b;
-    net::ValueId x = b.input({net::kUnknown, 3, 6, 6});
-    x = b.node("Relu", {b.node("Conv", {x, b.constant(net::random_tensor({5, 3, 3, 3}, seed))})});
-    b.graph.outputs = {b.node("Conv", {x, b.constant(net::random_tensor({4, 5, 3, 3}, seed + 1))})};
-    net::infer_shapes(b.graph);
-    return b.graph;
-}
 
 // The naive twin: every pair of widths and every subset of channels.
 double least_loss_naively(const Fixture& f, const std::vector<Budget>& budgets) {
@@ -100,37 +91,53 @@ TEST(Decide, StopsWhenAsked) {
         Interrupted);
 }
 
-TEST(Budget, ReadsWhatPeopleWrite) {
-    const Originals originals{1000000, {.bytes = 800000}};
-    const auto one = [&](const char* text) { return parse_budgets(text, originals).at(0).limit; };
-    EXPECT_EQ(one("file=175KB"), 175000);
-    EXPECT_EQ(one("file=1KiB"), 1024);
-    EXPECT_EQ(one("file=30%"), 300000);
-    EXPECT_EQ(one("bytes=8x"), 100000);
-    const auto two = parse_budgets("file=8x,bytes=131072", originals);
-    ASSERT_EQ(two.size(), 2u);
-    EXPECT_EQ(two[1].quantity, Quantity::kBytes);
-    for (const char* wrong : {"", "175KB", "file", "file=", "file=-3", "file=0%", "size=3KB",
-                              "file=nan%", "file=1KB,file=2KB", "file=1KB,", "file=x"}) {
-        EXPECT_THROW(parse_budgets(wrong, originals), InputError) << wrong;
+// Whatever a plan may not become, no decision makes it.
+TEST(Decide, RespectsWhatTheUserWantsToStay) {
+    for (uint64_t seed = 0; seed < 4; ++seed) {
+        const net::Graph graph = net::residual_network(seed);
+        const std::string fixed = net::find_layers(graph)[1].name;
+        NetworkOptions options;
+        options.widths = {3, 6, 5};
+        options.first_last = 7;
+        options.least_kept = 0.6;
+        options.stays = [&](const net::Layer& layer) { return layer.name == fixed; };
+        const Fixture f(graph, 1, options);
+        const Reachable range = reachable(f.network, f.costs, Quantity::kFile);
+        for (int percent : {0, 30, 80}) {
+            const int64_t limit = range.smallest + (range.largest - range.smallest) * percent / 100;
+            const std::vector<Budget> budgets = {{Quantity::kFile, limit}};
+            const Decision decision = decide(f.problem, budgets, f.costs, {.seed = seed});
+            check_plan(f.network, decision.plan);
+            const auto& bits = decision.plan.bits;
+            EXPECT_EQ(bits.front(), 7);
+            EXPECT_EQ(bits.back(), 7);
+            EXPECT_EQ(bits[1], 8);
+            for (size_t k = 2; k + 1 < bits.size(); ++k) {
+                EXPECT_TRUE(bits[k] == 3 || bits[k] == 5 || bits[k] == 6) << bits[k];
+            }
+            const auto after = states(f.network, decision.plan);
+            for (size_t k = 0; k < after.size(); ++k) {
+                EXPECT_GE(static_cast<double>(after[k].filters),
+                          0.6 * static_cast<double>(f.network.layers[k].filters));
+            }
+        }
     }
 }
 
-TEST(Budget, AnUnsatisfiableOneNamesTheNearest) {
-    const Fixture f(2);
-    const Reachable range = reachable(f.network, f.costs, Quantity::kFile);
-    EXPECT_LT(range.smallest, range.middle);
-    const Reachable bytes = reachable(f.network, f.costs, Quantity::kBytes);
-    EXPECT_LT(bytes.smallest, bytes.middle);
-    EXPECT_LT(bytes.middle, bytes.largest);
-    EXPECT_EQ(f.costs.cost(Quantity::kFile, range.smallest_plan), range.smallest);
-    require_satisfiable(f.network, f.costs, {{Quantity::kFile, range.smallest}});
-    try {
-        require_satisfiable(f.network, f.costs, {{Quantity::kFile, range.smallest - 1}});
-        FAIL() << "not refused";
-    } catch (const InputError& error) {
-        EXPECT_NE(std::string(error.what()).find(std::to_string(range.smallest)),
-                  std::string::npos);
+TEST(Decide, KeepsBudgetsOfAllKindsAtOnce) {
+    const Fixture f(3);
+    const Plan wanted = [&] {
+        Random random(3);
+        return f.random_plan(random);
+    }();
+    std::vector<Budget> budgets;
+    for (Quantity quantity : kQuantities) {
+        budgets.push_back({quantity, f.costs.cost(quantity, wanted)});
+    }
+    const Decision decision = decide(f.problem, budgets, f.costs, {.seed = 1});
+    for (const Budget& budget : budgets) {
+        EXPECT_LE(f.costs.cost(budget.quantity, decision.plan), budget.limit)
+            << name_of(budget.quantity);
     }
 }
 
