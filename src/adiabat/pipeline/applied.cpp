@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/applied.h"
+
+#include <algorithm>
+
+#include "adiabat/apply/calibrate.h"
+#include "adiabat/apply/cut.h"
+#include "adiabat/apply/quantize.h"
+#include "adiabat/net/cast.h"
+#include "adiabat/onnx/write.h"
+#include "adiabat/pipeline/inspect.h"
+#include "adiabat/pipeline/outputs.h"
+
+namespace adiabat::pipeline {
+
+namespace {
+
+constexpr int64_t kBatch = 250;
+
+}  // namespace
+
+std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
+                                const net::Tensor& sensing, StopToken stop,
+                                ProgressSink& progress) {
+    const net::Graph& graph = subject.graph();
+    const plan::Network& network = subject.network();
+    const onnx::Storage storage = subject.options().weights;
+    const net::Graph cut =
+        apply::cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
+    apply::Quantized quantized =
+        apply::quantize(cut, net::find_layers(cut), plan.bits, storage);
+    const net::Tensor pixels =
+        net::as_type(some_images(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
+                     graph.value(graph.inputs[0]).type);
+    apply::calibrate(quantized, {graph, cut, network, plan, pixels}, subject.engine(),
+                     {subject.options().threads}, stop, progress);
+    std::vector<onnx::WeightCodes> weights;
+    for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
+    onnx::encode_weights(quantized.graph, weights, storage, quantized.prefix);
+    std::vector<uint8_t> file = onnx::serialize_model(quantized.graph);
+    const int64_t predicted = subject.costs().cost(plan::Quantity::kFile, plan);
+    ADIABAT_CHECK(static_cast<int64_t>(file.size()) == predicted,
+                  "the file has {} bytes, {} were predicted", file.size(), predicted);
+    return file;
+}
+
+Json Judgement::to_json(int64_t images, size_t file_bytes) const {
+    Json json = {{"file", file_bytes}, {"images", images}};
+    if (!is_classifier) {
+        json["relative_squared_error"] = divergence;
+        return json;
+    }
+    json["agreement"] = 100 * agreement;
+    json["divergence"] = divergence;
+    if (!has_labels) return json;
+    json["top1_before"] = 100 * top1_before;
+    json["top1_after"] = 100 * top1_after;
+    return json;
+}
+
+Judge::Judge(const Subject& subject, const Images& images, StopToken stop)
+    : subject_(subject),
+      images_(images),
+      expected_(run_network(subject.original(), images.pixels, kBatch, stop)) {}
+
+Judgement Judge::judge(std::span<const uint8_t> file, const std::string& name, StopToken stop,
+                       ProgressSink& progress) const {
+    const net::Graph written = parse_simplified(file, name);
+    progress.begin("judge", static_cast<uint64_t>(images_.size()), "images");
+    const auto small = subject_.engine().open(written, {subject_.options().threads});
+    const net::Tensor outputs = run_network(*small, images_.pixels, kBatch, stop, progress);
+    Judgement judgement;
+    judgement.is_classifier = is_classifier(expected_);
+    if (!judgement.is_classifier) {
+        judgement.divergence = relative_squared_error(expected_, outputs);
+        return judgement;
+    }
+    const auto before = predictions(expected_), after = predictions(outputs);
+    judgement.agreement = share_equal(before, after);
+    judgement.divergence = mean_divergence(expected_, outputs);
+    if (images_.labels.empty()) return judgement;
+    judgement.has_labels = true;
+    judgement.top1_before = share_equal(before, images_.labels);
+    judgement.top1_after = share_equal(after, images_.labels);
+    return judgement;
+}
+
+Json plan_to_json(const plan::Network& network, const plan::Plan& plan) {
+    const auto after = plan::states(network, plan);
+    const auto flags = plan::cut_flags(network, plan);
+    const auto counts = plan::cut_counts(plan);
+    Json layers = Json::array();
+    for (size_t k = 0; k < after.size(); ++k) {
+        Json cut = Json::array();
+        const auto& groups = network.filter_groups(k);
+        for (size_t i = 0; i < groups.size(); ++i) {
+            if (groups[i] != net::kStays && flags[static_cast<size_t>(groups[i])]) cut.push_back(i);
+        }
+        layers.push_back(
+            {{"name", network.layers[k].name},
+             {"bits", after[k].bits},
+             {"filters", after[k].filters},
+             {"inputs", after[k].inputs},
+             {"filters_before", network.layers[k].filters},
+             {"inputs_before", network.layers[k].inputs},
+             {"cut", std::move(cut)},
+             {"cost", to_json(network.costs.cost_of_layer(k, counts, plan.bits[k]))}});
+    }
+    return layers;
+}
+
+Json groups_to_json(const plan::Network& network, const plan::Plan& plan) {
+    const auto flags = plan::cut_flags(network, plan);
+    return {{"all", flags.size()}, {"cut", std::count(flags.begin(), flags.end(), 1)}};
+}
+
+}  // namespace adiabat::pipeline

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The images of a run: drawn once by the seed, divided once. Some sense and calibrate; others,
+// disjoint, judge: fits of the Hamiltonian, divergences, choices among plans.
+
+#include "adiabat/base/json.h"
+#include "adiabat/pipeline/images.h"
+#include "adiabat/pipeline/subject.h"
+
+namespace adiabat::pipeline {
+
+struct DrawOptions {
+    DataOptions data;
+    int64_t images = 1024;
+    double judging_share = 0.5;
+    uint64_t seed = 0;
+};
+
+struct Calibration {
+    Images sensing, judging;
+    Json document;  // of the run's "data"
+};
+
+Calibration read_calibration(const Subject& subject, const DrawOptions& options, StopToken stop,
+                             ProgressSink& progress);
+
+// Images begin .. begin + count - 1.
+net::Tensor some_images(const net::Tensor& pixels, int64_t begin, int64_t count);
+
+}  // namespace adiabat::pipeline

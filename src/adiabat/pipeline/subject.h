@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The network that a run decides on, made ready: read, in float, at an opset that the written file
+// can have, prepared for cutting, its layers and channel groups found, its costs known, an engine
+// opened. What the verbs that decide have in common.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "adiabat/apply/file_size.h"
+#include "adiabat/base/json.h"
+#include "adiabat/base/progress.h"
+#include "adiabat/net/engine.h"
+#include "adiabat/onnx/self_decoding.h"
+#include "adiabat/pipeline/model.h"
+#include "adiabat/pipeline/select.h"
+#include "adiabat/plan/budget.h"
+
+namespace adiabat::pipeline {
+
+struct SubjectOptions {
+    std::string model;
+    Controls controls = {};
+    onnx::Storage weights = onnx::Storage::kPlanes;
+    int threads = 0;
+};
+
+class Subject {
+  public:
+    // Says what is left as it is, and why. Throws InputError for a network that cannot be read,
+    // run, cut or quantized, and for controls that name nothing.
+    Subject(const SubjectOptions& options, ProgressSink& progress);
+    Subject(const Subject&) = delete;
+    Subject& operator=(const Subject&) = delete;
+
+    const SubjectOptions& options() const { return options_; }
+    const Model& model() const { return model_; }
+    const net::Graph& graph() const { return model_.graph; }
+    const plan::Network& network() const { return *network_; }
+    // Exact, file size included.
+    const plan::CostFunctions& costs() const { return *costs_; }
+    net::Engine& engine() const { return *engine_; }
+    net::Session& original() const { return *original_; }
+
+    // Parts of the run's document: {"before": .., "after": ..} opsets, the costs before.
+    Json opset() const;
+    Json before() const;
+
+  private:
+    void raise_opset(ProgressSink& progress);
+
+    SubjectOptions options_;
+    Model model_;
+    int opset_before_ = 0;
+    std::unique_ptr<plan::Network> network_;
+    std::unique_ptr<apply::FileSize> file_size_;
+    std::optional<plan::CostFunctions> costs_;
+    std::unique_ptr<net::Engine> engine_;
+    std::unique_ptr<net::Session> original_;
+};
+
+// Reads budgets, says what each can reach, and throws InputError where they cannot be kept. The
+// second is the document's list.
+struct AskedBudgets {
+    std::vector<plan::Budget> budgets;
+    Json document;
+};
+AskedBudgets ask_budgets(const Subject& subject, const std::string& text, ProgressSink& progress);
+
+}  // namespace adiabat::pipeline
