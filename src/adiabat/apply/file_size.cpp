@@ -146,16 +146,15 @@ const FileSize::Part& FileSize::part(size_t layer, const net::LayerState& state)
     return part;
 }
 
-int64_t FileSize::bytes(const plan::Plan& plan) const {
-    const auto states = plan::states(network_, plan);
+int64_t FileSize::bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
     uint64_t inside = rest_;
     uint64_t shared = 0;
-    for (size_t k = 0; k < states.size(); ++k) {
-        const Part& here = part(k, states[k]);
+    for (size_t k = 0; k < bits.size(); ++k) {
+        const Part& here = part(k, network_.costs.state(k, cut, bits[k]));
         inside += here.own;
         shared |= here.shared;
     }
-    inside += shared_bytes(shared) + changing_bytes(plan::cut_counts(plan));
+    inside += shared_bytes(shared) + changing_bytes(cut);
     return static_cast<int64_t>(outside_ + onnx::field_bytes(kModelGraph, inside));
 }
 

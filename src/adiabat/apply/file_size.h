@@ -28,8 +28,11 @@ class FileSize {
     // network cannot be quantized (quantize.h).
     FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage);
 
-    // Not to be called from two threads at once.
-    int64_t bytes(const plan::Plan& plan) const;
+    // Of a plan with `cut` groups cut, one entry a family, and `bits`, one entry a layer. Allocates
+    // nothing but where it meets a layer in a state for the first time. Not to be called from two
+    // threads at once.
+    int64_t bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
+    int64_t bytes(const plan::Plan& plan) const { return bytes(plan::cut_counts(plan), plan.bits); }
 
   private:
     struct Part {

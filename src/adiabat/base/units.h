@@ -15,6 +15,11 @@ namespace adiabat {
 // one byte included.
 int64_t parse_bytes(std::string_view text, std::string_view where = "size");
 
+// A count: a decimal number, then nothing, k, M or G (powers of 1000), in any case, with or without
+// a space between. Rounded to a whole number. Throws InputError as parse_bytes does, below one
+// included.
+int64_t parse_count(std::string_view text, std::string_view where = "count");
+
 // "999 B", "10.5 KB", "1.09 MB": three digits, powers of 1000.
 std::string format_bytes(int64_t bytes);
 

@@ -34,6 +34,24 @@ TEST(Units, RefusesWhatIsNoSize) {
     }
 }
 
+TEST(Units, ReadsCounts) {
+    EXPECT_EQ(parse_count("20M"), 20'000'000);
+    EXPECT_EQ(parse_count("1.5 g"), 1'500'000'000);
+    EXPECT_EQ(parse_count("270k"), 270'000);
+    EXPECT_EQ(parse_count("270000"), 270'000);
+    for (const char* text : {"", "M", "-3k", "0", "0.2", "12 KB", "12 KiB", "12B", "1e5", "nan"}) {
+        EXPECT_THROW(parse_count(text), InputError) << text;
+    }
+    try {
+        parse_count("12 KB", "--budget macs");
+        FAIL();
+    } catch (const InputError& error) {
+        EXPECT_STREQ(error.what(),
+                     "--budget macs: \"12 KB\" has no unit that is known: expected a number with "
+                     "nothing, k, M or G (powers of 1000)");
+    }
+}
+
 TEST(Units, WritesForPeople) {
     EXPECT_EQ(format_bytes(0), "0 B");
     EXPECT_EQ(format_bytes(999), "999 B");

@@ -19,13 +19,16 @@ bool multiplies(const Node& node) {
 }  // namespace
 
 CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<const Layer> layers)
-    : graph_(graph), coupling_(coupling), layers_(layers), dies_(graph.nodes.size()) {
+    : graph_(graph), coupling_(coupling), layers_(layers) {
+    std::map<Elements, int> known;
     std::set<ValueId> of_layers;
     std::set<int> layer_nodes;
     for (const Layer& layer : layers) {
         of_layers.insert(layer.weight);
         of_layers.insert(layer.bias);
         layer_nodes.insert(layer.node);
+        const auto filters = static_cast<size_t>(layer.filter_axis);
+        sides_.push_back({factor_of(layer.weight, filters), factor_of(layer.weight, 1 - filters)});
     }
     std::vector<int> last(graph.values.size(), -1);
     std::set<ValueId> read;
@@ -43,7 +46,7 @@ CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<con
             const bool is_parameter =
                 tensor && is_real(tensor->type) && !tensor->shape.empty() && !resizes;
             if (is_parameter && !of_layers.contains(id) && read.insert(id).second) {
-                others_.push_back(id);
+                others_.push_back(index_of(id, known));
             }
         }
         // What nobody reads dies where it is made.
@@ -51,10 +54,49 @@ CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<con
             if (id != kNoValue) last[static_cast<size_t>(id)] = static_cast<int>(n);
         }
     }
+    std::vector<std::vector<ValueId>> dies(graph.nodes.size());
     for (size_t id = 0; id < last.size(); ++id) {
         const auto value = static_cast<ValueId>(id);
         if (last[id] < 0 || graph.constant(value) || graph.is_output(value)) continue;
-        dies_[static_cast<size_t>(last[id])].push_back(value);
+        dies[static_cast<size_t>(last[id])].push_back(value);
+    }
+    find_peak(dies, known);
+}
+
+CostModel::Factor CostModel::factor_of(ValueId id, size_t axis) const {
+    const int64_t extent = (*graph_.value(id).shape)[axis];
+    if (extent == kUnknown) return {};
+    const auto& labels = coupling_.axes[static_cast<size_t>(id)];
+    return {extent, axis < labels.size() ? labels[axis] : -1};
+}
+
+// A tensor whose shape is not known counts as none.
+int CostModel::index_of(ValueId id, std::map<Elements, int>& known) {
+    Elements elements;
+    const auto& shape = graph_.value(id).shape;
+    if (!shape) elements.fixed = 0;
+    for (size_t axis = 0; shape && axis < shape->size(); ++axis) {
+        const Factor factor = factor_of(id, axis);
+        if (factor.label >= 0) {
+            elements.factors.push_back(factor);
+        } else {
+            elements.fixed = std::min(times(elements.fixed, factor.extent), kMostElements);
+        }
+    }
+    const auto [found, is_new] = known.try_emplace(elements, static_cast<int>(elements_.size()));
+    if (is_new) elements_.push_back(std::move(elements));
+    return found->second;
+}
+
+// What is alive grows with the outputs of every node, then loses what dies there.
+void CostModel::find_peak(const std::vector<std::vector<ValueId>>& dies,
+                          std::map<Elements, int>& known) {
+    for (ValueId id : graph_.inputs) life_.push_back(index_of(id, known));
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+        for (ValueId id : graph_.nodes[n].outputs) {
+            if (id != kNoValue) life_.push_back(index_of(id, known));
+        }
+        for (ValueId id : dies[n]) life_.push_back(-1 - index_of(id, known));
     }
 }
 
@@ -104,20 +146,6 @@ int64_t CostModel::macs_of(const Node& node, std::span<const int64_t> cut) const
     return times(elements_left(node.outputs[0], cut), extent(node.input(0), summed, cut));
 }
 
-int64_t CostModel::peak_elements(std::span<const int64_t> cut) const {
-    int64_t alive = 0;
-    for (ValueId id : graph_.inputs) alive += elements_left(id, cut);
-    int64_t peak = alive;
-    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
-        for (ValueId id : graph_.nodes[n].outputs) {
-            if (id != kNoValue) alive += elements_left(id, cut);
-        }
-        peak = std::max(peak, alive);
-        for (ValueId id : dies_[n]) alive -= elements_left(id, cut);
-    }
-    return peak;
-}
-
 Cost CostModel::cost_of_layer(size_t layer, std::span<const int64_t> cut, int bits) const {
     Cost cost = layer_cost(layers_[layer], state(layer, cut, bits));
     const Node& node = graph_.nodes[static_cast<size_t>(layers_[layer].node)];
@@ -127,9 +155,15 @@ Cost CostModel::cost_of_layer(size_t layer, std::span<const int64_t> cut, int bi
 }
 
 LayerState CostModel::state(size_t layer, std::span<const int64_t> cut, int bits) const {
-    const Layer& facts = layers_[layer];
-    const auto filters = static_cast<size_t>(facts.filter_axis);
-    return {extent(facts.weight, filters, cut), extent(facts.weight, 1 - filters, cut), bits};
+    const auto left = [&](const Factor& factor) {
+        int64_t extent = factor.extent;
+        if (factor.label < 0) return extent;
+        for (const auto& share : coupling_.labels[static_cast<size_t>(factor.label)].shares) {
+            extent -= share.count * cut[static_cast<size_t>(share.family)];
+        }
+        return extent;
+    };
+    return {left(sides_[layer][0]), left(sides_[layer][1]), bits};
 }
 
 int64_t CostModel::groups_left(const Node& node, std::span<const int64_t> cut) const {
@@ -147,14 +181,36 @@ Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) co
     ADIABAT_CHECK(cut.size() == coupling_.families.size() && bits.size() == layers_.size(),
                   "{} counts for {} families, {} widths for {} layers", cut.size(),
                   coupling_.families.size(), bits.size(), layers_.size());
+    thread_local std::vector<int64_t> lost, counts;
+    lost.clear();
+    for (const AxisLabels& labels : coupling_.labels) {
+        int64_t indices = 0;
+        for (const auto& share : labels.shares) {
+            indices += share.count * cut[static_cast<size_t>(share.family)];
+        }
+        lost.push_back(indices);
+    }
+    const auto left = [&](const Factor& factor) {
+        return factor.label < 0 ? factor.extent
+                                : factor.extent - lost[static_cast<size_t>(factor.label)];
+    };
+    counts.clear();
+    for (const Elements& elements : elements_) {
+        int64_t count = elements.fixed;
+        for (const Factor& factor : elements.factors) {
+            count = std::min(times(count, left(factor)), kMostElements);
+        }
+        counts.push_back(count);
+    }
+
     Cost total;
     bool quantized = !layers_.empty();
     for (size_t k = 0; k < layers_.size(); ++k) {
-        total += layer_cost(layers_[k], state(k, cut, bits[k]));
+        total += layer_cost(layers_[k], {left(sides_[k][0]), left(sides_[k][1]), bits[k]});
         quantized = quantized && bits[k] < 32;
     }
-    for (ValueId id : others_) {
-        const int64_t count = elements_left(id, cut);
+    for (int index : others_) {
+        const int64_t count = counts[static_cast<size_t>(index)];
         total.parameters = plus(total.parameters, count);
         total.bytes = plus(total.bytes, count * 4);
     }
@@ -163,7 +219,13 @@ Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) co
         total.macs = plus(total.macs, macs);
         total.bops = plus(total.bops, times(macs, 32 * 32));
     }
-    total.activations = peak_elements(cut) * (quantized ? 1 : 4);
+    int64_t alive = 0, peak = 0;
+    for (int event : life_) {
+        alive += event < 0 ? -counts[static_cast<size_t>(-1 - event)]
+                           : counts[static_cast<size_t>(event)];
+        peak = std::max(peak, alive);
+    }
+    total.activations = peak * (quantized ? 1 : 4);
     return total;
 }
 

@@ -15,9 +15,13 @@
 //   activations  the most bytes that are alive at once while one image goes through, 4 an element,
 //                or 1 where the layers are quantized; nothing computed in place
 //
-// O(values + nodes) a cost.
+// O(values + nodes) a cost, without an allocation: the constructor finds the different products of
+// extents there are, and a cost multiplies each out once.
 
+#include <array>
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -52,14 +56,36 @@ class CostModel {
     int64_t extent(ValueId id, size_t axis, std::span<const int64_t> cut) const;
     int64_t elements_left(ValueId id, std::span<const int64_t> cut) const;
     int64_t macs_of(const Node& node, std::span<const int64_t> cut) const;
-    int64_t peak_elements(std::span<const int64_t> cut) const;
+
+    // An extent that loses what the cut groups of a label (index in Coupling::labels) have there.
+    struct Factor {
+        int64_t extent = 1;
+        int label = -1;  // -1 where nothing is cut
+
+        auto operator<=>(const Factor&) const = default;
+    };
+    // The elements of a tensor: what is never cut, times its other extents.
+    struct Elements {
+        int64_t fixed = 1;
+        std::vector<Factor> factors;
+
+        auto operator<=>(const Elements&) const = default;
+    };
+    Factor factor_of(ValueId id, size_t axis) const;
+    int index_of(ValueId id, std::map<Elements, int>& known);
+    void find_peak(const std::vector<std::vector<ValueId>>& dies, std::map<Elements, int>& known);
 
     const Graph& graph_;
     const Coupling& coupling_;
     std::span<const Layer> layers_;
-    std::vector<ValueId> others_;             // float constants that belong to no layer
-    std::vector<int> products_;               // nodes that multiply and are no layers
-    std::vector<std::vector<ValueId>> dies_;  // activations that no node behind this one reads
+    std::vector<std::array<Factor, 2>> sides_;  // filters and inputs, one pair a layer
+    std::vector<int> products_;                 // nodes that multiply and are no layers
+    std::vector<Elements> elements_;            // all different
+    // As indices of elements_:
+    std::vector<int> others_;  // float constants that belong to no layer
+    // Activations in the order in which they are made and no longer needed: k where elements_[k]
+    // are made, -1 - k where they go.
+    std::vector<int> life_;
 };
 
 }  // namespace adiabat::net

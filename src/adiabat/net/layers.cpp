@@ -90,6 +90,42 @@ LayerSearch search_layers(const Graph& graph) {
 
 std::vector<Layer> find_layers(const Graph& graph) { return search_layers(graph).layers; }
 
+std::vector<bool> outermost(const Graph& graph, const std::vector<Layer>& layers) {
+    std::vector<bool> is_layer(graph.nodes.size()), first(graph.nodes.size()),
+        last(graph.nodes.size());
+    for (const Layer& layer : layers) is_layer[static_cast<size_t>(layer.node)] = true;
+    // Of every value whether a layer stands before it, or behind it.
+    std::vector<bool> before(graph.values.size()), behind(graph.values.size());
+    const auto any = [](const std::vector<ValueId>& ids, const std::vector<bool>& marked) {
+        return std::any_of(ids.begin(), ids.end(), [&](ValueId id) {
+            return id != kNoValue && marked[static_cast<size_t>(id)];
+        });
+    };
+    const auto mark = [](const std::vector<ValueId>& ids, std::vector<bool>& marked) {
+        for (ValueId id : ids) {
+            if (id != kNoValue) marked[static_cast<size_t>(id)] = true;
+        }
+    };
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+        const Node& node = graph.nodes[n];
+        first[n] = !any(node.inputs, before) && !any(node.captured, before);
+        if (is_layer[n] || !first[n]) mark(node.outputs, before);
+    }
+    for (size_t n = graph.nodes.size(); n-- > 0;) {
+        const Node& node = graph.nodes[n];
+        last[n] = !any(node.outputs, behind);
+        if (!is_layer[n] && last[n]) continue;
+        mark(node.inputs, behind);
+        mark(node.captured, behind);
+    }
+    std::vector<bool> result;
+    for (const Layer& layer : layers) {
+        const auto n = static_cast<size_t>(layer.node);
+        result.push_back(first[n] || last[n]);
+    }
+    return result;
+}
+
 std::vector<float> filters_of(const Graph& graph, const Layer& layer) {
     const auto weight = graph.constant(layer.weight)->as<float>();
     if (layer.filter_axis == 0) return {weight.begin(), weight.end()};

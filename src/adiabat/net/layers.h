@@ -48,6 +48,10 @@ LayerSearch search_layers(const Graph& graph);
 // computed or shared with another node is not one (nothing can be done to it alone).
 std::vector<Layer> find_layers(const Graph& graph);
 
+// For every layer whether it is an outermost one: no layer before it makes anything that it reads,
+// or no layer behind it reads anything that it makes. O(edges).
+std::vector<bool> outermost(const Graph& graph, const std::vector<Layer>& layers);
+
 // The weight as filters x (inputs * taps), row-major, whatever the layer's own order.
 std::vector<float> filters_of(const Graph& graph, const Layer& layer);
 

@@ -23,6 +23,7 @@
 #include "adiabat/pipeline/outputs.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/plan/decide.h"
+#include "adiabat/plan/reachable.h"
 
 namespace adiabat::pipeline {
 
@@ -69,8 +70,9 @@ class Run {
         apply::require_quantizable(model_.graph, net::find_layers(model_.graph));
         raise_opset();
         apply::prepare_for_cutting(model_.graph, net::find_coupling(model_.graph));
-        network_ = std::make_unique<plan::Network>(model_.graph, coupling_options(options_.keep),
-                                                   options_.align);
+        network_ = std::make_unique<plan::Network>(
+            model_.graph, plan::NetworkOptions{.coupling = coupling_options(options_.keep),
+                                               .align = options_.align});
         for (const net::LeftAlone& left : net::search_layers(model_.graph).left_alone) {
             const net::Node& node = model_.graph.nodes[static_cast<size_t>(left.node)];
             progress_.say(fmt::format("left as it is: {}: {}", net::describe(model_.graph, node),
@@ -102,13 +104,13 @@ class Run {
     void budget() {
         clock_.begin("budget");
         const net::Cost before = network_->costs.whole();
-        budgets_ = plan::parse_budgets(options_.budget, {model_.file_bytes, before.bytes});
+        budgets_ = plan::parse_budgets(options_.budget, {model_.file_bytes, before});
         file_size_ = std::make_unique<apply::FileSize>(model_.graph, *network_, options_.weights);
-        costs_.file = [this](const plan::Plan& plan) { return file_size_->bytes(plan); };
-        costs_.bytes = [this](const plan::Plan& plan) { return plan::cost(*network_, plan).bytes; };
+        costs_.emplace(*network_,
+                       [this](auto cut, auto bits) { return file_size_->bytes(cut, bits); });
         Json list = Json::array();
         for (const plan::Budget& budget : budgets_) {
-            const plan::Reachable range = plan::reachable(*network_, costs_, budget.quantity);
+            const plan::Reachable range = plan::reachable(*network_, *costs_, budget.quantity);
             const auto name = plan::name_of(budget.quantity);
             progress_.say(
                 fmt::format("{}: at most {} asked; reachable {} (smallest), {} (uncut, 4 bits), {} "
@@ -121,7 +123,7 @@ class Run {
                             {"middle", range.middle},
                             {"largest", range.largest}});
         }
-        plan::require_satisfiable(*network_, costs_, budgets_);
+        plan::require_satisfiable(*network_, *costs_, budgets_);
         document_["budgets"] = std::move(list);
         document_["before"] = to_json(before);
         document_["before"]["file"] = model_.file_bytes;
@@ -163,9 +165,9 @@ class Run {
         how.sweeps = options_.sweeps;
         how.replicas = options_.replicas;
         const plan::Decision decision =
-            plan::decide(problem, budgets_, costs_, how, stop_, progress_);
+            plan::decide(problem, budgets_, *costs_, how, stop_, progress_);
         plan_ = decision.plan;
-        predicted_file_ = costs_.file(plan_);
+        predicted_file_ = costs_->cost(plan::Quantity::kFile, plan_);
         document_["problem"] = {{"hamiltonian", "l1"},
                                 {"variables", problem.variables()},
                                 {"beta", options_.beta},
@@ -301,7 +303,7 @@ class Run {
     std::unique_ptr<plan::Network> network_;
     std::vector<plan::Budget> budgets_;
     std::unique_ptr<apply::FileSize> file_size_;
-    plan::CostFunctions costs_;
+    std::optional<plan::CostFunctions> costs_;
     Images sensing_, judging_;
     plan::Plan plan_;
     int64_t predicted_file_ = 0;

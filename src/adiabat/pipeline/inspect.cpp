@@ -12,7 +12,7 @@
 #include "adiabat/net/raise_opset.h"
 #include "adiabat/net/shape_inference.h"
 #include "adiabat/pipeline/keep.h"
-#include "adiabat/plan/budget.h"
+#include "adiabat/plan/reachable.h"
 
 namespace adiabat::pipeline {
 
@@ -32,11 +32,10 @@ Json value_json(const net::Graph& graph, net::ValueId id) {
 
 Json reachable_json(const net::Graph& graph, const plan::Network& network) {
     const apply::FileSize file(graph, network, onnx::Storage::kPlanes);
-    plan::CostFunctions costs;
-    costs.file = [&](const plan::Plan& plan) { return file.bytes(plan); };
-    costs.bytes = [&](const plan::Plan& plan) { return plan::cost(network, plan).bytes; };
+    const plan::CostFunctions costs(network,
+                                    [&](auto cut, auto bits) { return file.bytes(cut, bits); });
     Json result;
-    for (plan::Quantity quantity : {plan::Quantity::kFile, plan::Quantity::kBytes}) {
+    for (plan::Quantity quantity : plan::kQuantities) {
         const plan::Reachable range = plan::reachable(network, costs, quantity);
         result[std::string(plan::name_of(quantity))] = {
             {"smallest", range.smallest}, {"middle", range.middle}, {"largest", range.largest}};
@@ -135,7 +134,7 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
     }
     const net::Graph& graph = model.graph;
     require_matches(keep, graph);
-    const plan::Network network(graph, coupling_options(keep));
+    const plan::Network network(graph, {.coupling = coupling_options(keep)});
 
     Json result;
     result["model"] = to_json(model);
@@ -178,7 +177,7 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
         apply::prepare_for_cutting(prepared,
                                    raised ? net::find_coupling(prepared) : network.coupling);
         result["reachable"] =
-            reachable_json(prepared, plan::Network(prepared, coupling_options(keep)));
+            reachable_json(prepared, plan::Network(prepared, {.coupling = coupling_options(keep)}));
     } catch (const InputError& error) {
         result["not_compressible"] = error.what();
     }

@@ -2,10 +2,7 @@
 #include "adiabat/plan/budget.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cmath>
-#include <map>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/base/units.h"
@@ -15,13 +12,21 @@ namespace adiabat::plan {
 namespace {
 
 constexpr std::string_view kForm =
-    "a budget reads file=175KB, bytes=30% or file=8x, several with commas";
+    "a budget reads file=175KB, macs=60%, bops=1.5G or bytes=8x, several with commas";
+
+bool is_bytes(Quantity quantity) {
+    return quantity == Quantity::kFile || quantity == Quantity::kBytes ||
+           quantity == Quantity::kActivations;
+}
 
 Quantity parse_quantity(std::string_view name) {
-    for (Quantity quantity : {Quantity::kFile, Quantity::kBytes}) {
+    for (Quantity quantity : kQuantities) {
         if (name == name_of(quantity)) return quantity;
     }
-    throw InputError("--budget: unknown quantity `{}`: it must be file or bytes", name);
+    throw InputError(
+        "--budget: unknown quantity `{}`: it must be file, bytes, params, macs, bops or "
+        "activations",
+        name);
 }
 
 // The number before `suffix`, above zero.
@@ -35,144 +40,60 @@ double parse_factor(std::string_view text, std::string_view whole) {
 }
 
 int64_t parse_limit(std::string_view text, Quantity quantity, const Originals& originals) {
-    const auto original =
-        static_cast<double>(quantity == Quantity::kFile ? originals.file : originals.bytes);
-    double limit = 0;
-    if (text.ends_with('%')) {
-        limit = original * parse_factor(text.substr(0, text.size() - 1), text) / 100;
-    } else if (text.ends_with('x')) {
-        limit = original / parse_factor(text.substr(0, text.size() - 1), text);
-    } else {
-        return parse_bytes(text, "--budget");
+    const bool is_share = text.ends_with('%');
+    if (!is_share && !text.ends_with('x')) {
+        const std::string where = fmt::format("--budget {}", name_of(quantity));
+        return is_bytes(quantity) ? parse_bytes(text, where) : parse_count(text, where);
     }
+    const double factor = parse_factor(text.substr(0, text.size() - 1), text);
+    const auto original = static_cast<double>(originals.of(quantity));
+    if (original <= 0) {
+        throw InputError("--budget: {}={}: the {} of this network are not known, so there is no {}",
+                         name_of(quantity), text, name_of(quantity),
+                         is_share ? "share of them" : "multiple of them");
+    }
+    const double limit = is_share ? original * factor / 100 : original / factor;
     if (!(limit < 9e15)) throw InputError("--budget: `{}` is not a limit: {}", text, kForm);
     return static_cast<int64_t>(limit);
-}
-
-// Of each family so many of the least counts that may stay are tried.
-constexpr int kFewCounts = 8;
-// Elementary steps that trying every layer and family alone may take.
-constexpr int64_t kMostSteps = 20'000'000;
-
-using Members = std::vector<size_t>;
-
-// Layers of one shape, and families of one size: what is best for one of them is for the others,
-// but for a byte here and there.
-std::vector<Members> alike_layers(const Network& network) {
-    std::map<std::array<int64_t, 5>, Members> classes;
-    const std::vector<net::LayerState> states =
-        plan::states(network, uniform_plan(network, kMinBits));
-    for (size_t k = 0; k < network.layers.size(); ++k) {
-        const net::Layer& layer = network.layers[k];
-        classes[{states[k].filters, states[k].inputs, layer.weights(), layer.groups,
-                 layer.bias == net::kNoValue}]
-            .push_back(k);
-    }
-    std::vector<Members> list;
-    for (auto& [shape, members] : classes) list.push_back(std::move(members));
-    return list;
-}
-
-std::vector<Members> alike_families(const Network& network) {
-    std::map<std::array<int64_t, 3>, Members> classes;
-    for (size_t f = 0; f < network.families(); ++f) {
-        classes[{network.groups(f), network.coupling.families[f].channels, network.group_step(f)}]
-            .push_back(f);
-    }
-    std::vector<Members> list;
-    for (auto& [size, members] : classes) list.push_back(std::move(members));
-    return list;
-}
-
-std::vector<Members> one_by_one(size_t count) {
-    std::vector<Members> list;
-    for (size_t k = 0; k < count; ++k) list.push_back({k});
-    return list;
-}
-
-// Descends over the bits of some layers or the kept count of some families at a time until nothing
-// gets smaller.
-class Descent {
-  public:
-    Descent(const Network& network, const std::function<int64_t(const Plan&)>& cost)
-        : network_(network), cost_(cost), plan_(uniform_plan(network, kMinBits)) {
-        for (size_t f = 0; f < plan_.cut.size(); ++f) {
-            keep(plan_, f, allowed_kept(network, f, kLeastKept));
-        }
-        least_ = cost_(plan_);
-    }
-
-    void run(const std::vector<Members>& layers, const std::vector<Members>& families) {
-        for (bool smaller = true; smaller;) {
-            smaller = false;
-            for (const Members& members : layers) smaller |= try_bits(members);
-            for (const Members& members : families) smaller |= try_counts(members);
-        }
-    }
-
-    const Plan& plan() const { return plan_; }
-
-  private:
-    static void keep(Plan& changed, size_t family, int64_t kept) {
-        auto& cut = changed.cut[family];
-        std::fill(cut.begin(), cut.end(), uint8_t{1});
-        std::fill_n(cut.begin(), kept, uint8_t{0});
-    }
-
-    bool take_if_smaller(Plan candidate) {
-        const int64_t here = cost_(candidate);
-        if (here >= least_) return false;
-        least_ = here;
-        plan_ = std::move(candidate);
-        return true;
-    }
-
-    bool try_bits(const Members& layers) {
-        bool smaller = false;
-        for (int bits = kMinBits; bits <= kMaxBits; ++bits) {
-            Plan candidate = plan_;
-            for (size_t k : layers) candidate.bits[k] = bits;
-            smaller |= take_if_smaller(std::move(candidate));
-        }
-        return smaller;
-    }
-
-    bool try_counts(const Members& families) {
-        bool smaller = false;
-        int64_t kept = allowed_kept(network_, families[0], kLeastKept);
-        for (int k = 0; k < kFewCounts && kept < network_.groups(families[0]); ++k) {
-            Plan candidate = plan_;
-            for (size_t f : families) keep(candidate, f, kept);
-            smaller |= take_if_smaller(std::move(candidate));
-            kept = allowed_kept(network_, families[0], kept + 1);
-        }
-        return smaller;
-    }
-
-    const Network& network_;
-    const std::function<int64_t(const Plan&)>& cost_;
-    Plan plan_;
-    int64_t least_ = 0;
-};
-
-// The smallest plan that descents find: over all alike at once, then, where the network is not
-// enormous, over each alone.
-Plan smallest_plan(const Network& network, const std::function<int64_t(const Plan&)>& cost) {
-    Descent descent(network, cost);
-    descent.run(alike_layers(network), alike_families(network));
-    const auto layers = std::ssize(network.layers),
-               families = static_cast<int64_t>(network.families());
-    if ((layers * (kMaxBits - kMinBits + 1) + families * kFewCounts) * (layers + families) <
-        kMostSteps) {
-        descent.run(one_by_one(network.layers.size()), one_by_one(network.families()));
-    }
-    return descent.plan();
 }
 
 }  // namespace
 
 std::string_view name_of(Quantity quantity) {
-    return quantity == Quantity::kFile ? "file" : "bytes";
+    switch (quantity) {
+        case Quantity::kFile:
+            return "file";
+        case Quantity::kBytes:
+            return "bytes";
+        case Quantity::kParams:
+            return "params";
+        case Quantity::kMacs:
+            return "macs";
+        case Quantity::kBops:
+            return "bops";
+        case Quantity::kActivations:
+            return "activations";
+    }
+    return "";
+}
+
+int64_t value_of(Quantity quantity, const net::Cost& cost) {
+    switch (quantity) {
+        case Quantity::kFile:
+            break;
+        case Quantity::kBytes:
+            return cost.bytes;
+        case Quantity::kParams:
+            return cost.parameters;
+        case Quantity::kMacs:
+            return cost.macs;
+        case Quantity::kBops:
+            return cost.bops;
+        case Quantity::kActivations:
+            return cost.activations;
+    }
+    ADIABAT_CHECK(false, "{} is no part of a network's cost", name_of(quantity));
+    return 0;
 }
 
 std::vector<Budget> parse_budgets(std::string_view text, const Originals& originals) {
@@ -196,32 +117,39 @@ std::vector<Budget> parse_budgets(std::string_view text, const Originals& origin
     }
 }
 
-bool is_feasible(const std::vector<Budget>& budgets, const CostFunctions& costs, const Plan& plan) {
-    return std::all_of(budgets.begin(), budgets.end(), [&](const Budget& budget) {
-        return costs.cost(budget.quantity, plan) <= budget.limit;
-    });
-}
-
-Reachable reachable(const Network& network, const CostFunctions& costs, Quantity quantity) {
-    const auto cost = [&](const Plan& plan) { return costs.cost(quantity, plan); };
-    Reachable result;
-    result.quantity = quantity;
-    result.smallest_plan = smallest_plan(network, cost);
-    result.smallest = cost(result.smallest_plan);
-    result.middle = cost(uniform_plan(network, 4));
-    result.largest = cost(uniform_plan(network, kMaxBits));
-    return result;
-}
-
-void require_satisfiable(const Network& network, const CostFunctions& costs,
-                         const std::vector<Budget>& budgets) {
+bool is_feasible(const std::vector<Budget>& budgets, const CostFunctions& costs,
+                 std::span<const int64_t> cut, std::span<const int> bits) {
+    const Budget* file = nullptr;
+    net::Cost cost;
+    bool is_known = false;
     for (const Budget& budget : budgets) {
-        const Reachable range = reachable(network, costs, budget.quantity);
-        if (range.smallest > budget.limit) {
-            throw InputError("--budget: {}={} cannot be reached: the smallest reachable is {}={}",
-                             name_of(budget.quantity), budget.limit, name_of(budget.quantity),
-                             range.smallest);
+        if (budget.quantity == Quantity::kFile) {
+            file = &budget;
+            continue;
         }
+        if (!is_known) cost = costs.network(cut, bits);
+        is_known = true;
+        if (value_of(budget.quantity, cost) > budget.limit) return false;
+    }
+    return !file || costs.file(cut, bits) <= file->limit;
+}
+
+bool is_feasible(const std::vector<Budget>& budgets, const CostFunctions& costs, const Plan& plan) {
+    return is_feasible(budgets, costs, cut_counts(plan), plan.bits);
+}
+
+void costs_of(const std::vector<Budget>& budgets, const CostFunctions& costs,
+              std::span<const int64_t> cut, std::span<const int> bits, std::span<int64_t> values) {
+    net::Cost cost;
+    bool is_known = false;
+    for (size_t k = 0; k < budgets.size(); ++k) {
+        if (budgets[k].quantity == Quantity::kFile) {
+            values[k] = costs.file(cut, bits);
+            continue;
+        }
+        if (!is_known) cost = costs.network(cut, bits);
+        is_known = true;
+        values[k] = value_of(budgets[k].quantity, cost);
     }
 }
 

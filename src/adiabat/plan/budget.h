@@ -3,64 +3,103 @@
 
 // Budgets: exact limits on what a plan costs.
 //
+//   file         bytes of the ONNX file as it is written (apply/file_size.h)
+//   bytes        of codes, scales and biases               (this and the rest: net/cost.h)
+//   params       weights and biases that stay
+//   macs         multiply-accumulates of one image
+//   bops         macs x weight bits x activation bits
+//   activations  the most bytes of activations that one image needs at once
+//
 // A budget is kept or refused, never approached: a plan is feasible where the exact cost of every
 // budgeted quantity is at or below its limit. What can be reached at all is known before the
-// search.
+// search (reachable.h).
+//
+// A cost depends on no more than how many groups of each family are cut and how many bits each
+// layer has; searches evaluate it from these alone, without an allocation, a million times.
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adiabat/plan/plan.h"
 
 namespace adiabat::plan {
 
-enum class Quantity { kFile, kBytes };
+enum class Quantity { kFile, kBytes, kParams, kMacs, kBops, kActivations };
+
+inline constexpr std::array<Quantity, 6> kQuantities = {Quantity::kFile,   Quantity::kBytes,
+                                                        Quantity::kParams, Quantity::kMacs,
+                                                        Quantity::kBops,   Quantity::kActivations};
 
 std::string_view name_of(Quantity quantity);
 
-// What the network costs before it is touched, for limits given in % or x.
+// The quantity in a network's cost; not for the file, which is no part of it.
+int64_t value_of(Quantity quantity, const net::Cost& cost);
+
+// What the network costs before it is touched, in fp32, for limits given in % or x.
 struct Originals {
-    int64_t file = 0;   // bytes of the ONNX file
-    int64_t bytes = 0;  // of the fp32 parameters
+    int64_t file = 0;  // bytes of the ONNX file
+    net::Cost network;
+
+    int64_t of(Quantity quantity) const {
+        return quantity == Quantity::kFile ? file : value_of(quantity, network);
+    }
 };
 
 struct Budget {
     Quantity quantity = Quantity::kFile;
-    int64_t limit = 0;  // bytes
+    int64_t limit = 0;  // bytes, or a count
 };
 
-// "file=175KB", "bytes=30%", "file=8x,bytes=131072": KB is 1000 bytes, KiB 1024, % of the original,
-// x times smaller than it. Throws InputError that names what is wrong and what would be right.
+// "file=175KB", "macs=60%,bytes=8x", "bops=1.5G": of bytes KB is 1000, KiB 1024; of counts k is
+// 1000, M a million, G a billion; % is of the original, x times smaller than it. Throws InputError
+// that names what is wrong and what would be right.
 std::vector<Budget> parse_budgets(std::string_view text, const Originals& originals);
 
-// The exact cost of a plan, one function a quantity.
-struct CostFunctions {
-    std::function<int64_t(const Plan&)> file;
-    std::function<int64_t(const Plan&)> bytes;
+// The exact costs of plans, by how many groups of each family are cut (`cut`, one entry a family)
+// and the bits of each layer. Whether it may be called from several threads at once is up to the
+// function that gives the bytes of the file.
+class CostFunctions {
+  public:
+    using FileBytes =
+        std::function<int64_t(std::span<const int64_t> cut, std::span<const int> bits)>;
 
-    int64_t cost(Quantity quantity, const Plan& plan) const {
-        return quantity == Quantity::kFile ? file(plan) : bytes(plan);
+    // The network must outlive it.
+    CostFunctions(const Network& network, FileBytes file)
+        : network_(&network), file_(std::move(file)) {}
+
+    int64_t file(std::span<const int64_t> cut, std::span<const int> bits) const {
+        return file_(cut, bits);
     }
+    // Everything but the file.
+    net::Cost network(std::span<const int64_t> cut, std::span<const int> bits) const {
+        return network_->costs.cost(cut, bits);
+    }
+    int64_t cost(Quantity quantity, std::span<const int64_t> cut, std::span<const int> bits) const {
+        return quantity == Quantity::kFile ? file(cut, bits)
+                                           : value_of(quantity, network(cut, bits));
+    }
+    int64_t cost(Quantity quantity, const Plan& plan) const {
+        return cost(quantity, cut_counts(plan), plan.bits);
+    }
+
+  private:
+    const Network* network_;
+    FileBytes file_;
 };
 
+// Whether every budget is kept. Evaluates the file where all else is kept, the rest once.
+bool is_feasible(const std::vector<Budget>& budgets, const CostFunctions& costs,
+                 std::span<const int64_t> cut, std::span<const int> bits);
 bool is_feasible(const std::vector<Budget>& budgets, const CostFunctions& costs, const Plan& plan);
 
-// Smallest: the least cost that descent over bits and kept counts finds, from everything cut and
-// the lowest bits. Middle: nothing cut, 4 bits. Largest: nothing cut, 8 bits (more is never
-// written).
-struct Reachable {
-    Quantity quantity = Quantity::kFile;
-    int64_t smallest = 0, middle = 0, largest = 0;
-    Plan smallest_plan;
-};
-
-Reachable reachable(const Network& network, const CostFunctions& costs, Quantity quantity);
-
-// Throws InputError that names the nearest reachable budget where one cannot be kept.
-void require_satisfiable(const Network& network, const CostFunctions& costs,
-                         const std::vector<Budget>& budgets);
+// What each budget costs, one entry a budget of `values`.
+void costs_of(const std::vector<Budget>& budgets, const CostFunctions& costs,
+              std::span<const int64_t> cut, std::span<const int> bits, std::span<int64_t> values);
 
 }  // namespace adiabat::plan

@@ -9,6 +9,7 @@
 #include "adiabat/anneal/solve.h"
 #include "adiabat/base/random.h"
 #include "adiabat/plan/feasible.h"
+#include "adiabat/plan/reachable.h"
 
 namespace adiabat::plan {
 
@@ -99,6 +100,7 @@ Decision decide(const L1Problem& problem, const std::vector<Budget>& budgets,
     for (const Budget& budget : budgets) {
         search.offer(reachable(problem.network(), costs, budget.quantity).smallest_plan, 0);
     }
+    if (const auto plan = keeping_plan(problem.network(), costs, budgets)) search.offer(*plan, 0);
 
     // From a price at which nothing is worth cutting, raised fourfold until the budget is kept,
     // then bisected.

@@ -81,7 +81,7 @@ TEST(Decide, KeepsEveryBudgetOnResidualNetworks) {
 
 TEST(Decide, SameSeedSamePlanForAnyNumberOfThreads) {
     const Fixture f(5);
-    const int64_t limit = f.costs.file(uniform_plan(f.network, 4));
+    const int64_t limit = f.costs.cost(Quantity::kFile, uniform_plan(f.network, 4));
     const std::vector<Budget> budgets = {{Quantity::kFile, limit}};
     const Decision one = decide(f.problem, budgets, f.costs, {.seed = 3, .threads = 1});
     const Decision two = decide(f.problem, budgets, f.costs, {.seed = 3, .threads = 2});
@@ -93,13 +93,15 @@ TEST(Decide, StopsWhenAsked) {
     const Fixture f(5);
     StopSource source;
     source.request();
-    EXPECT_THROW(decide(f.problem, {{Quantity::kFile, f.costs.file(uniform_plan(f.network, 3))}},
-                        f.costs, {}, source.token()),
-                 Interrupted);
+    EXPECT_THROW(
+        decide(f.problem,
+               {{Quantity::kFile, f.costs.cost(Quantity::kFile, uniform_plan(f.network, 3))}},
+               f.costs, {}, source.token()),
+        Interrupted);
 }
 
 TEST(Budget, ReadsWhatPeopleWrite) {
-    const Originals originals{1000000, 800000};
+    const Originals originals{1000000, {.bytes = 800000}};
     const auto one = [&](const char* text) { return parse_budgets(text, originals).at(0).limit; };
     EXPECT_EQ(one("file=175KB"), 175000);
     EXPECT_EQ(one("file=1KiB"), 1024);
@@ -121,7 +123,7 @@ TEST(Budget, AnUnsatisfiableOneNamesTheNearest) {
     const Reachable bytes = reachable(f.network, f.costs, Quantity::kBytes);
     EXPECT_LT(bytes.smallest, bytes.middle);
     EXPECT_LT(bytes.middle, bytes.largest);
-    EXPECT_EQ(f.costs.file(range.smallest_plan), range.smallest);
+    EXPECT_EQ(f.costs.cost(Quantity::kFile, range.smallest_plan), range.smallest);
     require_satisfiable(f.network, f.costs, {{Quantity::kFile, range.smallest}});
     try {
         require_satisfiable(f.network, f.costs, {{Quantity::kFile, range.smallest - 1}});

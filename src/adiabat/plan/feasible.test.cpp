@@ -16,7 +16,8 @@ TEST(Feasible, NeitherSearchLeavesTheBudgetOrLosesGround) {
         // Wide beside narrow: there is much to gain by evening out.
         Plan start = uniform_plan(f.network, 2);
         for (size_t k = 0; k < start.bits.size(); k += 2) start.bits[k] = 6;
-        const std::vector<Budget> budgets = {{Quantity::kBytes, f.costs.bytes(start) + 3}};
+        const std::vector<Budget> budgets = {
+            {Quantity::kBytes, f.costs.cost(Quantity::kBytes, start) + 3}};
         const Plan annealed = anneal_within(f.problem, budgets, f.costs, start, 3000, seed);
         const Plan polished = polish(f.problem, budgets, f.costs, start);
         for (const Plan& plan : {annealed, polished}) {
@@ -35,7 +36,7 @@ TEST(Feasible, NeitherSearchLeavesTheBudgetOrLosesGround) {
 TEST(Feasible, PolishedPlansHaveNoBetterNeighbor) {
     const Fixture f(3);
     const std::vector<Budget> budgets = {
-        {Quantity::kBytes, f.costs.bytes(uniform_plan(f.network, 4))}};
+        {Quantity::kBytes, f.costs.cost(Quantity::kBytes, uniform_plan(f.network, 4))}};
     Plan plan = polish(f.problem, budgets, f.costs, uniform_plan(f.network, 2));
     const double loss = f.problem.loss(plan);
     for (const Step& a : all_steps(plan)) {

@@ -10,19 +10,18 @@
 #include "adiabat/net/residual_network.test.h"
 #include "adiabat/plan/budget.h"
 #include "adiabat/plan/l1.h"
+#include "adiabat/plan/reachable.h"
 
 namespace adiabat::plan {
 
 struct Fixture {
-    explicit Fixture(net::Graph network_graph, double beta = 1)
+    explicit Fixture(net::Graph network_graph, double beta = 1, const NetworkOptions& options = {})
         : graph(std::move(network_graph)),
-          network(graph),
+          network(graph, options),
           effects(sense::weight_effects(graph, network.layers, 1)),
           problem(network, effects, beta),
-          file(graph, network, onnx::Storage::kPlanes) {
-        costs.file = [this](const Plan& plan) { return file.bytes(plan); };
-        costs.bytes = [this](const Plan& plan) { return cost(network, plan).bytes; };
-    }
+          file(graph, network, onnx::Storage::kPlanes),
+          costs(network, [this](auto cut, auto bits) { return file.bytes(cut, bits); }) {}
     // Of the random residual network of that number.
     explicit Fixture(uint64_t seed, double beta = 1) : Fixture(net::residual_network(seed), beta) {}
     Fixture(const Fixture&) = delete;

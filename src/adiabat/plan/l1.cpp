@@ -269,7 +269,7 @@ Plan L1Problem::decode(std::span<const uint8_t> assignment) const {
         for (int b = 0; b < kBitVariables; ++b) {
             word |= static_cast<size_t>(assignment[static_cast<size_t>(bit_variable(k, b))]) << b;
         }
-        plan.bits[k] = bits_of_word(word);
+        plan.bits[k] = allowed_width(network_, k, bits_of_word(word));
     }
     return plan;
 }

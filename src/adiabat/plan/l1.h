@@ -58,7 +58,7 @@ class L1Problem {
     qubo::Dense qubo(double gamma, const Plan& at) const;
 
     // Between plans and assignments. Decoding revives the largest groups of a family that would
-    // keep fewer than it must.
+    // keep fewer than it must, and gives each layer the allowed width of what its word means.
     std::vector<uint8_t> encode(const Plan& plan) const;
     Plan decode(std::span<const uint8_t> assignment) const;
 

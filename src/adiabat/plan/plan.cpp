@@ -2,6 +2,7 @@
 #include "adiabat/plan/plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace adiabat::plan {
@@ -26,13 +27,40 @@ int64_t shares_total(const Network& network, const std::vector<net::AxisLabels::
 
 }  // namespace
 
-Network::Network(const net::Graph& graph, const net::CouplingOptions& options, int64_t alignment)
+Network::Network(const net::Graph& graph, const NetworkOptions& options)
     : layers(net::find_layers(graph)),
-      coupling(net::find_coupling(graph, options)),
+      coupling(net::find_coupling(graph, options.coupling)),
       costs(graph, coupling, layers),
-      align(alignment),
+      align(options.align),
       steps(families(), 1) {
+    ADIABAT_CHECK(options.least_kept >= 0 && options.least_kept <= 1, "least share {}",
+                  options.least_kept);
     if (align > 1) align_families();
+    for (size_t f = 0; f < families(); ++f) {
+        // A product that should be whole may lie a little above.
+        const double share = options.least_kept * static_cast<double>(groups(f));
+        least.push_back(std::max(kLeastKept, static_cast<int64_t>(std::ceil(share - 1e-9))));
+    }
+    allow_widths(graph, options);
+}
+
+void Network::allow_widths(const net::Graph& graph, const NetworkOptions& options) {
+    std::vector<int> all = options.widths;
+    if (all.empty()) {
+        all.resize(kMaxBits - kMinBits + 1);
+        std::iota(all.begin(), all.end(), kMinBits);
+    }
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    const std::vector<bool> outermost = net::outermost(graph, layers);
+    for (size_t k = 0; k < layers.size(); ++k) {
+        std::vector<int> here = all;
+        if (options.first_last && outermost[k]) here = {*options.first_last};
+        if (options.stays && options.stays(layers[k])) here = {kMaxBits};
+        ADIABAT_CHECK(here.front() >= kMinBits && here.back() <= kMaxBits, "{} to {} bits",
+                      here.front(), here.back());
+        allowed.push_back(std::move(here));
+    }
 }
 
 // The filters of a layer are a sum over families: each of them keeps a multiple, if it is cut, and
@@ -96,9 +124,17 @@ const std::vector<net::GroupId>& Network::filter_groups(size_t layer) const {
     return labels ? labels->groups : none;
 }
 
+int allowed_width(const Network& network, size_t layer, int bits) {
+    const auto& widths = network.widths(layer);
+    const auto found = std::lower_bound(widths.begin(), widths.end(), bits);
+    return found == widths.end() ? widths.back() : *found;
+}
+
 Plan uniform_plan(const Network& network, int bits) {
     Plan plan;
-    plan.bits.assign(network.layers.size(), bits);
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        plan.bits.push_back(allowed_width(network, k, bits));
+    }
     for (const net::GroupFamily& family : network.coupling.families) {
         plan.cut.emplace_back(family.groups.size());
     }
@@ -139,7 +175,7 @@ net::Cost cost(const Network& network, const Plan& plan) {
 
 int64_t allowed_kept(const Network& network, size_t family, int64_t kept) {
     const int64_t step = network.group_step(family);
-    kept = std::max(kept, kLeastKept);
+    kept = std::max(kept, network.least_kept(family));
     return std::min((kept + step - 1) / step * step, network.groups(family));
 }
 
@@ -148,8 +184,9 @@ void check_plan(const Network& network, const Plan& plan) {
         plan.bits.size() == network.layers.size() && plan.cut.size() == network.families(),
         "a plan of {} layers and {} families for {} and {}", plan.bits.size(), plan.cut.size(),
         network.layers.size(), network.families());
-    for (int bits : plan.bits) {
-        ADIABAT_CHECK(bits >= kMinBits && bits <= kMaxBits, "{} bits", bits);
+    for (size_t k = 0; k < plan.bits.size(); ++k) {
+        ADIABAT_CHECK(plan.bits[k] == allowed_width(network, k, plan.bits[k]),
+                      "layer {} has {} bits", k, plan.bits[k]);
     }
     for (size_t f = 0; f < plan.cut.size(); ++f) {
         const int64_t groups = network.groups(f), kept = groups - cut_count(plan, f);

@@ -5,6 +5,8 @@
 // are made for.
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "adiabat/net/cost_model.h"
@@ -25,10 +27,25 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-// What a plan decides on: the layers of a graph and their channel groups. The graph must outlive
-// it, and it must not be moved.
+// What the user leaves to be decided.
+struct NetworkOptions {
+    net::CouplingOptions coupling = {};  // channels that stay
+    // A layer that is cut keeps a multiple of so many filters.
+    int64_t align = 1;
+    // Of the groups of each family, so of the filters of each layer, at least this share stays.
+    double least_kept = 0;
+    // The bit widths that layers may have, kMinBits to kMaxBits, in any order; none: all of them.
+    std::vector<int> widths = {};
+    // The width of the layers with no layer before them and of those with none behind them.
+    std::optional<int> first_last = {};
+    // Layers that have kMaxBits bits whatever else is said; none where not given.
+    std::function<bool(const net::Layer&)> stays = {};
+};
+
+// What a plan decides on: the layers of a graph, their channel groups and what they may become. The
+// graph must outlive it, and it must not be moved.
 struct Network {
-    Network(const net::Graph& graph, const net::CouplingOptions& options = {}, int64_t align = 1);
+    explicit Network(const net::Graph& graph, const NetworkOptions& options = {});
     Network(const Network&) = delete;
     Network& operator=(const Network&) = delete;
 
@@ -43,6 +60,10 @@ struct Network {
     // A family that is cut keeps a multiple of so many groups. All of them where `align` lets none
     // go: where it shares a layer with a family whose filters are no multiple.
     int64_t group_step(size_t family) const { return steps[family]; }
+    // At least so many groups of a family stay: kLeastKept, or more.
+    int64_t least_kept(size_t family) const { return least[family]; }
+    // The bit widths that a layer may have, ascending, never none.
+    const std::vector<int>& widths(size_t layer) const { return allowed[layer]; }
     // Families on a layer's filter axis and on its input axis, with indices a group; empty where
     // nothing is cut there.
     const std::vector<net::AxisLabels::Share>& filter_shares(size_t layer) const;
@@ -52,11 +73,16 @@ struct Network {
 
   private:
     void align_families();
+    void allow_widths(const net::Graph& graph, const NetworkOptions& options);
 
-    std::vector<int64_t> steps;
+    std::vector<int64_t> steps, least;      // one a family
+    std::vector<std::vector<int>> allowed;  // one a layer
 };
 
-// Nothing cut, `bits` everywhere.
+// The width nearest to `bits` from above that a layer may have, its largest where there is none.
+int allowed_width(const Network& network, size_t layer, int bits);
+
+// Nothing cut, `bits` everywhere, or the allowed width.
 Plan uniform_plan(const Network& network, int bits);
 
 int64_t cut_count(const Plan& plan, size_t family);
@@ -70,10 +96,11 @@ std::vector<uint8_t> cut_flags(const Network& network, const Plan& plan);
 std::vector<net::LayerState> states(const Network& network, const Plan& plan);
 net::Cost cost(const Network& network, const Plan& plan);
 
-// The count of groups that stay nearest to `kept` from above that `align` allows.
+// The count of groups that stay nearest to `kept` from above that `align` and `least_kept` allow.
 int64_t allowed_kept(const Network& network, size_t family, int64_t kept);
 
-// Throws InternalError unless the plan fits the network and every family keeps what it must.
+// Throws InternalError unless the plan fits the network, every family keeps what it must, and every
+// layer has a width that it may have.
 void check_plan(const Network& network, const Plan& plan);
 
 }  // namespace adiabat::plan

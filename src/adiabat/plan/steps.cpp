@@ -34,7 +34,7 @@ bool change_cut(const L1Problem& problem, Plan& plan, size_t family, int by) {
     int64_t wanted = kept;
     if (by > 0) {
         wanted = (kept - 1) / step * step;  // the largest multiple below
-        if (wanted < std::max(step, kLeastKept)) return false;
+        if (wanted < allowed_kept(network, family, kLeastKept)) return false;
     } else {
         if (kept == groups) return false;
         wanted = allowed_kept(network, family, kept + 1);
@@ -57,9 +57,12 @@ std::vector<Step> all_steps(const Plan& plan) {
 
 bool take(const L1Problem& problem, Plan& plan, const Step& step) {
     if (step.kind == Step::Kind::kCut) return change_cut(problem, plan, step.index, step.by);
-    const int bits = plan.bits[step.index] + step.by;
-    if (bits < kMinBits || bits > kMaxBits) return false;
-    plan.bits[step.index] = bits;
+    const auto& widths = problem.network().widths(step.index);
+    int& bits = plan.bits[step.index];
+    auto at = std::lower_bound(widths.begin(), widths.end(), bits) - widths.begin();
+    at += step.by;
+    if (at < 0 || at >= std::ssize(widths)) return false;
+    bits = widths[static_cast<size_t>(at)];
     return true;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Steps from plan to plan: one layer's bits up or down, the groups of a family fewer or more by the
-// least that may go. Within a family the groups with the smallest filters go first and come back
-// last, which is optimal for `l1` at any count where the family is made by one layer.
+// Steps from plan to plan: one layer's bits up or down to the next width it may have, the groups of
+// a family fewer or more by the least that may go. Within a family the groups with the smallest
+// filters go first and come back last, which is optimal for `l1` at any count where the family is
+// made by one layer.
 
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace adiabat::plan {
 struct Step {
     enum class Kind { kBits, kCut } kind = Kind::kBits;
     size_t index = 0;  // of the layer or family
-    int by = 0;        // 1 or -1: bits added, or groups cut
+    int by = 0;        // 1 or -1: more bits, or more groups cut
 
     Step reversed() const { return {kind, index, -by}; }
     // Whether the plan gets smaller by it.
