@@ -23,6 +23,7 @@
 #include "adiabat/pipeline/outputs.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/plan/decide.h"
+#include "adiabat/plan/l1.h"
 #include "adiabat/plan/reachable.h"
 
 namespace adiabat::pipeline {
@@ -164,18 +165,21 @@ class Run {
         how.threads = options_.threads;
         how.sweeps = options_.sweeps;
         how.replicas = options_.replicas;
+        const plan::Hamiltonian hamiltonian = problem.hamiltonian();
         const plan::Decision decision =
-            plan::decide(problem, budgets_, *costs_, how, stop_, progress_);
-        plan_ = decision.plan;
+            plan::decide(*network_, hamiltonian, budgets_, *costs_, how, stop_, progress_);
+        plan_ = decision.plan();
         predicted_file_ = costs_->cost(plan::Quantity::kFile, plan_);
-        document_["problem"] = {{"hamiltonian", "l1"},
+        document_["problem"] = {{"hamiltonian", hamiltonian.name},
                                 {"variables", problem.variables()},
                                 {"beta", options_.beta},
-                                {"gamma", decision.gamma},
+                                {"multiplier", decision.multiplier},
                                 {"anneals", decision.anneals},
                                 {"accepted_flips", decision.flips},
-                                {"annealed_loss", decision.annealed_loss},
-                                {"loss", decision.loss},
+                                {"proposals", decision.proposals},
+                                {"start_loss", decision.start_energy},
+                                {"loss", decision.energy()},
+                                {"different_plans", decision.plans.size()},
                                 {"cut_loss", problem.cut_loss(plan_)},
                                 {"rounding_loss", problem.rounding_loss(plan_)},
                                 {"saving", problem.saving(plan_)}};

@@ -77,7 +77,7 @@ Encoding one_hot_encoding(const Network& network) {
     }
     for (size_t k = 0; k < network.layers.size(); ++k) {
         Encoding::LayerBits layer{encoding.variables, 0, {}};
-        for (int bits = kMinBits; bits <= kMaxBits; ++bits) {
+        for (int bits : network.widths(k)) {
             layer.words.push_back({bits, uint32_t{1} << layer.count++});
         }
         if (layer.count == 1) layer = {encoding.variables, 0, {{layer.words[0].bits, 0}}};
