@@ -3,18 +3,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace adiabat::plan {
 
 namespace {
 
-constexpr double kHot = 1, kCold = 1e-3;
+// Cycles take turns: hot ones find other valleys, warm ones search theirs.
+constexpr double kHot = 0.2, kWarm = 0.05, kCold = 1e-3;
+constexpr int64_t kCycles = 4;
 constexpr int kScaleSamples = 512;
 constexpr int64_t kMovesAtATemperature = 64;
-constexpr int64_t kMovesBetweenStopChecks = 64 * kMovesAtATemperature;
-constexpr int kMostSaves = 2, kMostSpends = 3;
-// So many groups at once are stepped over in families of so many times this.
+constexpr int64_t kMovesAtAPrice = 1024;
+constexpr int64_t kMovesBetweenStopChecks = 4096;
+// The prices stay within this factor of what they were at the start.
+constexpr double kPriceRange = 8, kPriceFactor = 1.1;
+// Of kKinds moves so many are swaps, so many steps; the others exchanges.
+constexpr uint32_t kSwaps = 4, kSteps = 10, kKinds = 16;
+constexpr int kMostPairs = 2;
+// Families of so many groups are stepped through in leaps of up to four steps.
 constexpr int64_t kGroupsForLeaps = 64;
 
 // Draws moves.
@@ -29,12 +35,11 @@ class Proposals {
     // False where nothing came of it.
     bool draw(Move& move) {
         move.clear();
-        const uint32_t kind = random_.below(8);
-        if (kind < 3 && !state_.families().empty()) return draw_swap(move);
-        if (kind == 3) return add(move, spending_);
-        if (kind == 4) return add(move, saving_);
-        const uint32_t saves = 1 + random_.below(kMostSaves);
-        const uint32_t spends = 1 + random_.below(kMostSpends);
+        const uint32_t kind = random_.below(kKinds);
+        if (kind < kSwaps && !state_.families().empty()) return draw_swap(move);
+        if (kind < kSwaps + kSteps) return draw_step(move);
+        const uint32_t saves = 1 + random_.below(kMostPairs);
+        const uint32_t spends = 1 + random_.below(kMostPairs);
         bool done = true;
         for (uint32_t k = 0; k < saves && done; ++k) done = add(move, saving_) || k > 0;
         for (uint32_t k = 0; k < spends && done; ++k) done = add(move, spending_) || k > 0;
@@ -81,60 +86,154 @@ double median_change(const State& state, Proposals& proposals) {
     return *middle;
 }
 
+// lambda_k, and where the walk is.
+class Prices {
+  public:
+    Prices(State& state, Wall& wall) {
+        const auto here = wall.costs(state.shape());
+        std::vector<std::vector<double>> ratios(here.size());
+        Move move;
+        for (const Step& step : state.steps()) {
+            move.clear();
+            if (!step.saves || !state.add_step(move, step, {}) || move.energy <= 0) continue;
+            const auto there = wall.costs(state.shape_after(move));
+            for (size_t k = 0; k < here.size(); ++k) {
+                if (there[k] >= here[k]) continue;
+                const double limit = static_cast<double>(wall.budgets()[k].limit);
+                ratios[k].push_back(move.energy * limit /
+                                    static_cast<double>(here[k] - there[k]));
+            }
+        }
+        for (auto& list : ratios) {
+            const auto quartile = list.begin() + std::ssize(list) / 4;
+            std::nth_element(list.begin(), quartile, list.end());
+            first_.push_back(list.empty() ? 0 : *quartile);
+        }
+        now_ = first_;
+        outside_.assign(now_.size(), 0);
+    }
+
+    double of(const Wall::Excess& excess) const {
+        double sum = 0;
+        for (size_t k = 0; k < now_.size(); ++k) sum += now_[k] * static_cast<double>(excess[k]);
+        return sum;
+    }
+
+    void count(const Wall::Excess& excess) {
+        for (size_t k = 0; k < now_.size(); ++k) outside_[k] += excess[k] > 0;
+    }
+
+    void follow() {
+        for (size_t k = 0; k < now_.size(); ++k) {
+            const double factor = 2 * outside_[k] > kMovesAtAPrice ? kPriceFactor : 1 / kPriceFactor;
+            now_[k] = std::clamp(now_[k] * factor, first_[k] / kPriceRange,
+                                 first_[k] * kPriceRange);
+            outside_[k] = 0;
+        }
+    }
+
+  private:
+    std::vector<double> first_, now_;
+    std::vector<int64_t> outside_;  // moves since the prices were last changed
+};
+
+class Walk {
+  public:
+    Walk(State& state, Wall& wall, Random& random, Pool& pool, const StopToken& stop)
+        : state_(state),
+          wall_(wall),
+          random_(random),
+          pool_(pool),
+          stop_(stop),
+          proposals_(state, random),
+          best_{state.plan(), state.energy()} {
+        pool.offer(best_.plan, best_.energy);
+    }
+
+    SearchCounts run(int64_t moves) {
+        if (!proposals_.any()) return counts_;
+        scale_ = median_change(state_, proposals_);
+        for (int64_t cycle = 0; cycle < kCycles && !stop_.requested(); ++cycle) {
+            anneal(moves * (cycle + 1) / kCycles - counts_.proposals,
+                   cycle % 2 == 0 ? kHot : kWarm);
+            state_.set(best_.plan);
+            if (!stop_.requested()) polish(state_, wall_, stop_);
+            keep();
+        }
+        state_.set(best_.plan);
+        return counts_;
+    }
+
+  private:
+    void anneal(int64_t moves, double hottest) {
+        Prices prices(state_, wall_);
+        Wall::Excess excess = {};
+        const double factor = std::pow(kCold / hottest, static_cast<double>(kMovesAtATemperature) /
+                                                         static_cast<double>(moves + 1));
+        double temperature = hottest * scale_;
+        Move move;
+        for (int64_t k = 0; k < moves; ++k) {
+            if (k % kMovesAtATemperature == 0) temperature *= factor;
+            if (k % kMovesAtAPrice == kMovesAtAPrice - 1) prices.follow();
+            if (k % kMovesBetweenStopChecks == 0 && stop_.requested()) break;
+            ++counts_.proposals;
+            prices.count(excess);
+            if (!proposals_.draw(move)) continue;
+            const double priced = move.energy - prices.of(excess);
+            const double most = highest(priced, temperature);
+            if (priced > most) continue;
+            if (move.changes.empty()) {
+                if (move.energy > 0 && Wall::is_none(excess)) keep();
+            } else {
+                const Wall::Excess after = wall_.excess(state_, move);
+                const double change = priced + prices.of(after);
+                if (change > most) continue;
+                if (Wall::is_none(excess) && (change > 0 || !Wall::is_none(after))) keep();
+                excess = after;
+            }
+            state_.make(move);
+            counts_.flips += std::ssize(move.flips);
+        }
+        if (Wall::is_none(excess)) keep();
+    }
+
+    // The change that Metropolis' rule would just accept. Without a draw where the energy alone
+    // is far beyond any.
+    double highest(double change, double temperature) {
+        constexpr double kNever = 40;
+        if (change > kNever * temperature) return 0;
+        return -std::log(1 - random_.uniform()) * temperature;
+    }
+
+    // A plan inside the budgets that the walk is about to leave.
+    void keep() {
+        const double energy = state_.energy();
+        if (energy == kept_) return;
+        kept_ = energy;
+        const bool is_lowest = energy < best_.energy;
+        if (!is_lowest && !pool_.wants(energy)) return;
+        Plan plan = state_.plan();
+        pool_.offer(plan, energy);
+        if (is_lowest) best_ = {std::move(plan), energy};
+    }
+
+    State& state_;
+    Wall& wall_;
+    Random& random_;
+    Pool& pool_;
+    const StopToken& stop_;
+    Proposals proposals_;
+    Found best_;
+    double kept_ = 0;  // energy of what was kept last
+    double scale_ = 1;
+    SearchCounts counts_;
+};
+
 }  // namespace
-
-bool Pool::are_close(const Plan& a, const Plan& b) const {
-    if (a.bits != b.bits) return false;
-    int64_t different = 0;
-    for (size_t f = 0; f < a.cut.size(); ++f) {
-        for (size_t m = 0; m < a.cut[f].size(); ++m) different += a.cut[f][m] != b.cut[f][m];
-    }
-    return different < apart_;
-}
-
-void Pool::offer(const Plan& plan, double energy) {
-    if (!wants(energy)) return;
-    for (const Found& known : found_) {
-        if (known.energy <= energy && are_close(known.plan, plan)) return;
-    }
-    std::erase_if(found_, [&](const Found& known) { return are_close(known.plan, plan); });
-    const auto place =
-        std::upper_bound(found_.begin(), found_.end(), energy,
-                         [](double value, const Found& known) { return value < known.energy; });
-    found_.insert(place, {plan, energy});
-    if (found_.size() > keep_) found_.pop_back();
-}
 
 SearchCounts anneal_within(State& state, Wall& wall, int64_t moves, Random random, Pool& pool,
                            const StopToken& stop) {
-    SearchCounts counts;
-    pool.offer(state.plan(), state.energy());
-    Proposals proposals(state, random);
-    if (!proposals.any()) return counts;
-    const double scale = median_change(state, proposals);
-    const double factor =
-        std::pow(kCold / kHot, static_cast<double>(kMovesAtATemperature) /
-                                   static_cast<double>(std::max(moves, int64_t{1})));
-    double temperature = kHot * scale;
-    double offered = state.energy();
-    Move move;
-    for (; counts.proposals < moves; ++counts.proposals) {
-        if (counts.proposals % kMovesAtATemperature == 0) temperature *= factor;
-        if (counts.proposals % kMovesBetweenStopChecks == 0 && stop.requested()) break;
-        if (!proposals.draw(move)) continue;
-        if (move.energy > 0 && random.uniform() >= std::exp(-move.energy / temperature)) continue;
-        if (!wall.keeps(state, move)) continue;
-        // A low plan is kept when the walk leaves it upwards.
-        if (move.energy > 0 && state.energy() != offered && pool.wants(state.energy())) {
-            offered = state.energy();
-            pool.offer(state.plan(), offered);
-        }
-        state.make(move);
-        counts.flips += std::ssize(move.flips);
-    }
-    state.recompute();
-    pool.offer(state.plan(), state.energy());
-    return counts;
+    return Walk(state, wall, random, pool, stop).run(moves);
 }
 
 }  // namespace adiabat::plan

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Search that never leaves the budgets: annealing and descent over plans, with exact energies and
-// exact costs.
+// Search under exact budgets: annealing and descent over plans, with exact energies and exact costs.
 //
-// Near an exact budget almost every step that lowers the energy breaks the budget. A move of the
-// annealing is therefore one of
+// Near an exact budget almost every step that lowers the energy breaks the budget, and most plans
+// between two good ones break it a little. A walk therefore may cross the edge, for a price,
+//
+//   H = E + sum_k lambda_k max(0, cost_k / limit_k - 1),
+//
+// and only plans that keep every budget to the last byte are kept. lambda_k begins at what saving
+// costs at the start (energy for relative cost, the first quartile of all steps) and follows the walk:
+// up while it is outside for more than half of the time, else down (strategic oscillation: F. Glover,
+// 1977). Moves are
 //   swap      a cut group against a kept one of the same family: no cost changes
-//   exchange  up to two steps that save and up to three that spend, at different places
-//   spend, save   one step alone: a bit step, or groups cut or revived
-// It is judged by Metropolis' rule first and by the exact cost (remembered, wall.h) only where it
-// would be accepted. The temperature falls geometrically from kHot to kCold times the median size
-// of the energy changes of single steps and swaps at the start: the problem's own scale. O(flips^2)
-// a move, O(n) one that is accepted.
+//   step      bits up or down, or groups cut or revived as alignment has it
+//   exchange  one or two steps that save and as many that spend, at different places
+// judged by Metropolis' rule; the exact cost (remembered, wall.h) is asked for only where the energy
+// would let the move pass. The temperature falls geometrically from 0.2 to 0.001 times the median size
+// of the energy changes of single steps and swaps at the start: the problem's own scale. A walk does
+// this four times, every other time from 0.05, each time from the best plan so far, after a descent.
+// O(flips^2) a move, O(n) one that is accepted.
 //
-// The descent makes the best step, swap or pair of steps until none lowers the energy: all of them
-// in problems of at most kAllPairs variables; in larger ones with the best few groups of each
-// family, so that a round takes O(n) fields and O(places^2) couplings.
+// The descent never leaves the budgets: the best step or swap, where there is none the best pair of
+// steps, until none lowers the energy: all of them in problems of at most kAllPairs variables; in
+// larger ones with the best few groups of each family, so that a round takes O(n) fields and
+// O(places^2) couplings.
 
 #include <cstdint>
 #include <vector>
@@ -58,8 +66,8 @@ struct SearchCounts {
     int64_t proposals = 0, flips = 0;  // flips: accepted
 };
 
-// Anneals from a plan that keeps the budgets; offers the start and what is low. A function of its
-// arguments alone. Returns early when stopped.
+// Anneals from a plan that keeps the budgets to the best that it finds, which keeps them too and is
+// no higher; offers that and others. A function of its arguments alone. Returns early when stopped.
 SearchCounts anneal_within(State& state, Wall& wall, int64_t moves, Random random, Pool& pool,
                            const StopToken& stop = {});
 
