@@ -111,6 +111,8 @@ void add_compress(CLI::App& tool, Frame& frame) {
     auto data = std::make_shared<DataArguments>();
     auto run_file = std::make_shared<std::string>();
     auto weights = std::make_shared<std::string>("planes");
+    auto hamiltonian = std::make_shared<std::string>("measured");
+    auto method = std::make_shared<std::string>("gradient");
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
     verb->add_option(
@@ -131,16 +133,33 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_data_options(*verb, *data);
-    verb->add_option("--beta", options->beta,
+    verb->add_option("--hamiltonian", *hamiltonian,
+                     "What plans are weighed by: measured, separable or l1")
+        ->capture_default_str()
+        ->group("Search");
+    verb->add_option("--sense", *method, "How effects are sensed: gradient or forward")
+        ->capture_default_str()
+        ->group("Search");
+    verb->add_option("--kappa", options->deciding.interactions.kappa,
+                     "Weight of cuts that one layer reads together")
+        ->capture_default_str()
+        ->group("Search");
+    verb->add_option("--rho-cuts", options->deciding.interactions.rho_cuts)->group("Search");
+    verb->add_option("--rho-mixed", options->deciding.interactions.rho_mixed)->group("Search");
+    verb->add_option("--rho-widths", options->deciding.interactions.rho_widths)->group("Search");
+    verb->add_option("--cache", options->deciding.sensing.cache,
+                     "Folder that keeps what was sensed; none: nothing is kept")
+        ->group("Search");
+    verb->add_option("--beta", options->deciding.beta,
                      "Weight of rounding against cutting in the l1 problem")
         ->check(CLI::Range(1e-6, 1e6))
         ->capture_default_str()
         ->group("Search");
-    verb->add_option("--sweeps", options->sweeps, "Sweeps of each anneal")
+    verb->add_option("--sweeps", options->deciding.search.sweeps, "Sweeps of each anneal")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
         ->capture_default_str()
         ->group("Search");
-    verb->add_option("--replicas", options->replicas, "Replicas of each anneal")
+    verb->add_option("--replicas", options->deciding.search.replicas, "Replicas of each anneal")
         ->check(CLI::Range(1, 1000000))
         ->capture_default_str()
         ->group("Search");
@@ -151,6 +170,8 @@ void add_compress(CLI::App& tool, Frame& frame) {
         frame.work = [=, &frame] {
             options->data = data->options();
             options->weights = onnx::parse_storage(*weights);
+            options->deciding.hamiltonian = pipeline::parse_hamiltonian(*hamiltonian);
+            options->deciding.sensing.method = pipeline::parse_sense_method(*method);
             options->command = frame.command;
             if (!run_file->empty()) options->run_file = *run_file;
             show(frame, pipeline::compress(*options, frame.stop, *frame.progress), print);

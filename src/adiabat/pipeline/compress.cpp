@@ -8,10 +8,10 @@
 #include "adiabat/base/digest.h"
 #include "adiabat/pipeline/applied.h"
 #include "adiabat/pipeline/calibration.h"
+#include "adiabat/pipeline/deciding.h"
 #include "adiabat/pipeline/inspect.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/subject.h"
-#include "adiabat/plan/decide.h"
 
 namespace adiabat::pipeline {
 
@@ -71,30 +71,19 @@ class Run {
 
   private:
     void decide() {
+        DecidingOptions how = options_.deciding;
+        how.search.seed = options_.seed;
+        how.search.threads = options_.threads;
+        how.sensing.seed = options_.seed;
+        clock_.begin("sense");
+        const Weighed weighed = weigh(*subject_, images_, how, stop_, progress_);
         clock_.begin("decide");
-        const plan::Network& network = subject_->network();
-        const auto effects =
-            sense::weight_effects(subject_->graph(), network.layers, options_.threads, stop_);
-        const plan::L1Problem problem(network, effects, options_.beta);
-        plan::DecideOptions how;
-        how.seed = options_.seed;
-        how.threads = options_.threads;
-        how.sweeps = options_.sweeps;
-        how.replicas = options_.replicas;
         const plan::Decision decision =
-            plan::decide(problem, budgets_, subject_->costs(), how, stop_, progress_);
-        plan_ = decision.plan;
-        document_["problem"] = {{"hamiltonian", "l1"},
-                                {"variables", problem.variables()},
-                                {"beta", options_.beta},
-                                {"gamma", decision.gamma},
-                                {"anneals", decision.anneals},
-                                {"accepted_flips", decision.flips},
-                                {"annealed_loss", decision.annealed_loss},
-                                {"loss", decision.loss},
-                                {"cut_loss", problem.cut_loss(plan_)},
-                                {"rounding_loss", problem.rounding_loss(plan_)},
-                                {"saving", problem.saving(plan_)}};
+            plan::decide(subject_->network(), weighed.hamiltonian, budgets_, subject_->costs(),
+                         how.search, stop_, progress_);
+        plan_ = decision.plan();
+        document_["sensing"] = weighed.sensing;
+        document_["problem"] = to_json(weighed, how, decision);
     }
 
     void write() {
@@ -121,9 +110,10 @@ class Run {
                                {"images", options_.images},
                                {"judging_share", options_.judging_share},
                                {"weights", onnx::name_of(options_.weights)},
-                               {"beta", options_.beta},
-                               {"sweeps", options_.sweeps},
-                               {"replicas", options_.replicas},
+                               {"hamiltonian", name_of(options_.deciding.hamiltonian)},
+                               {"beta", options_.deciding.beta},
+                               {"sweeps", options_.deciding.search.sweeps},
+                               {"replicas", options_.deciding.search.replicas},
                                {"seed", options_.seed},
                                {"threads", options_.threads}};
         if (controls.first_last) document["options"]["first_last"] = *controls.first_last;
@@ -132,6 +122,7 @@ class Run {
         document["engine"] = subject_->engine().name();
         document["opset"] = subject_->opset();
         document["budgets"] = document_["budgets"];
+        document["sensing"] = document_["sensing"];
         document["problem"] = document_["problem"];
         document["groups"] = groups_to_json(subject_->network(), plan_);
         document["plan"] = plan_to_json(subject_->network(), plan_);

@@ -17,6 +17,7 @@
 #include "adiabat/base/progress.h"
 #include "adiabat/base/stop.h"
 #include "adiabat/onnx/self_decoding.h"
+#include "adiabat/pipeline/deciding.h"
 #include "adiabat/pipeline/images.h"
 #include "adiabat/pipeline/select.h"
 
@@ -32,9 +33,7 @@ struct CompressOptions {
     int64_t images = 1024;
     double judging_share = 0.5;  // of the images: measure only, decide nothing
     onnx::Storage weights = onnx::Storage::kPlanes;
-    double beta = 1;  // of the l1 problem
-    int64_t sweeps = 200;
-    int replicas = 8;
+    DecidingOptions deciding;  // its seeds and threads are those below
     uint64_t seed = 0;
     int threads = 0;
     std::vector<std::string> command;  // for the document

@@ -2,145 +2,185 @@
 #include "adiabat/plan/decide.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <limits>
-#include <string>
+#include <mutex>
+#include <utility>
 
-#include "adiabat/anneal/solve.h"
-#include "adiabat/base/random.h"
-#include "adiabat/plan/feasible.h"
+#include "adiabat/base/errors.h"
+#include "adiabat/base/threads.h"
+#include "adiabat/plan/priced.h"
 #include "adiabat/plan/reachable.h"
+#include "adiabat/plan/search.h"
 
 namespace adiabat::plan {
 
 namespace {
 
-constexpr int kBisections = 16;
-constexpr int kRaises = 40;
-constexpr uint32_t kAnnealStream = 0xDEC1, kRefineStream = 0xDEC2;
-constexpr size_t kRemembered = 64;
+constexpr uint32_t kWalkStream = 0xDEC2;
+// Moves of a walk: so many a variable in small problems, in large ones a fixed number and fewer.
+constexpr double kMovesAVariable = 1500, kFixedMoves = 400'000, kMoreMovesAVariable = 120;
+// Plans that differ in fewer than this share of the groups are one.
+constexpr int64_t kLeastApart = 2, kMostApart = 32, kApartShare = 64;
 
-struct Candidate {
-    Plan plan;
-    double loss = 0;
-};
-
-// The search for one decision: anneals, and what they found that keeps the budgets.
-class Search {
+class Decider {
   public:
-    Search(const L1Problem& problem, const std::vector<Budget>& budgets, const CostFunctions& costs,
-           const DecideOptions& options, StopToken stop)
-        : problem_(problem),
+    Decider(const Network& network, const Hamiltonian& hamiltonian,
+            const std::vector<Budget>& budgets, const CostFunctions& costs,
+            const DecideOptions& options, StopToken stop)
+        : network_(network),
+          hamiltonian_(hamiltonian),
           budgets_(budgets),
           costs_(costs),
           options_(options),
-          stop_(stop),
-          incumbent_(uniform_plan(problem.network(), kMaxBits)) {}
-
-    // Anneals at this price; true where the lowest sample keeps every budget.
-    bool anneal(double gamma) {
-        if (stop_.requested()) throw Interrupted();
-        anneal::SolveOptions options;
-        options.values["sweeps"] = std::to_string(options_.sweeps);
-        options.reads = options_.replicas;
-        options.threads = options_.threads;
-        options.seed =
-            derived_seed(options_.seed, kAnnealStream, static_cast<uint32_t>(decision.anneals));
-        const auto found = anneal::solve({problem_.qubo(gamma, incumbent_)}, options, stop_);
-        ++decision.anneals;
-        decision.flips += found.flips;
-        if (stop_.requested()) throw Interrupted();
-        for (const anneal::Solution& solution : found.lowest)
-            offer(problem_.decode(solution.x), gamma);
-        incumbent_ = problem_.decode(found.lowest.front().x);
-        return is_feasible(budgets_, costs_, incumbent_);
+          stop_(std::move(stop)) {
+        int64_t groups = 0;
+        for (size_t f = 0; f < network.families(); ++f) groups += network.groups(f);
+        apart_ = std::clamp(groups / kApartShare, kLeastApart, kMostApart);
     }
 
-    void offer(const Plan& plan, double gamma) {
-        if (!is_feasible(budgets_, costs_, plan)) return;
-        const double loss = problem_.loss(plan);
-        if (feasible_.empty() || loss < feasible_.front().loss) decision.gamma = gamma;
-        for (const Candidate& known : feasible_) {
-            if (known.plan == plan) return;
+    void find_starts() {
+        State state(network_, hamiltonian_, uniform_plan(network_, kMaxBits));
+        Wall wall = make_wall();
+        if (wall.keeps(state.shape())) {
+            add_start(state);
+            return;
         }
-        const auto place = std::upper_bound(
-            feasible_.begin(), feasible_.end(), loss,
-            [](double value, const Candidate& candidate) { return value < candidate.loss; });
-        feasible_.insert(place, {plan, loss});
-        if (feasible_.size() > kRemembered) feasible_.pop_back();
+        if (reach_budgets(state, wall, stop_)) add_start(state);
+        require_going();
+        if (const auto plan = keeping_plan(network_, costs_, budgets_)) {
+            state.set(*plan);
+            add_start(state);
+        }
+        require_going();
+        if (hamiltonian_.encoding.variables > kMostPriced) return;
+        state.set(uniform_plan(network_, kMaxBits));
+        const Priced priced = anneal_priced(state, wall,
+                                            {.technique = options_.technique,
+                                             .sweeps = options_.sweeps,
+                                             .replicas = options_.replicas,
+                                             .threads = options_.threads,
+                                             .seed = options_.seed},
+                                            stop_);
+        decision_.multiplier = priced.multiplier;
+        decision_.anneals = priced.anneals;
+        decision_.flips = priced.flips;
+        starts_.insert(starts_.end(), priced.found.begin(), priced.found.end());
     }
 
-    const std::vector<Candidate>& feasible() const { return feasible_; }
+    // What all walks found together.
+    Pool walk(ProgressSink& progress) {
+        std::stable_sort(starts_.begin(), starts_.end(),
+                         [](const Found& a, const Found& b) { return a.energy < b.energy; });
+        decision_.start_energy = starts_.front().energy;
+        const auto count = static_cast<size_t>(options_.starts);
+        std::vector<Pool> pools(count, Pool(options_.keep, apart_));
+        std::vector<SearchCounts> counts(count);
+        const int64_t moves = moves_of(options_, hamiltonian_.encoding.variables);
+        in_parallel(count, progress, "walk", [&](size_t k) {
+            State state(network_, hamiltonian_, starts_[k % starts_.size()].plan);
+            Wall wall = make_wall();
+            counts[k] = anneal_within(
+                state, wall, moves,
+                Random(options_.seed, kWalkStream, static_cast<uint32_t>(k)), pools[k], stop_);
+        });
+        Pool all(options_.keep, apart_);
+        for (size_t k = 0; k < count; ++k) {
+            decision_.flips += counts[k].flips;
+            decision_.proposals += counts[k].proposals;
+            for (const Found& found : pools[k].found()) all.offer(found.plan, found.energy);
+        }
+        return all;
+    }
 
-    Decision decision;
+    Decision polish_all(const Pool& pool, ProgressSink& progress) {
+        std::vector<Found> polished = pool.found();
+        in_parallel(polished.size(), progress, "polish", [&](size_t k) {
+            State state(network_, hamiltonian_, polished[k].plan);
+            Wall wall = make_wall();
+            polish(state, wall, stop_);
+            polished[k].plan = state.plan();
+        });
+        Pool best(options_.keep, apart_);
+        for (const Found& found : polished) {
+            check_plan(network_, found.plan);
+            ADIABAT_CHECK(is_feasible(budgets_, costs_, found.plan), "the plan breaks a budget");
+            best.offer(found.plan, hamiltonian_.energy(network_, found.plan));
+        }
+        for (const Found& found : best.found()) {
+            decision_.plans.push_back(found.plan);
+            decision_.energies.push_back(found.energy);
+        }
+        return std::move(decision_);
+    }
+
+    bool has_starts() const { return !starts_.empty(); }
 
   private:
-    const L1Problem& problem_;
+    Wall make_wall() { return {budgets_, costs_, lock_}; }
+
+    void add_start(State& state) {
+        state.recompute();
+        starts_.push_back({state.plan(), state.energy()});
+    }
+
+    void require_going() const {
+        if (stop_.requested()) throw Interrupted();
+    }
+
+    // One task a turn, whichever worker is free.
+    template <typename Body>
+    void in_parallel(size_t count, ProgressSink& progress, const char* stage, const Body& body) {
+        progress.begin(stage, count, "plans");
+        std::atomic<size_t> next = 0, done = 0;
+        std::mutex says;
+        parallel_for(
+            std::min(static_cast<int64_t>(count), int64_t{thread_count(options_.threads)}),
+            options_.threads, [&](int64_t, int64_t, int) {
+                for (size_t k = next++; k < count; k = next++) {
+                    body(k);
+                    const std::lock_guard held(says);
+                    progress.update(++done);
+                }
+            });
+        require_going();
+    }
+
+    const Network& network_;
+    const Hamiltonian& hamiltonian_;
     const std::vector<Budget>& budgets_;
     const CostFunctions& costs_;
     const DecideOptions& options_;
     StopToken stop_;
-    Plan incumbent_;
-    std::vector<Candidate> feasible_;  // lowest loss first
+    int64_t apart_ = kLeastApart;
+    std::mutex lock_;  // of the size of the file
+    std::vector<Found> starts_;
+    Decision decision_;
 };
 
 }  // namespace
 
-Decision decide(const L1Problem& problem, const std::vector<Budget>& budgets,
-                const CostFunctions& costs, const DecideOptions& options, StopToken stop,
-                ProgressSink& progress) {
-    // Nothing cut and all bits kept is the least loss there is.
-    Plan whole = uniform_plan(problem.network(), kMaxBits);
-    if (is_feasible(budgets, costs, whole)) {
-        const double loss = problem.loss(whole);
-        return {.plan = std::move(whole), .loss = loss, .annealed_loss = loss};
-    }
-    Search search(problem, budgets, costs, options, stop);
+int64_t moves_of(const DecideOptions& options, int variables) {
+    const auto n = static_cast<double>(std::max(variables, 1));
+    return std::llround(options.effort *
+                        std::min(kMovesAVariable * n, kFixedMoves + kMoreMovesAVariable * n));
+}
+
+Decision decide(const Network& network, const Hamiltonian& hamiltonian,
+                const std::vector<Budget>& budgets, const CostFunctions& costs,
+                const DecideOptions& options, StopToken stop, ProgressSink& progress) {
+    ADIABAT_CHECK(options.starts >= 1 && options.keep >= 1, "{} starts, {} plans", options.starts,
+                  options.keep);
+    Decider decider(network, hamiltonian, budgets, costs, options, std::move(stop));
     progress.begin("decide", 0, "anneals");
-    for (const Budget& budget : budgets) {
-        search.offer(reachable(problem.network(), costs, budget.quantity).smallest_plan, 0);
-    }
-    if (const auto plan = keeping_plan(problem.network(), costs, budgets)) search.offer(*plan, 0);
-
-    // From a price at which nothing is worth cutting, raised fourfold until the budget is kept,
-    // then bisected.
-    double low = 1e-3 * std::max(problem.loss(uniform_plan(problem.network(), kMinBits)), 1e-12);
-    double high = low;
-    for (int k = 0; k < kRaises && !search.anneal(high); ++k) {
-        low = high;
-        high *= 4;
-    }
-    for (int k = 0; k < kBisections; ++k) {
-        const double middle = std::sqrt(low * high);
-        (search.anneal(middle) ? high : low) = middle;
-        progress.update(static_cast<uint64_t>(search.decision.anneals));
-    }
-
-    if (search.feasible().empty()) {
+    decider.find_starts();
+    if (!decider.has_starts()) {
         throw InputError(
             "--budget: each budget can be reached, but no plan was found that keeps them all: "
             "one of them must be larger");
     }
-    Decision decision = search.decision;
-    decision.annealed_loss = search.feasible().front().loss;
-    decision.loss = std::numeric_limits<double>::infinity();
-    const size_t count = std::min(search.feasible().size(), static_cast<size_t>(options.starts));
-    progress.begin("refine", count, "plans");
-    for (size_t k = 0; k < count; ++k) {
-        Plan plan = anneal_within(
-            problem, budgets, costs, search.feasible()[k].plan, options.moves,
-            derived_seed(options.seed, kRefineStream, static_cast<uint32_t>(k)), stop);
-        plan = polish(problem, budgets, costs, std::move(plan), stop);
-        if (stop.requested()) throw Interrupted();
-        if (const double loss = problem.loss(plan); loss < decision.loss) {
-            decision.loss = loss;
-            decision.plan = std::move(plan);
-        }
-        progress.update(k + 1);
-    }
-    check_plan(problem.network(), decision.plan);
-    ADIABAT_CHECK(is_feasible(budgets, costs, decision.plan), "the plan breaks a budget");
-    return decision;
+    const Pool pool = decider.walk(progress);
+    return decider.polish_all(pool, progress);
 }
 
 }  // namespace adiabat::plan

@@ -33,6 +33,9 @@ struct Encoding {
         std::vector<Word> words;  // ascending bits, a width's preferred word first
     };
 
+    // Of a layer's words, those that spell different widths: the first of each, ascending.
+    static std::vector<Word> widths(const LayerBits& layer);
+
     std::vector<int> first_cut;  // variable of member 0, one a family; members follow
     std::vector<LayerBits> layers;
     int variables = 0;
@@ -48,19 +51,22 @@ struct Encoding {
 // network.widths().
 Encoding one_hot_encoding(const Network& network);
 
-// The plan as an assignment, and back. Decoding takes for a pattern that is no word the widest of
-// the widths set (one-hot) or the nearest word by Hamming distance, and revives the groups of least
-// `revival` value (one a cut variable; e.g. -energy of cutting it) where a family would keep fewer
-// than it must or a number that alignment forbids.
+// The plan as an assignment, and back. Decoding takes for a pattern that is no word the nearest by
+// Hamming distance, of these the widest (one-hot: the widest that is set), and revives the groups
+// of least `revival` (one a variable, of which those of cuts count; e.g. -energy of cutting it)
+// where a family would keep fewer than it must or a number that alignment forbids.
 std::vector<uint8_t> encode(const Network& network, const Encoding& encoding, const Plan& plan);
 Plan decode(const Network& network, const Encoding& encoding, std::span<const uint8_t> assignment,
             std::span<const double> revival);
 
+// What each variable means: "cut conv1 12" is group 12 of the family that conv1 makes first,
+// "bits conv1 4" a width of a one-hot layer, "bits conv1 #0" bit 0 of another's words.
+std::vector<std::string> variable_names(const Network& network, const Encoding& encoding);
+
 struct Hamiltonian {
     std::string name;  // "measured", "l1"
     Encoding encoding;
-    // One-hot words are its groups; names say what each variable means ("cut conv1 12", "bits conv1
-    // 4").
+    // One-hot words are its groups; named by variable_names().
     qubo::Problem problem;
 
     double energy(const Network& network, const Plan& plan) const {

@@ -5,6 +5,7 @@
 #include <array>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "adiabat/base/errors.h"
 
@@ -36,21 +37,49 @@ int bits_of_word(size_t word) {
     return bits;
 }
 
+// The words of a layer's widths: the one that is quadratic at once before the redundant one.
+std::vector<Encoding::Word> words_of(const std::vector<int>& widths) {
+    std::vector<Encoding::Word> words;
+    for (int bits : widths) {
+        for (bool redundant : {false, true}) {
+            for (size_t word = 0; word < 8; ++word) {
+                if (bits_of_word(word) == bits && (word == kRedundantWord) == redundant) {
+                    words.push_back({bits, static_cast<uint32_t>(word)});
+                }
+            }
+        }
+    }
+    return words;
+}
+
+Encoding binary_encoding(const Network& network) {
+    Encoding encoding;
+    for (size_t f = 0; f < network.families(); ++f) {
+        encoding.first_cut.push_back(encoding.variables);
+        encoding.variables += static_cast<int>(network.groups(f));
+    }
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        const auto& widths = network.widths(k);
+        if (widths.size() == 1) {
+            encoding.layers.push_back({encoding.variables, 0, {{widths[0], 0}}});
+            continue;
+        }
+        encoding.layers.push_back({encoding.variables, kBitVariables, words_of(widths)});
+        encoding.variables += kBitVariables;
+    }
+    return encoding;
+}
+
 }  // namespace
 
 L1Problem::L1Problem(const Network& network, const std::vector<sense::WeightEffects>& effects,
                      double beta)
-    : network_(network), effects_(effects), beta_(beta) {
+    : network_(network), effects_(effects), beta_(beta), encoding_(binary_encoding(network)) {
     ADIABAT_CHECK(effects.size() == network.layers.size(), "{} effects for {} layers",
                   effects.size(), network.layers.size());
     for (size_t f = 0; f < network.families(); ++f) {
-        first_cut_.push_back(variables_);
-        variables_ += static_cast<int>(network.groups(f));
         means_.emplace_back(static_cast<size_t>(network.groups(f)), 0.0);
     }
-    first_bit_ = variables_;
-    variables_ += kBitVariables * static_cast<int>(network.layers.size());
-
     original_bits_ = 0;
     double unit = 0;
     for (size_t k = 0; k < network.layers.size(); ++k) {
@@ -71,17 +100,9 @@ L1Problem::L1Problem(const Network& network, const std::vector<sense::WeightEffe
     if (unit > 0) rounding_unit_ = unit;
 }
 
-int L1Problem::cut_variable(size_t family, size_t member) const {
-    return first_cut_[family] + static_cast<int>(member);
-}
-
 int L1Problem::cut_variable(net::GroupId group) const {
     const auto& [family, member] = network_.coupling.groups[static_cast<size_t>(group)];
-    return cut_variable(static_cast<size_t>(family), static_cast<size_t>(member));
-}
-
-int L1Problem::bit_variable(size_t layer, int k) const {
-    return first_bit_ + kBitVariables * static_cast<int>(layer) + k;
+    return encoding_.cut_variable(static_cast<size_t>(family), static_cast<size_t>(member));
 }
 
 double L1Problem::layer_bits(size_t layer, double filters, double inputs, double bits) const {
@@ -126,8 +147,8 @@ double L1Problem::saving(const Plan& plan) const {
     return 1 - stored / original_bits_;
 }
 
-qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {
-    qubo::Dense problem(variables_);
+template <typename Visit>
+void L1Problem::for_each_square(Visit&& visit) const {
     for (size_t k = 0; k < network_.layers.size(); ++k) {
         const auto& groups = network_.filter_groups(k);
         std::map<int, double> sums;  // filters that go together are one term
@@ -138,20 +159,80 @@ qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {
         }
         std::vector<qubo::Term> terms;
         for (const auto& [variable, mean] : sums) terms.push_back({variable, mean});
-        if (!terms.empty()) problem.add_squared(terms, /*constant=*/0, /*weight=*/1);
+        if (!terms.empty()) visit(terms);
     }
+}
 
-    for (size_t k = 0; k < network_.layers.size(); ++k) {
-        if (effects_[k].power <= 0) continue;
-        std::array<double, 8> values{};
-        for (size_t word = 0; word < values.size(); ++word) {
-            values[word] = beta_ * rounding_unit_ / effects_[k].power *
-                           effects_[k].rounding[static_cast<size_t>(bits_of_word(word))];
+void L1Problem::add_cut_loss(qubo::Dense& problem) const {
+    for_each_square([&](const std::vector<qubo::Term>& terms) {
+        problem.add_squared(terms, /*constant=*/0, /*weight=*/1);
+    });
+}
+
+// All squares at once: one by one, each would copy those before it.
+void L1Problem::add_cut_loss(qubo::Factored& problem) const {
+    std::vector<std::vector<qubo::Term>> squares;
+    for_each_square(
+        [&](const std::vector<qubo::Term>& terms) { squares.push_back(terms); });
+    std::vector<double> columns(static_cast<size_t>(variables()) * squares.size(), 0.0);
+    for (size_t k = 0; k < squares.size(); ++k) {
+        for (const qubo::Term& term : squares[k]) {
+            columns[static_cast<size_t>(term.variable) * squares.size() + k] = term.coefficient;
         }
-        values[kRedundantWord] += std::max(0.0, multilinear(values)[7]);
-        const auto coefficient = multilinear(values);
+    }
+    const std::vector<double> constants(squares.size(), 0.0), weights(squares.size(), 1.0);
+    problem.add_squares(columns, constants, weights);
+}
+
+std::array<double, 8> L1Problem::rounding_polynomial(size_t layer) const {
+    std::array<double, 8> values{};
+    if (effects_[layer].power <= 0) return values;
+    const double unit = beta_ * rounding_unit_ / effects_[layer].power;
+    const auto& rounding = effects_[layer].rounding;
+    if (encoding_.layers[layer].count == 0) {
+        values[0] = unit * rounding[static_cast<size_t>(network_.widths(layer)[0])];
+        return values;
+    }
+    for (size_t word = 0; word < values.size(); ++word) {
+        values[word] = unit * rounding[static_cast<size_t>(bits_of_word(word))];
+    }
+    values[kRedundantWord] += std::max(0.0, multilinear(values)[7]);
+    return multilinear(values);
+}
+
+Hamiltonian L1Problem::hamiltonian() const {
+    Hamiltonian result{"l1", encoding_, {}};
+    result.problem.names = variable_names(network_, encoding_);
+    if (variables() <= kMostDense) {
+        result.problem.form = qubo(/*gamma=*/0, uniform_plan(network_, kMaxBits));
+        return result;
+    }
+    qubo::Factored problem(variables());
+    add_cut_loss(problem);
+    for (size_t k = 0; k < network_.layers.size(); ++k) {
+        const auto coefficient = rounding_polynomial(k);
         problem.add_offset(coefficient[0]);
-        for (int a = 0; a < kBitVariables; ++a) {
+        if (encoding_.layers[k].count == 0) continue;
+        std::vector<double> block(size_t{kBitVariables} * kBitVariables, 0.0);
+        for (size_t a = 0; a < kBitVariables; ++a) {
+            for (size_t b = 0; b < kBitVariables; ++b) {
+                const double value = coefficient[size_t{1} << a | size_t{1} << b];
+                block[a * kBitVariables + b] = a == b ? value : value / 2;
+            }
+        }
+        problem.add_block(encoding_.layers[k].first, kBitVariables, block);
+    }
+    result.problem.form = std::move(problem);
+    return result;
+}
+
+qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {
+    qubo::Dense problem(variables());
+    add_cut_loss(problem);
+    for (size_t k = 0; k < network_.layers.size(); ++k) {
+        const auto coefficient = rounding_polynomial(k);
+        problem.add_offset(coefficient[0]);
+        for (int a = 0; a < encoding_.layers[k].count; ++a) {
             problem.add_linear(bit_variable(k, a), coefficient[size_t{1} << a]);
             for (int b = a + 1; b < kBitVariables; ++b) {
                 problem.add_coupling(bit_variable(k, a), bit_variable(k, b),
@@ -159,6 +240,7 @@ qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {
             }
         }
     }
+    if (gamma == 0) return problem;
 
     const auto here = states(network_, at);
     problem.add_offset(-gamma);
@@ -180,13 +262,16 @@ void L1Problem::add_saving(qubo::Dense& problem, double price, size_t k,
     const double unit = price * static_cast<double>(layer.taps);
     const double cut_here = filters - static_cast<double>(here.filters);
     const double lost_here = inputs - static_cast<double>(here.inputs);
-    const double dropped_here = kMaxBits - here.bits;
+    // A layer with one width has that, and no B.
+    const bool has_bits = encoding_.layers[k].count > 0;
+    const double most = has_bits ? kMaxBits : here.bits;
+    const double dropped_here = most - here.bits;
     const double for_cut =
-        -unit * (kMaxBits * inputs + lost_here * dropped_here) - price * kBitsBesideAFilter;
-    const double for_lost = -unit * (kMaxBits * filters + cut_here * dropped_here);
+        -unit * (most * inputs + lost_here * dropped_here) - price * kBitsBesideAFilter;
+    const double for_lost = -unit * (most * filters + cut_here * dropped_here);
     const double for_dropped = -unit * (filters * inputs + cut_here * lost_here);
     problem.add_offset(unit *
-                           (kMaxBits * filters * inputs + 2 * cut_here * lost_here * dropped_here) +
+                           (most * filters * inputs + 2 * cut_here * lost_here * dropped_here) +
                        price * kBitsBesideAFilter * filters);
 
     // P and J as sums over variables.
@@ -195,7 +280,7 @@ void L1Problem::add_saving(qubo::Dense& problem, double price, size_t k,
         for (const auto& share : shares) {
             const auto f = static_cast<size_t>(share.family);
             for (size_t m = 0; m < static_cast<size_t>(network_.groups(f)); ++m) {
-                terms.push_back({cut_variable(f, m), static_cast<double>(share.count)});
+                terms.push_back({encoding_.cut_variable(f, m), static_cast<double>(share.count)});
             }
         }
         return terms;
@@ -204,7 +289,7 @@ void L1Problem::add_saving(qubo::Dense& problem, double price, size_t k,
     for (const qubo::Term& p : own) {
         problem.add_linear(p.variable, for_cut * p.coefficient);
         for (const qubo::Term& j : read) {
-            const double product = unit * kMaxBits * p.coefficient * j.coefficient;
+            const double product = unit * most * p.coefficient * j.coefficient;
             if (p.variable == j.variable) {
                 problem.add_linear(p.variable, product);
             } else {
@@ -213,7 +298,7 @@ void L1Problem::add_saving(qubo::Dense& problem, double price, size_t k,
         }
     }
     for (const qubo::Term& j : read) problem.add_linear(j.variable, for_lost * j.coefficient);
-    for (int b = 0; b < kBitVariables; ++b) {
+    for (int b = 0; b < encoding_.layers[k].count; ++b) {
         const int q = bit_variable(k, b);
         const double width = kBitCoefficients[b];
         problem.add_linear(q, for_dropped * width);
@@ -224,54 +309,6 @@ void L1Problem::add_saving(qubo::Dense& problem, double price, size_t k,
             problem.add_coupling(j.variable, q, unit * filters * width * j.coefficient);
         }
     }
-}
-
-std::vector<uint8_t> L1Problem::encode(const Plan& plan) const {
-    std::vector<uint8_t> x(static_cast<size_t>(variables_), 0);
-    for (size_t g = 0; g < plan.cut.size(); ++g) {
-        for (size_t i = 0; i < plan.cut[g].size(); ++i) {
-            x[static_cast<size_t>(cut_variable(g, i))] = plan.cut[g][i];
-        }
-    }
-    for (size_t k = 0; k < plan.bits.size(); ++k) {
-        for (size_t word = 0; word < 8; ++word) {
-            if (word == kRedundantWord || bits_of_word(word) != plan.bits[k]) continue;
-            for (int b = 0; b < kBitVariables; ++b) {
-                x[static_cast<size_t>(bit_variable(k, b))] = word >> b & 1;
-            }
-        }
-    }
-    return x;
-}
-
-Plan L1Problem::decode(std::span<const uint8_t> assignment) const {
-    ADIABAT_CHECK(assignment.size() == static_cast<size_t>(variables_),
-                  "{} values for {} variables", assignment.size(), variables_);
-    Plan plan = uniform_plan(network_, kMaxBits);
-    for (size_t g = 0; g < plan.cut.size(); ++g) {
-        auto& cut = plan.cut[g];
-        for (size_t i = 0; i < cut.size(); ++i) {
-            cut[i] = assignment[static_cast<size_t>(cut_variable(g, i))];
-        }
-        const int64_t kept = network_.groups(g) - cut_count(plan, g);
-        for (int64_t missing = allowed_kept(network_, g, kept) - kept; missing > 0; --missing) {
-            size_t largest = cut.size();
-            for (size_t i = 0; i < cut.size(); ++i) {
-                if (cut[i] && (largest == cut.size() || means_[g][i] > means_[g][largest])) {
-                    largest = i;
-                }
-            }
-            cut[largest] = 0;
-        }
-    }
-    for (size_t k = 0; k < plan.bits.size(); ++k) {
-        size_t word = 0;
-        for (int b = 0; b < kBitVariables; ++b) {
-            word |= static_cast<size_t>(assignment[static_cast<size_t>(bit_variable(k, b))]) << b;
-        }
-        plan.bits[k] = allowed_width(network_, k, bits_of_word(word));
-    }
-    return plan;
 }
 
 }  // namespace adiabat::plan

@@ -23,10 +23,10 @@
 // adiabatic quantum computing" (arXiv 2505.16332); encoding: S. Karimi, P. Ronagh, "Practical
 // integer-to-binary mapping for quantum annealers" (2019).
 
-#include <cstdint>
-#include <span>
+#include <array>
 #include <vector>
 
+#include "adiabat/plan/hamiltonian.h"
 #include "adiabat/plan/plan.h"
 #include "adiabat/qubo/dense.h"
 #include "adiabat/sense/weight_effects.h"
@@ -36,6 +36,8 @@ namespace adiabat::plan {
 inline constexpr int kBitVariables = 3;
 inline constexpr int kBitCoefficients[kBitVariables] = {1, 2, 3};
 
+inline constexpr int kMostDense = 4000;
+
 class L1Problem {
   public:
     // `effects` has one entry a layer of `network`; both must outlive the problem.
@@ -43,7 +45,9 @@ class L1Problem {
               double beta);
 
     const Network& network() const { return network_; }
-    int variables() const { return variables_; }
+    // Cuts, then the three bits of each layer that has several widths.
+    const Encoding& encoding() const { return encoding_; }
+    int variables() const { return encoding_.variables; }
     // Sum of |w|_1 / N over the filters that go with a group, in all layers.
     double group_mean(size_t family, size_t member) const { return means_[family][member]; }
 
@@ -57,17 +61,22 @@ class L1Problem {
     // The quadratic problem with the cubic terms of R linearized at `at`.
     qubo::Dense qubo(double gamma, const Plan& at) const;
 
-    // Between plans and assignments. Decoding revives the largest groups of a family that would
-    // keep fewer than it must, and gives each layer the allowed width of what its word means.
-    std::vector<uint8_t> encode(const Plan& plan) const;
-    Plan decode(std::span<const uint8_t> assignment) const;
+    // The loss alone, without the reward of R: what is searched within budgets. Factored in networks
+    // of more than kMostDense variables, where L_p is a sum of few squares.
+    Hamiltonian hamiltonian() const;
 
   private:
-    int cut_variable(size_t family, size_t member) const;
     int cut_variable(net::GroupId group) const;
+    void add_cut_loss(qubo::Dense& problem) const;
+    void add_cut_loss(qubo::Factored& problem) const;
+    // Calls for each filter sum of L_p.
+    template <typename Visit>
+    void for_each_square(Visit&& visit) const;
+    // Coefficients of beta L_q in the bits of one layer.
+    std::array<double, 8> rounding_polynomial(size_t layer) const;
     void add_saving(qubo::Dense& problem, double price, size_t layer,
                     const net::LayerState& here) const;
-    int bit_variable(size_t layer, int k) const;
+    int bit_variable(size_t layer, int k) const { return encoding_.layers[layer].first + k; }
     double layer_bits(size_t layer, double filters, double inputs, double bits) const;
 
     const Network& network_;
@@ -76,9 +85,7 @@ class L1Problem {
     double rounding_unit_ = 1;  // s
     double original_bits_ = 1;
     std::vector<std::vector<double>> means_;  // by family and member
-    std::vector<int> first_cut_;              // variable of member 0, one a family
-    int first_bit_ = 0;  // variables of layer k: first_bit_ + kBitVariables k ...
-    int variables_ = 0;
+    Encoding encoding_;
 };
 
 }  // namespace adiabat::plan

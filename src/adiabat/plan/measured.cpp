@@ -79,6 +79,18 @@ std::map<net::GroupId, double> shares_of(const Network& network, const sense::Ef
     return shares;
 }
 
+std::vector<qubo::Group> one_hot_groups(const Network& network, const Encoding& encoding) {
+    std::vector<qubo::Group> groups;
+    for (size_t k = 0; k < encoding.layers.size(); ++k) {
+        const Encoding::LayerBits& bits = encoding.layers[k];
+        if (bits.count == 0) continue;
+        qubo::Group group{{}, true, "bits " + network.layers[k].name};
+        for (int i = 0; i < bits.count; ++i) group.members.push_back(bits.first + i);
+        groups.push_back(std::move(group));
+    }
+    return groups;
+}
+
 void check(const Network& network, const sense::Effects& effects, const Numbering& numbering) {
     ADIABAT_CHECK(effects.columns() == numbering.columns() &&
                       effects.layers.size() == network.layers.size(),
@@ -110,7 +122,7 @@ class Builder {
         Hamiltonian result;
         result.name = "measured";
         result.problem.form = effects_.products.size() > 0 ? qubo::Energy(dense()) : factored();
-        result.problem.constraints.groups = one_hot_groups(encoding_);
+        result.problem.constraints.groups = one_hot_groups(network_, encoding_);
         result.problem.names = variable_names(network_, encoding_);
         result.encoding = std::move(encoding_);
         return result;

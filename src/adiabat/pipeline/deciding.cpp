@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/deciding.h"
+
+#include "adiabat/plan/l1.h"
+#include "adiabat/sense/weight_effects.h"
+
+namespace adiabat::pipeline {
+
+std::string_view name_of(HamiltonianKind kind) {
+    switch (kind) {
+        case HamiltonianKind::kMeasured: return "measured";
+        case HamiltonianKind::kSeparable: return "separable";
+        case HamiltonianKind::kL1: return "l1";
+    }
+    return "";
+}
+
+HamiltonianKind parse_hamiltonian(std::string_view text) {
+    for (HamiltonianKind kind :
+         {HamiltonianKind::kMeasured, HamiltonianKind::kSeparable, HamiltonianKind::kL1}) {
+        if (text == name_of(kind)) return kind;
+    }
+    throw InputError("--hamiltonian: unknown `{}`: it must be measured, separable or l1", text);
+}
+
+Weighed weigh(const Subject& subject, const Calibration& images, const DecidingOptions& options,
+              StopToken stop, ProgressSink& progress) {
+    const plan::Network& network = subject.network();
+    Weighed weighed;
+    if (options.hamiltonian == HamiltonianKind::kL1) {
+        const auto effects = sense::weight_effects(subject.graph(), network.layers,
+                                                   subject.options().threads, stop);
+        weighed.hamiltonian = plan::L1Problem(network, effects, options.beta).hamiltonian();
+        return weighed;
+    }
+    Sensed sensed = sense_effects(subject, images, options.sensing, stop, progress);
+    weighed.effects = std::move(sensed.effects);
+    weighed.sensing = std::move(sensed.document);
+    const bool separable = options.hamiltonian == HamiltonianKind::kSeparable;
+    weighed.hamiltonian = plan::measured_hamiltonian(
+        network, weighed.effects, separable ? plan::Interactions::none() : options.interactions);
+    weighed.hamiltonian.name = name_of(options.hamiltonian);
+    return weighed;
+}
+
+Json to_json(const Weighed& weighed, const DecidingOptions& options,
+             const plan::Decision& decision) {
+    Json json = {{"hamiltonian", weighed.hamiltonian.name},
+                 {"variables", weighed.hamiltonian.encoding.variables},
+                 {"multiplier", decision.multiplier},
+                 {"anneals", decision.anneals},
+                 {"accepted_flips", decision.flips},
+                 {"proposals", decision.proposals},
+                 {"start_energy", decision.start_energy},
+                 {"energy", decision.energy()},
+                 {"different_plans", decision.plans.size()}};
+    if (options.hamiltonian == HamiltonianKind::kL1) json["beta"] = options.beta;
+    if (options.hamiltonian == HamiltonianKind::kMeasured) {
+        const plan::Interactions& i = options.interactions;
+        json["interactions"] = {{"kappa", i.kappa},
+                                {"rho_cuts", i.rho_cuts},
+                                {"rho_mixed", i.rho_mixed},
+                                {"rho_widths", i.rho_widths},
+                                {"shares", i.shares}};
+    }
+    return json;
+}
+
+}  // namespace adiabat::pipeline

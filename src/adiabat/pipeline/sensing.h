@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Effects sensed for a subject, in a cache that outlives the run.
+//
+// The cache is a folder named by the content of everything the effects depend on: model, images,
+// their preprocessing, what may be cut and which widths there are, the method's options, the
+// version. Whoever asks for the same again gets it at once, and a run that was killed goes on after
+// the last finished batch.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "adiabat/base/json.h"
+#include "adiabat/pipeline/calibration.h"
+#include "adiabat/pipeline/subject.h"
+#include "adiabat/sense/candidates.h"
+#include "adiabat/sense/effects.h"
+
+namespace adiabat::pipeline {
+
+enum class SenseMethod { kGradient, kForward };
+std::string_view name_of(SenseMethod method);
+SenseMethod parse_sense_method(std::string_view text);
+
+struct SensingOptions {
+    SenseMethod method = SenseMethod::kGradient;
+    double temperature = 4;
+    int directions = 0;  // 0: as the outputs are (sense/directions.h)
+    uint64_t memory_bytes = uint64_t{1} << 30;
+    std::string cache;  // a folder; "none": in memory; empty: the user's cache folder
+    uint64_t seed = 0;
+};
+
+struct Sensed {
+    sense::Effects effects;
+    Json document;  // of the run's "sensing"
+};
+
+Sensed sense_effects(const Subject& subject, const Calibration& images,
+                     const SensingOptions& options, StopToken stop, ProgressSink& progress);
+
+// $XDG_CACHE_HOME/adiabat, else ~/.cache/adiabat; empty where neither is known.
+std::filesystem::path default_cache();
+
+}  // namespace adiabat::pipeline
