@@ -17,7 +17,7 @@
 #include "adiabat/base/progress.h"
 #include "adiabat/base/stop.h"
 #include "adiabat/onnx/self_decoding.h"
-#include "adiabat/pipeline/deciding.h"
+#include "adiabat/pipeline/deciding_options.h"
 #include "adiabat/pipeline/images.h"
 #include "adiabat/pipeline/select.h"
 

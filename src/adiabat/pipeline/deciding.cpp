@@ -2,6 +2,7 @@
 #include "adiabat/pipeline/deciding.h"
 
 #include "adiabat/plan/l1.h"
+#include "adiabat/plan/measured.h"
 #include "adiabat/sense/weight_effects.h"
 
 namespace adiabat::pipeline {

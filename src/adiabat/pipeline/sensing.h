@@ -9,29 +9,15 @@
 // the last finished batch.
 
 #include <filesystem>
-#include <optional>
-#include <string>
 
 #include "adiabat/base/json.h"
 #include "adiabat/pipeline/calibration.h"
+#include "adiabat/pipeline/deciding_options.h"
 #include "adiabat/pipeline/subject.h"
 #include "adiabat/sense/candidates.h"
 #include "adiabat/sense/effects.h"
 
 namespace adiabat::pipeline {
-
-enum class SenseMethod { kGradient, kForward };
-std::string_view name_of(SenseMethod method);
-SenseMethod parse_sense_method(std::string_view text);
-
-struct SensingOptions {
-    SenseMethod method = SenseMethod::kGradient;
-    double temperature = 4;
-    int directions = 0;  // 0: as the outputs are (sense/directions.h)
-    uint64_t memory_bytes = uint64_t{1} << 30;
-    std::string cache;  // a folder; "none": in memory; empty: the user's cache folder
-    uint64_t seed = 0;
-};
 
 struct Sensed {
     sense::Effects effects;

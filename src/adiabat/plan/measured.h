@@ -22,20 +22,11 @@
 #include <vector>
 
 #include "adiabat/plan/hamiltonian.h"
+#include "adiabat/plan/interactions.h"
 #include "adiabat/sense/candidates.h"
 #include "adiabat/sense/effects.h"
 
 namespace adiabat::plan {
-
-struct Interactions {
-    double kappa = 0.5;
-    // Of pairs of cuts, of a cut and a width, of two widths.
-    double rho_cuts = 0, rho_mixed = 0, rho_widths = 0;
-    bool shares = true;
-
-    static Interactions none() { return {0, 0, 0, 0, false}; }
-    bool operator==(const Interactions&) const = default;
-};
 
 // What is weighed of a network: all its groups, and the widths its layers may have.
 sense::Candidates candidates_of(const net::Graph& graph, const Network& network);

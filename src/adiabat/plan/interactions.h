@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How much of each kind of interaction counts in the `measured` Hamiltonian (measured.h).
+
+namespace adiabat::plan {
+
+struct Interactions {
+    double kappa = 0.5;
+    // Of pairs of cuts, of a cut and a width, of two widths.
+    double rho_cuts = 0, rho_mixed = 0, rho_widths = 0;
+    bool shares = true;
+
+    static Interactions none() { return {0, 0, 0, 0, false}; }
+    bool operator==(const Interactions&) const = default;
+};
+
+}  // namespace adiabat::plan
