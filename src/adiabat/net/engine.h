@@ -68,8 +68,8 @@ class Session {
     // gives for seeds[j] at wanted[k]. seeds[j][k] has the shape of outputs[k]; `fetches` are any
     // values, constants too, returned besides. All of seeds x wanted is held until it returns, so
     // feed a batch that one can afford; of activations, only those of the slices being worked on.
-    // Tensors of `reuse`, an earlier result, are overwritten where their shapes fit: new memory
-    // would cost a third of the time.
+    // Tensors of `reuse`, an earlier result, are overwritten where their shapes fit: memory new to
+    // the process is a good part of the time.
     virtual ManyGradients gradients_of_many(std::span<const Feed> feeds,
                                             std::span<const ValueId> outputs,
                                             std::span<const std::vector<Tensor>> seeds,
