@@ -9,7 +9,7 @@ adiabat_sources(torch_sources torch)
 add_library(adiabat_torch MODULE ${torch_sources})
 # LibTorch's headers are not clean under our warnings: they count as system headers.
 target_include_directories(adiabat_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
-target_link_libraries(adiabat_torch PRIVATE adiabat adiabat_warnings torch torch_cpu c10)
+target_link_libraries(adiabat_torch PRIVATE adiabat adiabat_warnings torch torch_cpu c10 gomp)
 target_precompile_headers(adiabat_torch PRIVATE src/adiabat/torch/pch.h)
 # These do without LibTorch, and so without its headers.
 set_source_files_properties(

@@ -17,7 +17,8 @@ namespace {
 using net::Tensor;
 using net::ValueId;
 
-constexpr int64_t kMostBatch = 64;
+// Images a thread: an engine works in slices of as many, and larger batches only leave the caches.
+constexpr int64_t kImagesAThread = 8;
 
 // The values [channels, positions] of one image.
 class Planes {
@@ -61,19 +62,18 @@ class Streaming {
         const auto seeds = probes_.directions.seeds(session_->run(feeds, outputs_), first_image);
         std::vector<ValueId> fetches = inputs_;
         fetches.insert(fetches.end(), fetched_.begin(), fetched_.end());
-        net::ManyGradients found =
-            session_->gradients_of_many(feeds, outputs_, seeds, wanted_, fetches);
+        found_ = session_->gradients_of_many(feeds, outputs_, seeds, wanted_, fetches,
+                                             std::move(found_));
         EffectPiece piece;
         piece.first_image = first_image;
         piece.rows = recon::Rows::Zero(images.shape[0] * probes_.directions.count,
                                        candidates_.columns());
         const size_t layers = candidates_.layers.size();
         for (size_t k = 0; k < layers; ++k) {
-            add_layer(k, found.fetched[k], found.gradients, piece);
-            found.fetched[k] = {};
+            add_layer(k, found_.fetched[k], found_.gradients, piece);
         }
         for (size_t d = 0; d < probes_.direct.size(); ++d) {
-            add_direct(probes_.direct[d], found.fetched[layers + d], layers + d, found.gradients,
+            add_direct(probes_.direct[d], found_.fetched[layers + d], layers + d, found_.gradients,
                        piece);
         }
         ADIABAT_CHECK(piece.rows.allFinite(), "effects that are not numbers");
@@ -172,6 +172,7 @@ class Streaming {
     std::unique_ptr<net::Session> session_;
     std::vector<ValueId> outputs_, inputs_, wanted_, fetched_;
     std::vector<ProbeProducts> products_;
+    net::ManyGradients found_;  // of the batch before: its memory is used again
 };
 
 }  // namespace
@@ -184,7 +185,8 @@ ProbingOptions probing_options(const GradientOptions& options) {
 int64_t batch_size(const Candidates& candidates, const GradientOptions& options, int directions) {
     int64_t bytes = 1;
     for (int64_t layer : bytes_at_layers(candidates)) bytes += layer * (directions + 1);
-    return std::clamp<int64_t>(static_cast<int64_t>(options.memory_bytes) / bytes, 1, kMostBatch);
+    return std::clamp<int64_t>(static_cast<int64_t>(options.memory_bytes) / bytes, 1,
+                               kImagesAThread * thread_count(options.threads));
 }
 
 Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,

@@ -12,6 +12,12 @@
 #include "adiabat/net/graph.h"
 #include "adiabat/torch/pch.h"
 
+// As omp.h has them, which clang does not come with.
+extern "C" {
+void omp_set_num_threads(int threads);
+int omp_get_max_threads();
+}
+
 namespace adiabat::torch {
 
 // An activation of a slice should fit the second-level cache twice; below a few images the overhead
@@ -33,17 +39,18 @@ inline int64_t images_a_slice(const net::Graph& graph, int64_t batch) {
 }
 
 // Sets the threads that one LibTorch call uses, on this thread, for the lifetime of the object.
+// LibTorch and oneDNN ask OpenMP, whose number is each thread's own. (at::set_num_threads would make
+// a pool of XNNPACK's anew each time, whose threads nobody uses and which spin for a while.)
 class CallThreads {
   public:
-    explicit CallThreads(int threads) : before_(at::get_num_threads()) { set(threads); }
-    ~CallThreads() { set(before_); }
+    explicit CallThreads(int threads) : before_(omp_get_max_threads()) {
+        omp_set_num_threads(threads);
+    }
+    ~CallThreads() { omp_set_num_threads(before_); }
     CallThreads(const CallThreads&) = delete;
     CallThreads& operator=(const CallThreads&) = delete;
 
   private:
-    static void set(int threads) {
-        if (at::get_num_threads() != threads) at::set_num_threads(threads);
-    }
     int before_;
 };
 
