@@ -100,8 +100,7 @@ class Prices {
             for (size_t k = 0; k < here.size(); ++k) {
                 if (there[k] >= here[k]) continue;
                 const double limit = static_cast<double>(wall.budgets()[k].limit);
-                ratios[k].push_back(move.energy * limit /
-                                    static_cast<double>(here[k] - there[k]));
+                ratios[k].push_back(move.energy * limit / static_cast<double>(here[k] - there[k]));
             }
         }
         for (auto& list : ratios) {
@@ -125,9 +124,10 @@ class Prices {
 
     void follow() {
         for (size_t k = 0; k < now_.size(); ++k) {
-            const double factor = 2 * outside_[k] > kMovesAtAPrice ? kPriceFactor : 1 / kPriceFactor;
-            now_[k] = std::clamp(now_[k] * factor, first_[k] / kPriceRange,
-                                 first_[k] * kPriceRange);
+            const double factor =
+                2 * outside_[k] > kMovesAtAPrice ? kPriceFactor : 1 / kPriceFactor;
+            now_[k] =
+                std::clamp(now_[k] * factor, first_[k] / kPriceRange, first_[k] * kPriceRange);
             outside_[k] = 0;
         }
     }
@@ -169,7 +169,7 @@ class Walk {
         Prices prices(state_, wall_);
         Wall::Excess excess = {};
         const double factor = std::pow(kCold / hottest, static_cast<double>(kMovesAtATemperature) /
-                                                         static_cast<double>(moves + 1));
+                                                            static_cast<double>(moves + 1));
         double temperature = hottest * scale_;
         Move move;
         for (int64_t k = 0; k < moves; ++k) {
