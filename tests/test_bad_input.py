@@ -127,9 +127,19 @@ def test_outputs_that_cannot_be_written(tmp_path):
     refused(compress(tmp_path, more=["--run", tmp_path / "none" / "run.json"]), "none")
 
 
-@pytest.mark.parametrize("budget", ["file=1KB", "bytes=10", "file=0", "file", "fil=3KB", "file=12parsecs", "file=1KB,file=2KB"])
+@pytest.mark.parametrize("budget", ["file=1KB", "bytes=10", "file=0", "file", "fil=3KB", "file=12parsecs", "file=1KB,file=2KB",
+                                    "macs=20MB", "mac=60%", "macs=1", "bops=1k", "activations=1KiB", "params=0%",
+                                    "file=60KB,macs=3"])
 def test_budgets(tmp_path, budget):
     refused(compress(tmp_path, budget=budget), "budget")
+
+
+@pytest.mark.parametrize("option, value", [("--bits", "2,9"), ("--bits", "two"), ("--bits", ""), ("--first-last", "16"),
+                                           ("--first-last", "x"), ("--least-kept", "1.5"), ("--least-kept", "nan"),
+                                           ("--keep", "re:("), ("--keep", "nobody"), ("--only", "re:^nobody$"),
+                                           ("--only", "nobody*"), ("--align", "0")])
+def test_controls(tmp_path, option, value):
+    refused(compress(tmp_path, more=[option, value]), option)
 
 
 @pytest.mark.parametrize("preprocess", ['{"mean": [1, 2]}', '{"std": [0]}', '{"means": [0]}', "{", '{"scale": "x"}'])

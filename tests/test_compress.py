@@ -194,6 +194,72 @@ def test_budgets_from_the_smallest_to_the_largest(tmp_path):
         assert not (tmp_path / "never.onnx").exists()
 
 
+# A budget's name in run.json's `before` and `after`.
+MEMBER = {"params": "parameters"}
+
+
+@pytest.mark.parametrize("budget", ["macs=60%", "params=90k", "bops=60x", "activations=15%", "file=60KB,macs=70%",
+                                    "file=12%,bytes=70KB,params=150K,macs=15M,bops=0.5G,activations=36KiB"])
+def test_budgets_of_every_kind(budget, tmp_path):
+    path = tmp_path / "small.onnx"
+    document = compress(path, "--images", 64, budget=budget)
+    jsonschema.validate(document, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
+    assert [item["quantity"] for item in document["budgets"]] == [item.split("=")[0] for item in budget.split(",")]
+    for item in document["budgets"]:
+        name = MEMBER.get(item["quantity"], item["quantity"])
+        assert item["smallest"] <= document["after"][name] <= item["limit"] < document["before"][name]
+    by_name = {item["quantity"]: item["limit"] for item in document["budgets"]}
+    if budget == "macs=60%":
+        assert by_name["macs"] == document["before"]["macs"] * 6 // 10
+        # Nothing asks for fewer bits.
+        assert {layer["bits"] for layer in document["plan"]} == {8}
+    if budget == "bops=60x":
+        assert by_name["bops"] == document["before"]["bops"] // 60
+    assert document["predicted"]["file"] == path.stat().st_size
+    runtime_outputs(path, fashion_images()[0][:4])
+
+
+def test_budgets_that_cannot_be_kept_together_name_the_nearest(tmp_path):
+    reachable = json.loads(adiabat("inspect", MODEL, "--json").stdout)["reachable"]
+    assert list(reachable) == ["file", "bytes", "params", "macs", "bops", "activations"]
+    wanted = {name: reachable[name]["smallest"] for name in ("file", "bytes")}
+    text = ",".join(f"{name}={limit}" for name, limit in wanted.items())
+    done = adiabat("compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS, "--budget", text, "-o",
+                   tmp_path / "never.onnx")
+    assert done.returncode == 2
+    found = re.search(r"the nearest reachable is file=(\d+),bytes=(\d+) \((file|bytes)=(\d+) at least\)", done.stderr)
+    assert found, done.stderr
+    nearest = {"file": int(found[1]), "bytes": int(found[2])}
+    assert [name for name in nearest if nearest[name] > wanted[name]] == [found[3]]
+    assert nearest[found[3]] == int(found[4])
+    document = compress(tmp_path / "small.onnx", "--images", 64, budget=f"file={found[1]},bytes={found[2]}")
+    assert all(document["after"][name] <= nearest[name] for name in nearest)
+
+
+def test_what_the_user_wants_to_stay_stays(tmp_path):
+    document = compress(tmp_path / "small.onnx", "--images", 64, "--bits", "6,2,4", "--first-last", 7, "--least-kept",
+                        0.75, "--keep", "re:stage2.*conv1", budget="file=60KB,macs=90%")
+    assert document["options"]["bits"] == [2, 4, 6] and document["options"]["first_last"] == 7
+    jsonschema.validate(document, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
+    layers = document["plan"]
+    assert layers[0]["bits"] == layers[-1]["bits"] == 7
+    assert {layer["bits"] for layer in layers[1:-1]} <= {2, 4, 6}
+    assert all(layer["filters"] >= 0.75 * layer["filters_before"] for layer in layers)
+    kept = [layer for layer in layers if re.search("stage2.*conv1", layer["name"])]
+    assert len(kept) == 2 and all(layer["cut"] == [] for layer in kept)
+    assert any(layer["cut"] for layer in layers)
+
+
+def test_only_these_layers_change(tmp_path):
+    document = compress(tmp_path / "small.onnx", "--images", 64, "--only", "re:stage3.*conv", budget="file=120KB")
+    named = {layer["name"] for layer in document["plan"] if re.search("stage3.*conv", layer["name"])}
+    assert len(named) == 4
+    for layer in document["plan"]:
+        if layer["name"] not in named:
+            assert layer["bits"] == 8 and layer["cut"] == []
+    assert any(layer["bits"] < 8 for layer in document["plan"])
+
+
 def test_run_json_is_as_documented(small):
     path, document = small
     written = json.loads((path.parent / "run.json").read_text())

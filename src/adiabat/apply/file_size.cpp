@@ -116,10 +116,17 @@ const FileSize::Part& FileSize::part(size_t layer, const net::LayerState& state)
     const uint64_t key = static_cast<uint64_t>(state.filters) << 32 |
                          static_cast<uint64_t>(state.inputs) << 4 |
                          static_cast<uint64_t>(state.bits);
-    const auto [found, is_new] = parts_[layer].try_emplace(key);
-    Part& part = found->second;
-    if (!is_new) return part;
+    Parts& parts = parts_[layer];
+    if (parts.last_key == key) return *parts.last;
+    auto found = parts.known.find(key);
+    if (found == parts.known.end()) found = parts.known.emplace(key, measure(layer, state)).first;
+    parts.last_key = key;
+    parts.last = &found->second;
+    return found->second;
+}
 
+FileSize::Part FileSize::measure(size_t layer, const net::LayerState& state) const {
+    Part part;
     net::Graph alone;
     alone.opset = graph_.opset < 21 && storage_ == onnx::Storage::kInt4 ? 21 : graph_.opset;
     const net::ValueId input_scale =

@@ -40,6 +40,7 @@ class FileSize {
         uint64_t shared = 0;  // set of the constants it shares, by bit
     };
     const Part& part(size_t layer, const net::LayerState& state) const;
+    Part measure(size_t layer, const net::LayerState& state) const;
     void find_what_changes(const Quantized& quantized);
     uint64_t changing_bytes(std::span<const int64_t> cut) const;
 
@@ -65,7 +66,14 @@ class FileSize {
     };
     std::vector<Grouped> grouped_;
     net::Graph names_;  // the values that the grouped nodes mention
-    mutable std::vector<std::unordered_map<uint64_t, Part>> parts_;
+    // A layer's parts by its state; searches change few layers at a time, so that most are found
+    // as they were left.
+    struct Parts {
+        std::unordered_map<uint64_t, Part> known;
+        uint64_t last_key = 0;  // of no state
+        const Part* last = nullptr;
+    };
+    mutable std::vector<Parts> parts_;
     // Constants that decoders share, in the order in which they were met: at most 64.
     struct Shared {
         std::string name;

@@ -13,15 +13,18 @@ constexpr const char* kHelp = "Write a smaller network that keeps exact budgets"
 constexpr const char* kFooter =
     "Budgets are never exceeded: file is the ONNX file as written, to the byte; bytes is codes, "
     "scales and\n"
-    "biases. KB is 1000 bytes, KiB 1024; % is of, and x is times smaller than, the original in "
-    "fp32.\n"
+    "biases; params, macs, bops (MACs x weight bits x activation bits) and activations (the most "
+    "bytes at\n"
+    "once) are for one image. KB is 1000 bytes, KiB 1024, of counts k, M, G; % is of, and x is "
+    "times smaller\n"
+    "than, the original in fp32.\n"
     "Of a set with a training and a test part the training part is read. run.json, written beside "
     "the\n"
     "output, holds the plan, the costs and every figure.\n"
     "Example: adiabat compress net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
     "             --budget file=175KB -o small.onnx\n"
     "         adiabat compress net.onnx --data photos --resize 256 --crop 224 --scale 1/255 \\\n"
-    "             --budget file=25% -o small.onnx";
+    "             --budget file=25%,macs=60% -o small.onnx";
 
 std::string ratio(double before, double after) { return fmt::format("{:.2f} x", before / after); }
 
@@ -76,6 +79,29 @@ void print(const Json& d) {
                d["seconds"].get<double>());
 }
 
+// What stays as it is.
+void add_controls(CLI::App& verb, pipeline::Controls& controls) {
+    verb.add_option("--keep", controls.keep,
+                    "Layers whose channels stay: names, * and ? for any, or re:REGEX")
+        ->type_name("NAME ..");
+    verb.add_option("--only", controls.only,
+                    "Cut the channels of these layers alone; all others stay, with 8 bits")
+        ->type_name("NAME ..");
+    verb.add_option("--bits", controls.bits, "Bit widths that layers may have")
+        ->type_name("B,B ..")
+        ->capture_default_str();
+    verb.add_option("--first-last", controls.first_last,
+                    "Bits of the first and the last layers; as of all others if not given")
+        ->type_name("B");
+    verb.add_option("--least-kept", controls.least_kept,
+                    "Share of each layer's filters that stays at least")
+        ->capture_default_str();
+    verb.add_option("--align", controls.align,
+                    "Layers that are cut keep a multiple of so many channels")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
+        ->capture_default_str();
+}
+
 }  // namespace
 
 void add_compress(CLI::App& tool, Frame& frame) {
@@ -87,15 +113,12 @@ void add_compress(CLI::App& tool, Frame& frame) {
     auto weights = std::make_shared<std::string>("planes");
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
-    verb->add_option("--budget", options->budget, "file=175KB, bytes=30%, file=8x,bytes=120KB ..")
+    verb->add_option(
+            "--budget", options->budget,
+            "file=175KB, macs=60%, file=8x,macs=20M ..; of file, bytes, params, macs, bops, "
+            "activations")
         ->required();
-    verb->add_option("--keep", options->keep,
-                     "Layers whose channels stay, by name; * and ? stand for others")
-        ->type_name("NAME ..");
-    verb->add_option("--align", options->align,
-                     "Layers that are cut keep a multiple of so many channels")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
-        ->capture_default_str();
+    add_controls(*verb, options->controls);
     verb->add_option("--images", options->images, "Images drawn from the data")
         ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
         ->capture_default_str();

@@ -158,7 +158,7 @@ void add_inspect(CLI::App& tool, Frame& frame) {
     auto keep = std::make_shared<std::vector<std::string>>();
     auto groups = std::make_shared<std::string>();
     verb->add_option("--keep", *keep,
-                     "Layers whose channels stay, by name; * and ? stand for others")
+                     "Layers whose channels stay: names, * and ? for any, or re:REGEX")
         ->type_name("NAME ..");
     verb->add_option(
         "--groups-json", *groups,

@@ -19,10 +19,10 @@
 // extents there are, and a cost multiplies each out once.
 
 #include <array>
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "adiabat/net/cost.h"
@@ -62,14 +62,18 @@ class CostModel {
         int64_t extent = 1;
         int label = -1;  // -1 where nothing is cut
 
-        auto operator<=>(const Factor&) const = default;
+        bool operator<(const Factor& other) const {
+            return std::tie(extent, label) < std::tie(other.extent, other.label);
+        }
     };
     // The elements of a tensor: what is never cut, times its other extents.
     struct Elements {
         int64_t fixed = 1;
         std::vector<Factor> factors;
 
-        auto operator<=>(const Elements&) const = default;
+        bool operator<(const Elements& other) const {
+            return std::tie(fixed, factors) < std::tie(other.fixed, other.factors);
+        }
     };
     Factor factor_of(ValueId id, size_t axis) const;
     int index_of(ValueId id, std::map<Elements, int>& known);

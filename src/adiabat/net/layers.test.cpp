@@ -20,6 +20,36 @@ TEST(Layers, LeaveOutSharedAndComputedWeights) {
     EXPECT_TRUE(find_layers(b.graph).empty());
 }
 
+// Two inputs, of which one goes through a layer before it joins the other, and two heads, of which
+// one has a layer more.
+TEST(Layers, OutermostHaveNoLayerBeforeOrBehindThem) {
+    GraphBuilder b;
+    const auto conv = [&](ValueId x, uint64_t seed) {
+        const ValueId y = b.node("Conv", {x, b.constant(random_tensor({4, 4, 1, 1}, seed))});
+        return b.node("Relu", {y});
+    };
+    const ValueId left = b.input("left", {kUnknown, 4, 4, 4});
+    const ValueId right = b.input("right", {kUnknown, 4, 4, 4});
+    const ValueId first = conv(left, 1);
+    const ValueId also_first = conv(b.node("Sigmoid", {right}), 2);
+    const ValueId inner = conv(b.node("Add", {first, also_first}), 3);
+    const ValueId last = conv(inner, 4);
+    const ValueId before_last = conv(b.node("Add", {inner, first}), 5);
+    const ValueId also_last = conv(before_last, 6);
+    b.graph.outputs = {last, also_last};
+    infer_shapes(b.graph);
+    const auto layers = find_layers(b.graph);
+    ASSERT_EQ(layers.size(), 6u);
+    EXPECT_EQ(outermost(b.graph, layers),
+              (std::vector<bool>{true, true, false, true, false, true}));
+    // A layer alone is first and last.
+    GraphBuilder alone;
+    alone.graph.outputs = {alone.node("Conv", {alone.input({kUnknown, 4, 4, 4}),
+                                               alone.constant(random_tensor({4, 4, 1, 1}, 1))})};
+    infer_shapes(alone.graph);
+    EXPECT_EQ(outermost(alone.graph, find_layers(alone.graph)), std::vector<bool>{true});
+}
+
 // The naive twin: counts every multiplication of a 3 x 3 convolution with stride 2 and padding 1.
 TEST(Cost, CountsWhatALoopCounts) {
     GraphBuilder b;

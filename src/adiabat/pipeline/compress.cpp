@@ -19,7 +19,6 @@
 #include "adiabat/onnx/write.h"
 #include "adiabat/pipeline/engine_plugin.h"
 #include "adiabat/pipeline/inspect.h"
-#include "adiabat/pipeline/keep.h"
 #include "adiabat/pipeline/outputs.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/plan/decide.h"
@@ -61,19 +60,18 @@ class Run {
     Json run() {
         clock_.begin("read");
         check_paths(options_);
+        const plan::NetworkOptions controls = network_options(options_.controls);
         model_ = load_model(options_.model);
         require_one_input(model_);
         compute_in_float(model_);
         if (!model_.computed_in.empty()) {
             progress_.say("the network computes in " + model_.computed_in + "; float from here on");
         }
-        require_matches(options_.keep, model_.graph);
+        require_matches(options_.controls, model_.graph);
         apply::require_quantizable(model_.graph, net::find_layers(model_.graph));
         raise_opset();
         apply::prepare_for_cutting(model_.graph, net::find_coupling(model_.graph));
-        network_ = std::make_unique<plan::Network>(
-            model_.graph, plan::NetworkOptions{.coupling = coupling_options(options_.keep),
-                                               .align = options_.align});
+        network_ = std::make_unique<plan::Network>(model_.graph, controls);
         for (const net::LeftAlone& left : net::search_layers(model_.graph).left_alone) {
             const net::Node& node = model_.graph.nodes[static_cast<size_t>(left.node)];
             progress_.say(fmt::format("left as it is: {}: {}", net::describe(model_.graph, node),
@@ -270,9 +268,14 @@ class Run {
         document["run"] = run_file_of(options_).string();
         document["output"] = {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
+        const Controls& controls = options_.controls;
         document["options"] = {{"budget", options_.budget},
-                               {"keep", options_.keep},
-                               {"align", options_.align},
+                               {"keep", controls.keep},
+                               {"only", controls.only},
+                               {"bits", parse_widths(controls.bits)},
+                               {"first_last", nullptr},
+                               {"least_kept", controls.least_kept},
+                               {"align", controls.align},
                                {"images", options_.images},
                                {"judging_share", options_.judging_share},
                                {"weights", onnx::name_of(options_.weights)},
@@ -281,6 +284,7 @@ class Run {
                                {"replicas", options_.replicas},
                                {"seed", options_.seed},
                                {"threads", options_.threads}};
+        if (controls.first_last) document["options"]["first_last"] = *controls.first_last;
         for (const char* part : {"data", "engine", "opset", "budgets", "problem", "groups", "plan",
                                  "before", "after", "predicted", "measured"}) {
             document[part] = std::move(document_[part]);

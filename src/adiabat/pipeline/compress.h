@@ -18,6 +18,7 @@
 #include "adiabat/base/stop.h"
 #include "adiabat/onnx/self_decoding.h"
 #include "adiabat/pipeline/images.h"
+#include "adiabat/pipeline/select.h"
 
 namespace adiabat::pipeline {
 
@@ -26,9 +27,8 @@ struct CompressOptions {
     std::string output;
     std::optional<std::string> run_file;  // run.json beside the output where not given
     DataOptions data;
-    std::string budget;             // plan/budget.h
-    std::vector<std::string> keep;  // layers whose channels stay (keep.h)
-    int64_t align = 1;              // channels that layers keep are multiples of this
+    std::string budget;  // plan/budget.h
+    Controls controls;
     int64_t images = 1024;
     double judging_share = 0.5;  // of the images: measure only, decide nothing
     onnx::Storage weights = onnx::Storage::kPlanes;

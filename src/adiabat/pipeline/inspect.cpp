@@ -11,7 +11,7 @@
 #include "adiabat/net/describe.h"
 #include "adiabat/net/raise_opset.h"
 #include "adiabat/net/shape_inference.h"
-#include "adiabat/pipeline/keep.h"
+#include "adiabat/pipeline/select.h"
 #include "adiabat/plan/reachable.h"
 
 namespace adiabat::pipeline {
@@ -77,7 +77,7 @@ Json frozen_json(const net::Graph& graph, const net::Coupling& coupling) {
 
 // A branch with a layer that is to stay cannot go.
 Json branches_json(const net::Graph& graph, const std::vector<std::string>& keep) {
-    const net::CouplingOptions options = coupling_options(keep);
+    const net::CouplingOptions options = network_options({.keep = keep}).coupling;
     Json branches = Json::array();
     for (const net::Branch& branch : net::find_branches(graph)) {
         const bool stays =
@@ -133,8 +133,8 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
         stays_as_it_is = error.what();
     }
     const net::Graph& graph = model.graph;
-    require_matches(keep, graph);
-    const plan::Network network(graph, {.coupling = coupling_options(keep)});
+    require_matches({.keep = keep}, graph);
+    const plan::Network network(graph, network_options({.keep = keep}));
 
     Json result;
     result["model"] = to_json(model);
@@ -177,7 +177,7 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
         apply::prepare_for_cutting(prepared,
                                    raised ? net::find_coupling(prepared) : network.coupling);
         result["reachable"] =
-            reachable_json(prepared, plan::Network(prepared, {.coupling = coupling_options(keep)}));
+            reachable_json(prepared, plan::Network(prepared, network_options({.keep = keep})));
     } catch (const InputError& error) {
         result["not_compressible"] = error.what();
     }
@@ -186,8 +186,9 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
 
 Json groups_json(const Model& model, const std::vector<std::string>& keep) {
     const net::Graph& graph = model.graph;
-    require_matches(keep, graph);
-    const net::Coupling coupling = net::find_coupling(graph, coupling_options(keep));
+    require_matches({.keep = keep}, graph);
+    const net::Coupling coupling =
+        net::find_coupling(graph, network_options({.keep = keep}).coupling);
     std::vector<Json> groups(coupling.groups.size());
     for (size_t g = 0; g < groups.size(); ++g) {
         groups[g] = {

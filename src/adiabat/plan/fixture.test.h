@@ -14,6 +14,36 @@
 
 namespace adiabat::plan {
 
+// Two convolutions, five inner channels.
+inline net::Graph two_layers(uint64_t seed) {
+    net::GraphBuilder b;
+    net::ValueId x = b.input({net::kUnknown, 3, 6, 6});
+    x = b.node("Relu", {b.node("Conv", {x, b.constant(net::random_tensor({5, 3, 3, 3}, seed))})});
+    b.graph.outputs = {b.node("Conv", {x, b.constant(net::random_tensor({4, 5, 3, 3}, seed + 1))})};
+    net::infer_shapes(b.graph);
+    return b.graph;
+}
+
+// Any allowed bits, about a third of the channels cut.
+inline Plan random_plan(const Network& network, Random& random) {
+    Plan plan = uniform_plan(network, kMinBits);
+    for (size_t k = 0; k < plan.bits.size(); ++k) {
+        const auto& widths = network.widths(k);
+        plan.bits[k] = widths[random.below(static_cast<uint32_t>(widths.size()))];
+    }
+    for (size_t f = 0; f < plan.cut.size(); ++f) {
+        auto& cut = plan.cut[f];
+        for (uint8_t& flag : cut) flag = random.below(3) == 0;
+        const int64_t kept = network.groups(f) - cut_count(plan, f);
+        int64_t missing = allowed_kept(network, f, kept) - kept;
+        for (size_t i = 0; missing > 0; ++i) {
+            missing -= cut[i];
+            cut[i] = 0;
+        }
+    }
+    return plan;
+}
+
 struct Fixture {
     explicit Fixture(net::Graph network_graph, double beta = 1, const NetworkOptions& options = {})
         : graph(std::move(network_graph)),
@@ -27,15 +57,7 @@ struct Fixture {
     Fixture(const Fixture&) = delete;
     Fixture& operator=(const Fixture&) = delete;
 
-    // Any bits, about a third of the channels cut.
-    Plan random_plan(Random& random) const {
-        Plan plan = uniform_plan(network, kMinBits);
-        for (int& bits : plan.bits) bits = kMinBits + static_cast<int>(random.below(7));
-        for (auto& cut : plan.cut) {
-            for (size_t i = kLeastKept; i < cut.size(); ++i) cut[i] = random.below(3) == 0;
-        }
-        return plan;
-    }
+    Plan random_plan(Random& random) const { return plan::random_plan(network, random); }
 
     net::Graph graph;
     Network network;

@@ -204,8 +204,13 @@ Hamiltonian L1Problem::hamiltonian() const {
     result.problem.names = variable_names(network_, encoding_);
     if (variables() <= kMostDense) {
         result.problem.form = qubo(/*gamma=*/0, uniform_plan(network_, kMaxBits));
-        return result;
+    } else {
+        result.problem.form = factored();
     }
+    return result;
+}
+
+qubo::Factored L1Problem::factored() const {
     qubo::Factored problem(variables());
     add_cut_loss(problem);
     for (size_t k = 0; k < network_.layers.size(); ++k) {
@@ -221,8 +226,7 @@ Hamiltonian L1Problem::hamiltonian() const {
         }
         problem.add_block(encoding_.layers[k].first, kBitVariables, block);
     }
-    result.problem.form = std::move(problem);
-    return result;
+    return problem;
 }
 
 qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {

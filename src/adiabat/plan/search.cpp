@@ -8,9 +8,9 @@ namespace adiabat::plan {
 
 namespace {
 
-// Cycles take turns: hot ones find other valleys, warm ones search theirs.
-constexpr double kHot = 0.2, kWarm = 0.05, kCold = 1e-3;
-constexpr int64_t kCycles = 4;
+// One a cycle: hot ones find other valleys, those after them search theirs.
+constexpr double kHot[] = {0.2, 0.05, 0.02, 0.01};
+constexpr double kCold = 1e-3;
 constexpr int kScaleSamples = 512;
 constexpr int64_t kMovesAtATemperature = 64;
 constexpr int64_t kMovesAtAPrice = 1024;
@@ -153,9 +153,9 @@ class Walk {
     SearchCounts run(int64_t moves) {
         if (!proposals_.any()) return counts_;
         scale_ = median_change(state_, proposals_);
-        for (int64_t cycle = 0; cycle < kCycles && !stop_.requested(); ++cycle) {
-            anneal(moves * (cycle + 1) / kCycles - counts_.proposals,
-                   cycle % 2 == 0 ? kHot : kWarm);
+        const auto cycles = static_cast<int64_t>(std::size(kHot));
+        for (int64_t cycle = 0; cycle < cycles && !stop_.requested(); ++cycle) {
+            anneal(moves * (cycle + 1) / cycles - counts_.proposals, kHot[cycle]);
             state_.set(best_.plan);
             if (!stop_.requested()) polish(state_, wall_, stop_);
             keep();

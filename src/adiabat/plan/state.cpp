@@ -166,8 +166,8 @@ int State::choose(const Move& move, std::span<const int> candidates, const Choic
     const bool alone = choice.random && !fields_.has_quick_couplings();
     const auto offer = [&](int variable) {
         if (has(move.flips, variable)) return;
-        const double energy = alone ? fields_.sign(variable) * fields_.field(variable)
-                                    : energy_of(move, variable);
+        const double energy =
+            alone ? fields_.sign(variable) * fields_.field(variable) : energy_of(move, variable);
         if (best >= 0 && energy >= least) return;
         best = variable;
         least = energy;

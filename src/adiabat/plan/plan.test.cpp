@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What plans may become: allowed widths and least counts, wherever plans are made or changed.
+#include "adiabat/plan/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "adiabat/plan/fixture.test.h"
+#include "adiabat/plan/steps.h"
+
+namespace adiabat::plan {
+namespace {
+
+NetworkOptions some_options() {
+    NetworkOptions options;
+    options.widths = {6, 2, 4, 4};
+    options.first_last = 8;
+    options.least_kept = 0.5;
+    return options;
+}
+
+TEST(Network, WidthsAreThoseOfTheOptions) {
+    const net::Graph graph = net::residual_network(1);
+    const Network all(graph);
+    for (size_t k = 0; k < all.layers.size(); ++k) {
+        EXPECT_EQ(all.widths(k), (std::vector<int>{2, 3, 4, 5, 6, 7, 8}));
+    }
+    for (size_t f = 0; f < all.families(); ++f) EXPECT_EQ(all.least_kept(f), kLeastKept);
+
+    NetworkOptions options = some_options();
+    const std::string fixed = all.layers[2].name;
+    options.stays = [&](const net::Layer& layer) { return layer.name == fixed; };
+    const Network some(graph, options);
+    const size_t last = some.layers.size() - 1;
+    for (size_t k = 0; k <= last; ++k) {
+        const bool single = k == 0 || k == 2 || k == last;
+        EXPECT_EQ(some.widths(k), single ? std::vector<int>{8} : (std::vector<int>{2, 4, 6}));
+    }
+    for (size_t f = 0; f < some.families(); ++f) {
+        EXPECT_EQ(some.least_kept(f), (some.groups(f) + 1) / 2);
+        EXPECT_EQ(allowed_kept(some, f, 1), some.least_kept(f));
+    }
+}
+
+TEST(Network, SharesThatAreWholeAreNotRoundedUp) {
+    net::GraphBuilder b;
+    net::ValueId x = b.input({net::kUnknown, 3, 4, 4});
+    x = b.node("Conv", {x, b.constant(net::random_tensor({100, 3, 1, 1}, 1))});
+    b.graph.outputs = {b.node("Conv", {x, b.constant(net::random_tensor({2, 100, 1, 1}, 2))})};
+    net::infer_shapes(b.graph);
+    for (int64_t percent = 1; percent <= 100; ++percent) {
+        NetworkOptions options;
+        options.least_kept = static_cast<double>(percent) / 100;
+        EXPECT_EQ(Network(b.graph, options).least_kept(0), percent);
+    }
+    NetworkOptions options;
+    options.least_kept = 0.21;
+    options.align = 8;
+    EXPECT_EQ(allowed_kept(Network(b.graph, options), 0, 1), 24);
+}
+
+TEST(Plan, UniformOnesHaveTheNextAllowedWidth) {
+    const net::Graph graph = net::residual_network(1);
+    const Network network(graph, some_options());
+    const std::vector<std::pair<int, int>> expected = {{2, 2}, {3, 4}, {4, 4}, {5, 6},
+                                                       {6, 6}, {7, 6}, {8, 6}};
+    for (const auto& [bits, allowed] : expected) {
+        const Plan plan = uniform_plan(network, bits);
+        check_plan(network, plan);
+        EXPECT_EQ(plan.bits[1], allowed);
+        EXPECT_EQ(plan.bits[0], 8);
+    }
+}
+
+TEST(Plan, ChecksFindWhatIsNotAllowed) {
+    const net::Graph graph = net::residual_network(1);
+    const Network network(graph, some_options());
+    Plan plan = uniform_plan(network, 4);
+    plan.bits[1] = 5;
+    EXPECT_THROW(check_plan(network, plan), InternalError);
+    plan.bits[1] = 6;
+    check_plan(network, plan);
+    for (size_t i = 0; i < plan.cut[0].size(); ++i) plan.cut[0][i] = i > 0;
+    EXPECT_THROW(check_plan(network, plan), InternalError);
+}
+
+TEST(Steps, StayAmongAllowedPlansAndReachThemAll) {
+    for (int64_t align : {1, 2, 3}) {
+        NetworkOptions options = some_options();
+        options.align = align;
+        const Fixture f(net::residual_network(6), 1, options);
+        Random random(2);
+        Plan plan = uniform_plan(f.network, 4);
+        cut_smallest(f.problem, plan);
+        const std::vector<Step> steps = all_steps(plan);
+        std::vector<int64_t> fewest;
+        for (size_t k = 0; k < f.network.families(); ++k) fewest.push_back(f.network.groups(k));
+        for (int trial = 0; trial < 3000; ++trial) {
+            const Step step = steps[random.below(static_cast<uint32_t>(steps.size()))];
+            const Plan before = plan;
+            if (!take(f.problem, plan, step)) {
+                EXPECT_EQ(plan, before);
+                continue;
+            }
+            check_plan(f.network, plan);
+            Plan back = plan;
+            ASSERT_TRUE(take(f.problem, back, step.reversed()));
+            EXPECT_EQ(back, before);
+            for (size_t k = 0; k < fewest.size(); ++k) {
+                fewest[k] = std::min(fewest[k], f.network.groups(k) - cut_count(plan, k));
+            }
+        }
+        for (size_t k = 0; k < fewest.size(); ++k) {
+            EXPECT_EQ(fewest[k], allowed_kept(f.network, k, kLeastKept));
+        }
+    }
+}
+
+TEST(Plan, WordsOfTheProblemDecodeToAllowedOnes) {
+    const Fixture f(net::residual_network(6), 1, some_options());
+    Random random(2);
+    for (int trial = 0; trial < 50; ++trial) {
+        std::vector<uint8_t> x(static_cast<size_t>(f.problem.variables()));
+        for (uint8_t& value : x) value = random.below(2);
+        check_plan(f.network, f.problem.decode(x));
+        const Plan plan = f.random_plan(random);
+        EXPECT_EQ(f.problem.decode(f.problem.encode(plan)), plan);
+    }
+}
+
+}  // namespace
+}  // namespace adiabat::plan
