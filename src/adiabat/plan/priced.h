@@ -8,11 +8,11 @@
 //
 // c_k is the cost of budget k to first order at the plan of the anneal before: an amount a group of
 // each family, an amount a width of each layer (spread over the bits of its words by least squares
-// where they are no one-hot ones). lambda_k = lambda s_k: lambda rises fourfold until the budgets are
-// kept, then is bisected; the shares s_k, all one at first, follow the square of cost over limit.
-// Samples that break a budget are brought back by reach_budgets(). O(places) costs and one solve an
-// anneal. The way quantum annealers and other solvers of plain QUBOs are driven: any technique of
-// anneal/ can take part.
+// where they are no one-hot ones). lambda_k = lambda s_k: lambda goes from the usual ratio of
+// energy to cost fourfold up or down until the budgets are just kept, then is bisected; the shares
+// s_k, all one at first, follow the square of cost over limit. Samples that break a budget are
+// brought back by reach_budgets(). O(places) costs and one solve an anneal. The way quantum
+// annealers and other solvers of plain QUBOs are driven: any technique of anneal/ can take part.
 
 #include <cstdint>
 #include <string>
@@ -28,7 +28,7 @@ struct PricedOptions {
     int replicas = 8;
     int threads = 0;
     uint64_t seed = 0;
-    int bisections = 8;
+    int bisections = 6;
 };
 
 struct Priced {

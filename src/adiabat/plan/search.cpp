@@ -8,9 +8,9 @@ namespace adiabat::plan {
 
 namespace {
 
-// Cycles take turns: hot ones find other valleys, warm ones search theirs.
-constexpr double kHot = 0.2, kWarm = 0.05, kCold = 1e-3;
-constexpr int64_t kCycles = 4;
+// One a cycle: hot ones find other valleys, those after them search theirs.
+constexpr double kHot[] = {0.2, 0.05, 0.02, 0.01};
+constexpr double kCold = 1e-3;
 constexpr int kScaleSamples = 512;
 constexpr int64_t kMovesAtATemperature = 64;
 constexpr int64_t kMovesAtAPrice = 1024;
@@ -100,8 +100,7 @@ class Prices {
             for (size_t k = 0; k < here.size(); ++k) {
                 if (there[k] >= here[k]) continue;
                 const double limit = static_cast<double>(wall.budgets()[k].limit);
-                ratios[k].push_back(move.energy * limit /
-                                    static_cast<double>(here[k] - there[k]));
+                ratios[k].push_back(move.energy * limit / static_cast<double>(here[k] - there[k]));
             }
         }
         for (auto& list : ratios) {
@@ -125,9 +124,10 @@ class Prices {
 
     void follow() {
         for (size_t k = 0; k < now_.size(); ++k) {
-            const double factor = 2 * outside_[k] > kMovesAtAPrice ? kPriceFactor : 1 / kPriceFactor;
-            now_[k] = std::clamp(now_[k] * factor, first_[k] / kPriceRange,
-                                 first_[k] * kPriceRange);
+            const double factor =
+                2 * outside_[k] > kMovesAtAPrice ? kPriceFactor : 1 / kPriceFactor;
+            now_[k] =
+                std::clamp(now_[k] * factor, first_[k] / kPriceRange, first_[k] * kPriceRange);
             outside_[k] = 0;
         }
     }
@@ -153,9 +153,9 @@ class Walk {
     SearchCounts run(int64_t moves) {
         if (!proposals_.any()) return counts_;
         scale_ = median_change(state_, proposals_);
-        for (int64_t cycle = 0; cycle < kCycles && !stop_.requested(); ++cycle) {
-            anneal(moves * (cycle + 1) / kCycles - counts_.proposals,
-                   cycle % 2 == 0 ? kHot : kWarm);
+        const auto cycles = static_cast<int64_t>(std::size(kHot));
+        for (int64_t cycle = 0; cycle < cycles && !stop_.requested(); ++cycle) {
+            anneal(moves * (cycle + 1) / cycles - counts_.proposals, kHot[cycle]);
             state_.set(best_.plan);
             if (!stop_.requested()) polish(state_, wall_, stop_);
             keep();
@@ -169,7 +169,7 @@ class Walk {
         Prices prices(state_, wall_);
         Wall::Excess excess = {};
         const double factor = std::pow(kCold / hottest, static_cast<double>(kMovesAtATemperature) /
-                                                         static_cast<double>(moves + 1));
+                                                            static_cast<double>(moves + 1));
         double temperature = hottest * scale_;
         Move move;
         for (int64_t k = 0; k < moves; ++k) {
