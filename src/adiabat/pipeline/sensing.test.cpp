@@ -4,6 +4,7 @@
 // Hamiltonian that is made of it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "adiabat/net/residual_network.test.h"
@@ -46,10 +47,10 @@ void expect_near(const Effects& a, const Effects& b, double tolerance) {
     ASSERT_EQ(a.columns(), b.columns());
     const double scale = b.single.maxCoeff();
     for (int u = 0; u < a.columns(); ++u) {
-        EXPECT_NEAR(a.single[u], b.single[u], tolerance * (b.single[u] + 1e-3 * scale)) << u;
+        EXPECT_NEAR(a.single[u], b.single[u], tolerance * (b.single[u] + 1e-2 * scale)) << u;
         for (int v = 0; v < u; ++v) {
             EXPECT_NEAR(a.product(u, v), b.product(u, v),
-                        tolerance * (std::sqrt(b.single[u] * b.single[v]) + 1e-3 * scale));
+                        tolerance * (std::sqrt(b.single[u] * b.single[v]) + 1e-2 * scale));
         }
     }
 }
@@ -60,7 +61,7 @@ TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
         Store one, two;
         const Effects gradient = s.by_gradients(one);
         const Effects forward = sense::sense_by_forward(s.candidates, *s.engine, s.batches(),
-                                                        {s.options, 1e-3}, two);
+                                                        {s.options, 1e-2}, two);
         expect_near(gradient, forward, 0.05);
         EXPECT_GT(gradient.single.minCoeff(), 0);
     }
@@ -174,15 +175,28 @@ TEST(Measured, FactoredIsTheSameButForWhatItLeavesOut) {
     effects.products.resize(0, 0);
     const plan::Hamiltonian factored = plan::measured_hamiltonian(s.network, effects, cuts_alone);
     ASSERT_STREQ(factored.problem.form_name(), "factored");
+    // Families that some layer reads together are left out.
+    const auto are_apart = [&](size_t f, size_t g) {
+        const auto &a = s.network.coupling.families[f].readers,
+                   &b = s.network.coupling.families[g].readers;
+        return f == g || std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) == a.end();
+    };
     Random random(1, 4);
-    for (int k = 0; k < 20; ++k) {
-        plan::Plan plan = plan::uniform_plan(s.network, 4);
-        for (auto& cut : plan.cut) {
-            for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
+    int pairs = 0;
+    for (size_t f = 0; f < s.network.families(); ++f) {
+        for (size_t g = f; g < s.network.families(); ++g) {
+            if (!are_apart(f, g)) continue;
+            pairs += f != g;
+            plan::Plan plan = plan::uniform_plan(s.network, 4);
+            for (size_t family : {f, g}) {
+                auto& cut = plan.cut[family];
+                for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
+            }
+            const double expected = dense.energy(s.network, plan);
+            EXPECT_NEAR(factored.energy(s.network, plan), expected, 1e-4 * std::abs(expected));
         }
-        const double expected = dense.energy(s.network, plan);
-        EXPECT_NEAR(factored.energy(s.network, plan), expected, 1e-4 * std::abs(expected));
     }
+    EXPECT_GT(pairs, 0);
 }
 
 }  // namespace
