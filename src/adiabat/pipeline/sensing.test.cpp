@@ -166,11 +166,10 @@ TEST(Measured, FactoredIsTheSameButForWhatItLeavesOut) {
     Effects effects = s.by_gradients(store);
     const plan::Interactions cuts_alone = {0.7, 0.3, 0, 0, false};
     const plan::Hamiltonian dense = plan::measured_hamiltonian(s.network, effects, cuts_alone);
-    // A factor with the same products: a Cholesky root.
-    const Eigen::LDLT<recon::Matrix> root(effects.products);
-    const recon::Vector d = root.vectorD().cwiseMax(0).cwiseSqrt();
-    const recon::Matrix lower = root.matrixL();
-    const recon::Matrix factor = (d.asDiagonal() * lower.transpose()) * root.transpositionsP();
+    // A factor with the same products.
+    const Eigen::SelfAdjointEigenSolver<recon::Matrix> root(effects.products);
+    const recon::Vector d = root.eigenvalues().cwiseMax(0).cwiseSqrt();
+    const recon::Matrix factor = d.asDiagonal() * root.eigenvectors().transpose();
     effects.factor = factor.cast<float>();
     effects.products.resize(0, 0);
     const plan::Hamiltonian factored = plan::measured_hamiltonian(s.network, effects, cuts_alone);
