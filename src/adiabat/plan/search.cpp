@@ -152,6 +152,7 @@ class Walk {
 
     SearchCounts run(int64_t moves) {
         if (!proposals_.any()) return counts_;
+        state_.set(best_.plan);  // groups in their first order, whatever came before
         scale_ = median_change(state_, proposals_);
         const auto cycles = static_cast<int64_t>(std::size(kHot));
         for (int64_t cycle = 0; cycle < cycles && !stop_.requested(); ++cycle) {
