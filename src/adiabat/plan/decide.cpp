@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "adiabat/base/errors.h"
@@ -42,13 +43,10 @@ class Decider {
     void find_starts() {
         State state(network_, hamiltonian_, uniform_plan(network_, kMaxBits));
         Wall wall = make_wall();
-        if (wall.keeps(state.shape())) {
-            add_start(state);
-            return;
-        }
+        const bool all_fits = wall.keeps(state.shape());
         if (reach_budgets(state, wall, stop_)) add_start(state);
         require_going();
-        if (const auto plan = keeping_plan(network_, costs_, budgets_)) {
+        if (const auto plan = all_fits ? std::nullopt : keeping_plan(network_, costs_, budgets_)) {
             state.set(*plan);
             add_start(state);
         }

@@ -50,12 +50,12 @@ double least_energy(const Fixture& f, const Hamiltonian& hamiltonian,
 
 TEST(Decide, FindsTheBestPlanOfSmallNetworks) {
     int optimal = 0, cases = 0;
-    for (uint64_t seed = 0; seed < 4; ++seed) {
+    for (uint64_t seed = 0; seed < 2; ++seed) {
         const Fixture f(two_layers(10 * seed));
         for (const Hamiltonian& hamiltonian :
              {f.problem.hamiltonian(), random_hamiltonian(f.network, seed),
               random_factored(f.network, seed)}) {
-            for (int percent : {0, 15, 40, 70, 100}) {
+            for (int percent : {0, 20, 50, 100}) {
                 for (Quantity quantity : {Quantity::kBytes, Quantity::kMacs}) {
                     const auto budgets = between(f, quantity, percent);
                     const Decision decision =
@@ -102,7 +102,7 @@ TEST(Decide, LooksForWhatIsLowerWhereEverythingFits) {
 }
 
 TEST(Decide, KeepsEveryBudgetOnResidualNetworks) {
-    for (uint64_t seed = 0; seed < 3; ++seed) {
+    for (uint64_t seed = 0; seed < 2; ++seed) {
         const Fixture f(seed);
         const Hamiltonian hamiltonian = f.problem.hamiltonian();
         double before = std::numeric_limits<double>::infinity();

@@ -99,6 +99,10 @@ class Bisection {
     }
 
     Priced run() {
+        if (wall_.keeps(state_.shape())) {
+            anneal(0);
+            return std::move(result_);
+        }
         const double first = usual_ratio();
         double low = first, high = first;
         if (anneal(first)) {

@@ -38,8 +38,8 @@ struct Priced {
     int64_t flips = 0;
 };
 
-// From the plan of `state`, which breaks a budget; the state is changed. Throws Interrupted when
-// stopped, InputError for what anneal::solve refuses.
+// From the plan of `state`, which is changed. Where that keeps all budgets, one anneal without
+// prices. Throws Interrupted when stopped, InputError for what anneal::solve refuses.
 Priced anneal_priced(State& state, Wall& wall, const PricedOptions& options,
                      const StopToken& stop = {});
 

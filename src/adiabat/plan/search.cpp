@@ -9,7 +9,7 @@ namespace adiabat::plan {
 namespace {
 
 // One a cycle: hot ones find other valleys, those after them search theirs.
-constexpr double kHot[] = {0.2, 0.05, 0.02, 0.01};
+constexpr double kHot[] = {1, 0.1, 0.03, 0.01};
 constexpr double kCold = 1e-3;
 constexpr int kScaleSamples = 512;
 constexpr int64_t kMovesAtATemperature = 64;
@@ -22,6 +22,8 @@ constexpr uint32_t kSwaps = 4, kSteps = 10, kKinds = 16;
 constexpr int kMostPairs = 2;
 // Families of so many groups are stepped through in leaps of up to four steps.
 constexpr int64_t kGroupsForLeaps = 64;
+// One in so many steps of bits may be a leap.
+constexpr uint32_t kBitLeaps = 4;
 
 // Draws moves.
 class Proposals {
@@ -60,7 +62,8 @@ class Proposals {
 
     bool add(Move& move, const std::vector<Step>& from) {
         Step step = from[random_.below(static_cast<uint32_t>(from.size()))];
-        if (!step.is_bits && state_.groups(step.index) >= kGroupsForLeaps) {
+        if (step.is_bits ? random_.below(kBitLeaps) == 0
+                         : state_.groups(step.index) >= kGroupsForLeaps) {
             step.times = 1 << random_.below(3);
         }
         return state_.add_step(move, step, choice());
@@ -152,6 +155,7 @@ class Walk {
 
     SearchCounts run(int64_t moves) {
         if (!proposals_.any()) return counts_;
+        state_.set(best_.plan);  // groups in their first order, whatever came before
         scale_ = median_change(state_, proposals_);
         const auto cycles = static_cast<int64_t>(std::size(kHot));
         for (int64_t cycle = 0; cycle < cycles && !stop_.requested(); ++cycle) {

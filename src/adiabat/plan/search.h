@@ -17,10 +17,10 @@
 //   step      bits up or down, or groups cut or revived as alignment has it
 //   exchange  one or two steps that save and as many that spend, at different places
 // judged by Metropolis' rule; the exact cost (remembered, wall.h) is asked for only where the
-// energy would let the move pass. The temperature falls geometrically from 0.2 to 0.001 times the
-// median size of the energy changes of single steps and swaps at the start: the problem's own
-// scale. A walk does this four times, every other time from 0.05, each time from the best plan so
-// far, after a descent. O(flips^2) a move, O(n) one that is accepted.
+// energy would let the move pass. The temperature falls geometrically to 0.001 times the median
+// size of the energy changes of single steps and swaps at the start: the problem's own scale. A
+// walk does this four times, from 1, 0.1, 0.03 and 0.01 times that size, each time from the best
+// plan so far, and descends from what it finds. O(flips^2) a move, O(n) one that is accepted.
 //
 // The descent never leaves the budgets: the best step or swap, where there is none the best pair of
 // steps, until none lowers the energy: all of them in problems of at most kAllPairs variables; in

@@ -119,12 +119,15 @@ bool State::add_step(Move& move, const Step& step, const Choice& choice) const {
     for (const Move::Change& change : move.changes) {
         if (change.is_bits == step.is_bits && change.index == step.index) return false;
     }
-    return step.is_bits ? add_bits(move, step.index, step.saves) : add_groups(move, step, choice);
+    return step.is_bits ? add_bits(move, step) : add_groups(move, step, choice);
 }
 
-bool State::add_bits(Move& move, size_t layer, bool saves) const {
-    const int64_t from = width_[layer], to = from + (saves ? -1 : 1);
-    if (to < 0 || to >= std::ssize(widths_[layer])) return false;
+bool State::add_bits(Move& move, const Step& step) const {
+    const size_t layer = step.index;
+    const int64_t from = width_[layer];
+    const int64_t to = std::clamp(from + (step.saves ? -step.times : step.times), int64_t{0},
+                                  std::ssize(widths_[layer]) - 1);
+    if (to == from) return false;
     uint32_t flips = patterns_[layer] ^ widths_[layer][static_cast<size_t>(to)].pattern;
     for (; flips != 0; flips &= flips - 1) {
         add_flip(move, hamiltonian_.encoding.layers[layer].first + std::countr_zero(flips));

@@ -22,12 +22,12 @@
 namespace adiabat::plan {
 
 // A family (by its number) or a layer, and the direction: saving cuts groups or takes bits. Several
-// steps at once of a family end where it does.
+// steps at once end where the place does.
 struct Step {
     bool is_bits = false;
     size_t index = 0;
     bool saves = false;
-    int times = 1;  // of a family
+    int times = 1;
 
     bool operator==(const Step&) const = default;
 };
@@ -108,7 +108,7 @@ class State {
     void make(const Move& move);
 
   private:
-    bool add_bits(Move& move, size_t layer, bool saves) const;
+    bool add_bits(Move& move, const Step& step) const;
     bool add_groups(Move& move, const Step& step, const Choice& choice) const;
     int choose(const Move& move, std::span<const int> candidates, const Choice& choice) const;
     double energy_of(const Move& move, int variable) const;

@@ -96,6 +96,35 @@ TEST(State, EnergiesAndCountsOfMovesAreThoseOfThePlans) {
     }
 }
 
+TEST(State, StepsReachEveryCountAndWidthThatIsAllowed) {
+    for (int64_t align : {1, 2, 3}) {
+        NetworkOptions options = aligned();
+        options.align = align;
+        const Fixture f(net::residual_network(6), 1, options);
+        const Hamiltonian hamiltonian = random_hamiltonian(f.network, 6);
+        const Plan whole = uniform_plan(f.network, kMaxBits);
+        State state(f.network, hamiltonian, whole);
+        const auto go = [&](bool saves) {
+            for (const Step& step : state.steps()) {
+                for (Move move; step.saves == saves && state.add_step(move, step, {});) {
+                    state.make(move);
+                    check_plan(f.network, state.plan());
+                    move.clear();
+                }
+            }
+        };
+        go(true);
+        for (size_t k = 0; k < f.network.families(); ++k) {
+            EXPECT_EQ(f.network.groups(k) - state.cut()[k], allowed_kept(f.network, k, 0));
+        }
+        for (size_t k = 0; k < f.network.layers.size(); ++k) {
+            EXPECT_EQ(state.bits()[k], f.network.widths(k).front());
+        }
+        go(false);
+        EXPECT_EQ(state.plan(), whole);
+    }
+}
+
 TEST(State, ShapesHaveKeysOfTheirOwn) {
     const Fixture f(net::residual_network(0), 1, aligned());
     const Hamiltonian hamiltonian = random_hamiltonian(f.network, 0);
