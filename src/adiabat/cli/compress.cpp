@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include "adiabat/base/errors.h"
 #include "adiabat/base/units.h"
+#include "adiabat/cli/run_options.h"
 #include "adiabat/cli/verb.h"
 #include "adiabat/pipeline/compress.h"
 
@@ -24,7 +26,8 @@ constexpr const char* kFooter =
     "Example: adiabat compress net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
     "             --budget file=175KB -o small.onnx\n"
     "         adiabat compress net.onnx --data photos --resize 256 --crop 224 --scale 1/255 \\\n"
-    "             --budget file=25%,macs=60% -o small.onnx";
+    "             --budget file=25%,macs=60% -o small.onnx\n"
+    "         adiabat compress net.onnx --data cifar-10-batches-bin --plan run.json -o again.onnx";
 
 std::string ratio(double before, double after) { return fmt::format("{:.2f} x", before / after); }
 
@@ -79,101 +82,34 @@ void print(const Json& d) {
                d["seconds"].get<double>());
 }
 
-// What stays as it is.
-void add_controls(CLI::App& verb, pipeline::Controls& controls) {
-    verb.add_option("--keep", controls.keep,
-                    "Layers whose channels stay: names, * and ? for any, or re:REGEX")
-        ->type_name("NAME ..");
-    verb.add_option("--only", controls.only,
-                    "Cut the channels of these layers alone; all others stay, with 8 bits")
-        ->type_name("NAME ..");
-    verb.add_option("--bits", controls.bits, "Bit widths that layers may have")
-        ->type_name("B,B ..")
-        ->capture_default_str();
-    verb.add_option("--first-last", controls.first_last,
-                    "Bits of the first and the last layers; as of all others if not given")
-        ->type_name("B");
-    verb.add_option("--least-kept", controls.least_kept,
-                    "Share of each layer's filters that stays at least")
-        ->capture_default_str();
-    verb.add_option("--align", controls.align,
-                    "Layers that are cut keep a multiple of so many channels")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
-        ->capture_default_str();
-}
-
 }  // namespace
 
 void add_compress(CLI::App& tool, Frame& frame) {
     auto* verb = tool.add_subcommand("compress", kHelp);
     verb->footer(kFooter);
     auto options = std::make_shared<pipeline::CompressOptions>();
-    auto data = std::make_shared<DataArguments>();
+    auto run = std::make_shared<RunArguments>();
     auto run_file = std::make_shared<std::string>();
-    auto weights = std::make_shared<std::string>("planes");
-    auto hamiltonian = std::make_shared<std::string>("measured");
-    auto method = std::make_shared<std::string>("gradient");
+    auto plan_file = std::make_shared<std::string>();
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
-    verb->add_option(
-            "--budget", options->budget,
-            "file=175KB, macs=60%, file=8x,macs=20M ..; of file, bytes, params, macs, bops, "
-            "activations")
-        ->required();
-    add_controls(*verb, options->controls);
-    verb->add_option("--images", options->images, "Images drawn from the data")
-        ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
-        ->capture_default_str();
-    verb->add_option("--judging-share", options->judging_share,
-                     "Share of them that decides nothing and only measures")
-        ->capture_default_str();
-    verb->add_option("--weights", *weights,
-                     "Storage of weight codes: planes, int4 (opset 21) or int8")
-        ->capture_default_str();
+    auto* const budget = verb->add_option("--budget", options->budget, kBudgetHelp);
+    verb->add_option("--plan", *plan_file,
+                     "Take the plan from a file (a run.json, or one of adiabat qubo --read) instead "
+                     "of deciding; --budget is then checked, if given");
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
-    add_data_options(*verb, *data);
-    verb->add_option("--hamiltonian", *hamiltonian,
-                     "What plans are weighed by: measured, separable or l1")
-        ->capture_default_str()
-        ->group("Search");
-    verb->add_option("--sense", *method, "How effects are sensed: gradient or forward")
-        ->capture_default_str()
-        ->group("Search");
-    verb->add_option("--kappa", options->deciding.interactions.kappa,
-                     "Weight of cuts that one layer reads together")
-        ->capture_default_str()
-        ->group("Search");
-    verb->add_option("--rho-cuts", options->deciding.interactions.rho_cuts)->group("Search");
-    verb->add_option("--rho-mixed", options->deciding.interactions.rho_mixed)->group("Search");
-    verb->add_option("--rho-widths", options->deciding.interactions.rho_widths)->group("Search");
-    verb->add_option("--cache", options->deciding.sensing.cache,
-                     "Folder that keeps what was sensed; none: nothing is kept")
-        ->group("Search");
-    verb->add_option("--beta", options->deciding.beta,
-                     "Weight of rounding against cutting in the l1 problem")
-        ->check(CLI::Range(1e-6, 1e6))
-        ->capture_default_str()
-        ->group("Search");
-    verb->add_option("--sweeps", options->deciding.search.sweeps, "Sweeps of each anneal")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
-        ->capture_default_str()
-        ->group("Search");
-    verb->add_option("--replicas", options->deciding.search.replicas, "Replicas of each anneal")
-        ->check(CLI::Range(1, 1000000))
-        ->capture_default_str()
-        ->group("Search");
+    add_run_options(*verb, *options, *run);
     add_output_options(*verb, frame);
-    add_threads_option(*verb, options->threads);
-    add_seed_option(*verb, options->seed);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
-            options->data = data->options();
-            options->weights = onnx::parse_storage(*weights);
-            options->deciding.hamiltonian = pipeline::parse_hamiltonian(*hamiltonian);
-            options->deciding.sensing.method = pipeline::parse_sense_method(*method);
+            if (budget->empty() && plan_file->empty()) {
+                throw InputError("--budget is required, or --plan: see adiabat compress --help");
+            }
+            run->finish(*options);
             options->command = frame.command;
             if (!run_file->empty()) options->run_file = *run_file;
+            if (!plan_file->empty()) options->plan_file = *plan_file;
             show(frame, pipeline::compress(*options, frame.stop, *frame.progress), print);
         };
     });

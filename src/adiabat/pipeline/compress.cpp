@@ -10,6 +10,7 @@
 #include "adiabat/pipeline/calibration.h"
 #include "adiabat/pipeline/deciding.h"
 #include "adiabat/pipeline/inspect.h"
+#include "adiabat/pipeline/plan_file.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/subject.h"
 
@@ -28,6 +29,7 @@ void check_paths(const CompressOptions& options) {
     std::vector<std::filesystem::path> inputs = {options.model, options.data.path};
     if (options.data.labels) inputs.push_back(*options.data.labels);
     if (options.data.classes) inputs.push_back(*options.data.classes);
+    if (options.plan_file) inputs.push_back(*options.plan_file);
     for (const auto& path : {output, run_file}) check_output(path, inputs);
     std::error_code error;
     if (std::filesystem::weakly_canonical(output, error) ==
@@ -46,19 +48,13 @@ class Run {
     Json run() {
         clock_.begin("read");
         check_paths(options_);
-        subject_.emplace(
-            SubjectOptions{options_.model, options_.controls, options_.weights, options_.threads},
-            progress_);
+        subject_.emplace(options_.of_subject(), progress_);
         clock_.begin("budget");
-        AskedBudgets asked = ask_budgets(*subject_, options_.budget, progress_);
-        budgets_ = std::move(asked.budgets);
-        document_["budgets"] = std::move(asked.document);
+        if (options_.plan_file) take_plan();
+        ask();
         clock_.begin("data");
-        images_ = read_calibration(
-            *subject_,
-            {options_.data, options_.images, options_.judging_share, options_.seed}, stop_,
-            progress_);
-        decide();
+        images_ = read_calibration(*subject_, options_.of_draw(), stop_, progress_);
+        if (!options_.plan_file) decide();
         clock_.begin("apply");
         file_ = apply_plan(*subject_, plan_, images_.sensing.pixels, stop_, progress_);
         clock_.begin("judge");
@@ -70,11 +66,31 @@ class Run {
     }
 
   private:
+    void take_plan() {
+        PlanFile file = read_plan(*subject_, *options_.plan_file, progress_);
+        plan_ = std::move(file.plan);
+        plan_from_ = std::move(file.document);
+    }
+
+    void ask() {
+        document_["budgets"] = Json::array();
+        if (options_.plan_file && options_.budget.empty()) return;
+        AskedBudgets asked = ask_budgets(*subject_, options_.budget, progress_);
+        budgets_ = std::move(asked.budgets);
+        document_["budgets"] = std::move(asked.document);
+        if (!options_.plan_file) return;
+        for (const plan::Budget& budget : budgets_) {
+            const int64_t cost = subject_->costs().cost(budget.quantity, plan_);
+            if (cost <= budget.limit) continue;
+            const auto name = plan::name_of(budget.quantity);
+            throw InputError("{}: the plan needs {}={}, --budget allows {}: expected {}={} or more, "
+                             "or another plan",
+                             *options_.plan_file, name, cost, budget.limit, name, cost);
+        }
+    }
+
     void decide() {
-        DecidingOptions how = options_.deciding;
-        how.search.seed = options_.seed;
-        how.search.threads = options_.threads;
-        how.sensing.seed = options_.seed;
+        const DecidingOptions how = options_.of_deciding();
         clock_.begin("sense");
         const Weighed weighed = weigh(*subject_, images_, how, stop_, progress_);
         clock_.begin("decide");
@@ -99,24 +115,8 @@ class Run {
         document["run"] = run_file_of(options_).string();
         document["output"] = {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
-        const Controls& controls = options_.controls;
-        document["options"] = {{"budget", options_.budget},
-                               {"keep", controls.keep},
-                               {"only", controls.only},
-                               {"bits", parse_widths(controls.bits)},
-                               {"first_last", nullptr},
-                               {"least_kept", controls.least_kept},
-                               {"align", controls.align},
-                               {"images", options_.images},
-                               {"judging_share", options_.judging_share},
-                               {"weights", onnx::name_of(options_.weights)},
-                               {"hamiltonian", name_of(options_.deciding.hamiltonian)},
-                               {"beta", options_.deciding.beta},
-                               {"sweeps", options_.deciding.search.sweeps},
-                               {"replicas", options_.deciding.search.replicas},
-                               {"seed", options_.seed},
-                               {"threads", options_.threads}};
-        if (controls.first_last) document["options"]["first_last"] = *controls.first_last;
+        document["options"] = {{"budget", options_.budget}};
+        document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
         const net::Cost cost = plan::cost(subject_->network(), plan_);
         document["data"] = images_.document;
         document["engine"] = subject_->engine().name();
@@ -125,7 +125,8 @@ class Run {
         document["sensing"] = document_["sensing"];
         document["problem"] = document_["problem"];
         document["groups"] = groups_to_json(subject_->network(), plan_);
-        document["plan"] = plan_to_json(subject_->network(), plan_);
+        document["plan_from"] = plan_from_;
+        add_plan(document, subject_->graph(), subject_->network(), plan_);
         document["before"] = subject_->before();
         document["after"] = to_json(cost);
         document["predicted"] = {{"file", subject_->costs().cost(plan::Quantity::kFile, plan_)},
@@ -153,6 +154,7 @@ class Run {
     std::vector<plan::Budget> budgets_;
     Calibration images_;
     plan::Plan plan_;
+    Json plan_from_;  // null where it is decided here
     std::vector<uint8_t> file_;
     Json document_;
 };

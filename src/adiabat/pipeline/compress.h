@@ -16,26 +16,16 @@
 #include "adiabat/base/json.h"
 #include "adiabat/base/progress.h"
 #include "adiabat/base/stop.h"
-#include "adiabat/onnx/self_decoding.h"
-#include "adiabat/pipeline/deciding_options.h"
-#include "adiabat/pipeline/images.h"
-#include "adiabat/pipeline/select.h"
+#include "adiabat/pipeline/run_options.h"
 
 namespace adiabat::pipeline {
 
-struct CompressOptions {
-    std::string model;
+struct CompressOptions : RunOptions {
     std::string output;
     std::optional<std::string> run_file;  // run.json beside the output where not given
-    DataOptions data;
-    std::string budget;  // plan/budget.h
-    Controls controls;
-    int64_t images = 1024;
-    double judging_share = 0.5;  // of the images: measure only, decide nothing
-    onnx::Storage weights = onnx::Storage::kPlanes;
-    DecidingOptions deciding;  // its seeds and threads are those below
-    uint64_t seed = 0;
-    int threads = 0;
+    std::string budget;                   // plan/budget.h; may be empty where there is a plan
+    // A plan from a file (plan_file.h): nothing is sensed or decided, budgets are only checked.
+    std::optional<std::string> plan_file;
     std::vector<std::string> command;  // for the document
 };
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/cli/run_options.h"
+
+namespace adiabat::cli {
+
+namespace {
+
+// What stays as it is.
+void add_controls(CLI::App& verb, pipeline::Controls& controls) {
+    verb.add_option("--keep", controls.keep,
+                    "Layers whose channels stay: names, * and ? for any, or re:REGEX")
+        ->type_name("NAME ..");
+    verb.add_option("--only", controls.only,
+                    "Cut the channels of these layers alone; all others stay, with 8 bits")
+        ->type_name("NAME ..");
+    verb.add_option("--bits", controls.bits, "Bit widths that layers may have")
+        ->type_name("B,B ..")
+        ->capture_default_str();
+    verb.add_option("--first-last", controls.first_last,
+                    "Bits of the first and the last layers; as of all others if not given")
+        ->type_name("B");
+    verb.add_option("--least-kept", controls.least_kept,
+                    "Share of each layer's filters that stays at least")
+        ->capture_default_str();
+    verb.add_option("--align", controls.align,
+                    "Layers that are cut keep a multiple of so many channels")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
+        ->capture_default_str();
+}
+
+void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArguments& arguments) {
+    const std::string group = "Search";
+    verb.add_option("--hamiltonian", arguments.hamiltonian,
+                    "What plans are weighed by: measured, separable or l1")
+        ->capture_default_str()
+        ->group(group);
+    verb.add_option("--sense", arguments.method, "How effects are sensed: gradient or forward")
+        ->capture_default_str()
+        ->group(group);
+    verb.add_option("--kappa", deciding.interactions.kappa,
+                    "Weight of cuts that one layer reads together")
+        ->capture_default_str()
+        ->group(group);
+    verb.add_option("--rho-cuts", deciding.interactions.rho_cuts)->group(group);
+    verb.add_option("--rho-mixed", deciding.interactions.rho_mixed)->group(group);
+    verb.add_option("--rho-widths", deciding.interactions.rho_widths)->group(group);
+    verb.add_option("--cache", deciding.sensing.cache,
+                    "Folder that keeps what was sensed; none: nothing is kept")
+        ->group(group);
+    verb.add_option("--beta", deciding.beta, "Weight of rounding against cutting in the l1 problem")
+        ->check(CLI::Range(1e-6, 1e6))
+        ->capture_default_str()
+        ->group(group);
+    verb.add_option("--sweeps", deciding.search.sweeps, "Sweeps of each anneal")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
+        ->capture_default_str()
+        ->group(group);
+    verb.add_option("--replicas", deciding.search.replicas, "Replicas of each anneal")
+        ->check(CLI::Range(1, 1000000))
+        ->capture_default_str()
+        ->group(group);
+}
+
+}  // namespace
+
+void RunArguments::finish(pipeline::RunOptions& options) const {
+    options.data = data.options();
+    options.weights = onnx::parse_storage(weights);
+    options.deciding.hamiltonian = pipeline::parse_hamiltonian(hamiltonian);
+    options.deciding.sensing.method = pipeline::parse_sense_method(method);
+}
+
+void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments) {
+    add_controls(verb, options.controls);
+    verb.add_option("--images", options.images, "Images drawn from the data")
+        ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
+        ->capture_default_str();
+    verb.add_option("--judging-share", options.judging_share,
+                    "Share of them that decides nothing and only measures")
+        ->capture_default_str();
+    verb.add_option("--weights", arguments.weights,
+                    "Storage of weight codes: planes, int4 (opset 21) or int8")
+        ->capture_default_str();
+    add_data_options(verb, arguments.data);
+    add_deciding(verb, options.deciding, arguments);
+    add_threads_option(verb, options.threads);
+    add_seed_option(verb, options.seed);
+}
+
+}  // namespace adiabat::cli

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The options of every verb that senses and decides (pipeline/run_options.h).
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+#include "adiabat/cli/verb.h"
+#include "adiabat/pipeline/run_options.h"
+
+namespace adiabat::cli {
+
+inline constexpr const char* kBudgetHelp =
+    "file=175KB, macs=60%, file=8x,macs=20M ..; of file, bytes, params, macs, bops, activations";
+
+// What is still text when the command line has been read.
+struct RunArguments {
+    DataArguments data;
+    std::string weights = "planes", hamiltonian = "measured", method = "gradient";
+
+    // Throws InputError for what is none.
+    void finish(pipeline::RunOptions& options) const;
+};
+
+// All but the model: data, what stays, images, storage, search, threads, seed.
+void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments);
+
+}  // namespace adiabat::cli
