@@ -136,7 +136,7 @@ TEST(Sensing, GoesOnWhereItWasStopped) {
     EXPECT_LE(asked, 2 * probed + s.options.images - 3 * batch);
 }
 
-plan::Interactions mix() { return {0.5, 0.3, 0.2, 0.4, true}; }
+plan::Interactions mix() { return {0.5, 0.7, 0.3, 0.2, 0.4, true}; }
 
 TEST(Measured, EnergyIsTheSumOfItsTerms) {
     for (uint64_t seed : {0, 1}) {
@@ -154,7 +154,7 @@ TEST(Measured, EnergyIsTheSumOfItsTerms) {
                 for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
             }
             const double expected =
-                plan::energy_terms(s.network, effects, plan).energy(mix());
+                plan::energy_terms(s.network, effects, plan, true).energy(mix());
             EXPECT_NEAR(h.energy(s.network, plan), expected, 1e-9 * std::abs(expected) + 1e-12);
         }
     }
@@ -164,7 +164,7 @@ TEST(Measured, FactoredIsTheSameButForWhatItLeavesOut) {
     Subject s(net::residual_network(6), 40);
     Store store;
     Effects effects = s.by_gradients(store);
-    const plan::Interactions cuts_alone = {0.7, 0.3, 0, 0, false};
+    const plan::Interactions cuts_alone = {0.7, 1, 0.3, 0, 0, false};
     const plan::Hamiltonian dense = plan::measured_hamiltonian(s.network, effects, cuts_alone);
     // A factor with the same products.
     const Eigen::SelfAdjointEigenSolver<recon::Matrix> root(effects.products);

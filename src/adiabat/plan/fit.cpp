@@ -10,14 +10,16 @@ namespace {
 
 constexpr double kLeastExponent = 0.5, kMostExponent = 4;
 // The pull to the factors before, in units of squared log divergence a plan.
-constexpr double kPull = 1e-3;
-constexpr double kMostKappa = 4, kMostRho = 1;
+constexpr double kPull = 1e-4;
+constexpr double kMost[] = {4, 4, 1, 1, 1};
 constexpr int kRounds = 60;
 
-constexpr double Interactions::*kFactors[] = {&Interactions::kappa, &Interactions::rho_cuts,
-                                              &Interactions::rho_mixed, &Interactions::rho_widths};
-constexpr double EnergyTerms::*kTerms[] = {&EnergyTerms::within, &EnergyTerms::cuts,
-                                           &EnergyTerms::mixed, &EnergyTerms::widths};
+constexpr double Interactions::*kFactors[] = {&Interactions::kappa, &Interactions::tau,
+                                              &Interactions::rho_cuts, &Interactions::rho_mixed,
+                                              &Interactions::rho_widths};
+constexpr double EnergyTerms::*kTerms[] = {
+    &EnergyTerms::within, &EnergyTerms::single_widths, &EnergyTerms::cuts, &EnergyTerms::mixed,
+    &EnergyTerms::widths};
 
 double log_energy(const EnergyTerms& terms, const Interactions& interactions) {
     return std::log(std::max(terms.energy(interactions), 1e-300));
@@ -77,10 +79,9 @@ Fit fit_interactions(std::span<const JudgedPlan> plans, const Interactions& befo
                 return p.terms.*kTerms[k] != 0;
             });
             if (!is_there) continue;
-            const double most = k == 0 ? kMostKappa : kMostRho;
             for (double by : {step, -step}) {
                 Interactions candidate = at;
-                candidate.*kFactors[k] = std::clamp(at.*kFactors[k] + by, 0.0, most);
+                candidate.*kFactors[k] = std::clamp(at.*kFactors[k] + by, 0.0, kMost[k]);
                 const double here = objective(plans, candidate, before);
                 if (here < least * (1 - 1e-9)) {
                     least = here;
