@@ -59,14 +59,10 @@ Json layers_of(const Subject& subject, const sense::Effects& effects) {
 Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) {
     StageClock clock;
     clock.begin("read");
-    const Subject subject({options.model, options.controls, options.weights, options.threads},
-                          progress);
+    const Subject subject(options.of_subject(), progress);
     clock.begin("data");
-    const Calibration images = read_calibration(
-        subject, {options.data, options.images, options.judging_share, options.seed}, stop,
-        progress);
-    SensingOptions how = options.sensing;
-    how.seed = options.seed;
+    const Calibration images = read_calibration(subject, options.of_draw(), stop, progress);
+    SensingOptions how = options.of_deciding().sensing;
     clock.begin("sense");
     const Sensed sensed = sense_effects(subject, images, how, stop, progress);
     Json document;
