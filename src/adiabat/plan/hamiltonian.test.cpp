@@ -61,7 +61,7 @@ TEST(Hamiltonian, PatternsThatAreNoWordMeanTheNearest) {
     const auto bits_of = [&](uint32_t pattern) {
         auto x = encode(f.network, encoding, uniform_plan(f.network, 4));
         for (int b = 0; b < encoding.layers[1].count; ++b) {
-            x[static_cast<size_t>(encoding.layers[1].first + b)] = pattern >> b & 1;
+            x[encoding.layers[1].at(b)] = pattern >> b & 1;
         }
         return decode(f.network, encoding, x, revival).bits[1];
     };

@@ -146,7 +146,7 @@ TEST(L1, NoWordIsLowerThanItsWidth) {
                 Plan other = plan;
                 other.bits[k] = word.bits;
                 for (int b = 0; b < layer.count; ++b) {
-                    x[static_cast<size_t>(layer.first + b)] = word.pattern >> b & 1;
+                    x[layer.at(b)] = word.pattern >> b & 1;
                 }
                 const double loss = f.problem.loss(other);
                 EXPECT_GE(hamiltonian.problem.energy(x), loss * (1 - 1e-9));

@@ -75,7 +75,7 @@ class Prices {
         }
         const Eigen::VectorXd fit = patterns.completeOrthogonalDecomposition().solve(costs);
         for (int b = 0; b < facts.count; ++b) {
-            terms[static_cast<size_t>(facts.first + b)] += fit[b];
+            terms[facts.at(b)] += fit[b];
         }
     }
 
