@@ -123,7 +123,9 @@ void print_filter(const Json& filter) {
         return;
     }
     const bool cut = filter["cut"].get<bool>();
-    fmt::print("\n{} is {}, with {}\n", name, cut ? "cut" : "kept", place_text(filter["members"]));
+    const std::string place = place_text(filter["members"]);
+    fmt::print("\n{} is {}{}\n", name, cut ? "cut" : "kept",
+               place == name ? "" : "; it goes together: " + place);
     fmt::print("  cutting it adds {:.4g}: {:.4g} alone, {} with other cuts, {} with the widths\n",
                filter["marginal"].get<double>(), filter["single"].get<double>(),
                signed_energy(filter["with_cuts"]), signed_energy(filter["with_widths"]));
