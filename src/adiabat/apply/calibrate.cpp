@@ -72,14 +72,16 @@ class Calibration {
         for (const net::Layer& layer : input.network.layers) {
             kept_.push_back(kept_filters(layer, cut));
         }
+        find_skips();
         for (size_t s = 0; s < quantized.stages.size(); ++s) {
             const Stage& stage = quantized.stages[s];
             // What a stage computes is its codes; its real value only on the way.
-            coded_.plan(s, {stage.codes != kNoValue ? stage.codes : stage.real});
+            coded_.plan(s, {stage.codes != kNoValue ? stage.codes : stage.real, skips_[s].real});
             // What only moves is computed again from what it moves, where it is needed.
             const bool moves = stage.real == kNoValue;
             real_.plan(s, moves ? std::vector<ValueId>{}
-                                : std::vector<ValueId>{stage.original, stage.activated});
+                                : std::vector<ValueId>{stage.original, stage.activated,
+                                                       skips_[s].original});
         }
         coded_.set(graph_.inputs[0], input.images);
         real_.set(input.original.inputs[0], input.images);
@@ -92,8 +94,10 @@ class Calibration {
         } else {
             std::vector<Tensor> target;
             if (!is_input(stage.real)) {
-                const std::vector<ValueId> fetches = {stage.original, stage.activated};
+                std::vector<ValueId> fetches = {stage.original, stage.activated};
+                if (skips_[s].is_there()) fetches.push_back(skips_[s].original);
                 target = session_->run(real_.feeds(s), fetches);
+                if (skips_[s].is_there()) absorb_skip(s, target[0], std::move(target[2]));
             }
             if (stage.layer >= 0) round_layer(static_cast<size_t>(stage.layer), s, target[0]);
             Tensor real = is_input(stage.real) ? coded_.at(stage.real) : run_piece(s, stage.real);
@@ -110,6 +114,74 @@ class Calibration {
   private:
     bool is_input(ValueId id) const {
         return std::find(graph_.inputs.begin(), graph_.inputs.end(), id) != graph_.inputs.end();
+    }
+
+    // What a layer's output is added to: in the original, and in the quantized graph.
+    struct Skip {
+        ValueId original = kNoValue, real = kNoValue;
+        bool is_there() const { return original != kNoValue; }
+    };
+
+    // Of each stage that is a layer whose output nobody reads but an Add, where the other operand is
+    // finished before it.
+    void find_skips() {
+        const net::Uses uses(input_.cut);
+        std::map<ValueId, size_t> finished_by;
+        for (size_t s = 0; s < quantized_.stages.size(); ++s) {
+            const Stage& stage = quantized_.stages[s];
+            skips_.emplace_back();
+            const auto& readers = uses.readers(stage.original);
+            if (stage.layer >= 0 && !stage.has_relu() && readers.size() == 1) {
+                const net::Node& add = input_.cut.nodes[static_cast<size_t>(readers[0])];
+                const int here = quantized_.node_of[static_cast<size_t>(readers[0])];
+                if (add.op == "Add" && here >= 0) {
+                    const size_t other = add.inputs[0] == stage.original ? 1 : 0;
+                    const ValueId skip = add.inputs[other];
+                    if (!input_.cut.constant(skip) && is_finished(skip, uses, finished_by)) {
+                        skips_[s] = {skip, graph_.nodes[static_cast<size_t>(here)].inputs[other]};
+                    }
+                }
+            }
+            finished_by[stage.original] = s;
+            finished_by[stage.activated] = s;
+        }
+    }
+    bool is_finished(ValueId id, const net::Uses& uses,
+                     const std::map<ValueId, size_t>& finished_by) const {
+        if (id == kNoValue || input_.cut.constant(id) || finished_by.contains(id)) return true;
+        const int producer = uses.producer(id);
+        if (producer < 0) return true;
+        for (const Stage& stage : quantized_.stages) {
+            if (stage.real != kNoValue && (stage.original == id || stage.activated == id))
+                return false;
+        }
+        const auto& inputs = input_.cut.nodes[static_cast<size_t>(producer)].inputs;
+        return std::all_of(inputs.begin(), inputs.end(), [&](ValueId input) {
+            return is_finished(input, uses, finished_by);
+        });
+    }
+
+    // The target of stage s made to give back what its skip has lost so far: then the sum is right.
+    void absorb_skip(size_t s, Tensor& target, Tensor original) {
+        const ValueId id = skips_[s].real;
+        Tensor real = run_piece(s, id);
+        const auto& kept = kept_[static_cast<size_t>(quantized_.stages[s].layer)];
+        const int64_t images = target.shape[0], channels = target.shape[1];
+        if (original.shape == target.shape && real.shape.size() == target.shape.size() &&
+            real.shape[1] == std::ssize(kept) &&
+            real.size() * channels == original.size() * std::ssize(kept)) {
+            const int64_t positions = target.size() / images / channels;
+            float* t = target.as<float>().data();
+            const float *was = original.as<float>().data(), *is = real.as<float>().data();
+            for (int64_t n = 0; n < images; ++n) {
+                for (int64_t c : kept) {
+                    const int64_t at = (n * channels + c) * positions;
+                    for (int64_t p = 0; p < positions; ++p) t[at + p] += was[at + p] - *is++;
+                }
+            }
+        }
+        coded_.set(id, std::move(real));
+        real_.set(skips_[s].original, std::move(original));
     }
 
     void set_constant(ValueId id, Tensor tensor) {
@@ -292,6 +364,7 @@ class Calibration {
     Quantized& quantized_;
     Graph& graph_;
     std::vector<std::vector<int64_t>> kept_;  // filters of each layer that stay
+    std::vector<Skip> skips_;                 // one a stage
     const CalibrationInput& input_;
     net::Engine& engine_;
     const net::EngineOptions& options_;

@@ -4,7 +4,9 @@
 // Fills in a quantized graph: weights, biases, scales and zero points, in the order of the data.
 //
 // Each layer sees the codes that the compressed network so far makes of the calibration images. Its
-// weights are fitted by least squares to what the original network gave (recon/least_squares.h) and
+// weights are fitted by least squares to what the original network gave (recon/least_squares.h),
+// plus, where its output is added to a skip path, what that has lost so far: the sum comes out right,
+// and the error of a residual stream does not pile up. They are
 // rounded in order (recon/ordered_rounding.h); transposed convolutions are rounded as they are,
 // with searched scales (recon/rounding.h). Its bias is re-centred exactly, so that the mean of
 // every output channel over the images is the original network's:

@@ -77,6 +77,10 @@ void print(const Json& d) {
         fmt::print("\nrelative squared error {:.3e} on {}\n",
                    measured["relative_squared_error"].get<double>(), judges);
     }
+    if (const Json& tried = d["candidates"]; !tried.is_null() && tried["plans"].size() > 1) {
+        fmt::print("best of {} plans carried out, {} below that of least energy\n",
+                   tried["plans"].size(), percent(100 * tried["gain"].get<double>()));
+    }
     fmt::print("wrote {} and {} in {:.1f} s; accuracy on test images: adiabat eval\n",
                d["output"]["path"].get<std::string>(), d["run"].get<std::string>(),
                d["seconds"].get<double>());
@@ -97,6 +101,13 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("--plan", *plan_file,
                      "Take the plan from a file (a run.json, or one of adiabat qubo --read) instead "
                      "of deciding; --budget is then checked, if given");
+    verb->add_option("--candidates", options->candidates,
+                     "Good plans to carry out and rank on the judging images; 0: 8, fewer for large "
+                     "networks")
+        ->check(CLI::Range(0, 64))
+        ->capture_default_str();
+    verb->add_flag("--fit", options->fit,
+                   "First fit how much interactions count to a few plans carried out");
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_run_options(*verb, *options, *run);

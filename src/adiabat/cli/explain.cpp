@@ -162,8 +162,14 @@ std::string alternative_text(const Json& alternative) {
 }
 
 void print(const Json& d) {
-    fmt::print("energy {:.6g} ({})\n", d["energy"].get<double>(),
-               d["hamiltonian"].get<std::string>());
+    const double energy = d["energy"].get<double>();
+    fmt::print("energy {:.6g} ({})\n", energy, d["hamiltonian"].get<std::string>());
+    const Json& lowest = d["lowest_energy"];
+    if (lowest.is_number() && lowest.get<double>() < energy - 1e-6 * std::abs(energy)) {
+        fmt::print("the lowest that the run found was {:.6g}: of the plans carried out this one was "
+                   "the best\n",
+                   lowest.get<double>());
+    }
     for (const Json& budget : d["budgets"]) {
         const int64_t cost = budget["cost"].get<int64_t>();
         const std::string limit =

@@ -41,6 +41,9 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
                     "Weight of cuts that one layer reads together")
         ->capture_default_str()
         ->group(group);
+    verb.add_option("--tau", deciding.interactions.tau, "Weight of widths beside cuts")
+        ->capture_default_str()
+        ->group(group);
     verb.add_option("--rho-cuts", deciding.interactions.rho_cuts)->group(group);
     verb.add_option("--rho-mixed", deciding.interactions.rho_mixed)->group(group);
     verb.add_option("--rho-widths", deciding.interactions.rho_widths)->group(group);

@@ -11,6 +11,7 @@
 #include "adiabat/pipeline/deciding.h"
 #include "adiabat/pipeline/inspect.h"
 #include "adiabat/pipeline/plan_file.h"
+#include "adiabat/pipeline/ranking.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/subject.h"
 
@@ -54,13 +55,12 @@ class Run {
         ask();
         clock_.begin("data");
         images_ = read_calibration(*subject_, options_.of_draw(), stop_, progress_);
-        if (!options_.plan_file) decide();
-        clock_.begin("apply");
-        file_ = apply_plan(*subject_, plan_, images_.sensing.pixels, stop_, progress_);
-        clock_.begin("judge");
         const Judge judge(*subject_, images_.judging, stop_);
-        document_["measured"] = judge.judge(file_, options_.output, stop_, progress_)
-                                    .to_json(images_.judging.size(), file_.size());
+        if (options_.plan_file) {
+            carry_out(judge);
+        } else {
+            decide(judge);
+        }
         write();
         return document_;
     }
@@ -89,17 +89,34 @@ class Run {
         }
     }
 
-    void decide() {
-        const DecidingOptions how = options_.of_deciding();
+    void carry_out(const Judge& judge) {
+        clock_.begin("apply");
+        file_ = apply_plan(*subject_, plan_, images_.sensing.pixels, stop_, progress_);
+        clock_.begin("judge");
+        keep(judge.judge(file_, options_.output, stop_, progress_));
+    }
+
+    void decide(const Judge& judge) {
+        DecidingOptions how = options_.of_deciding();
         clock_.begin("sense");
-        const Weighed weighed = weigh(*subject_, images_, how, stop_, progress_);
-        clock_.begin("decide");
-        const plan::Decision decision =
-            plan::decide(subject_->network(), weighed.hamiltonian, budgets_, subject_->costs(),
-                         how.search, stop_, progress_);
-        plan_ = decision.plan();
+        Weighed weighed = weigh(*subject_, images_, how, stop_, progress_);
+        clock_.begin("decide and apply");
+        const size_t candidates =
+            options_.candidates > 0 ? options_.candidates : usual_candidates(*subject_);
+        Ranking ranking =
+            decide_and_rank({*subject_, images_, judge, budgets_, how}, weighed, candidates,
+                            options_.fit, stop_, progress_);
+        how.interactions = ranking.interactions;
+        plan_ = std::move(ranking.best.plan);
+        file_ = std::move(ranking.best.file);
+        keep(ranking.best.judgement);
         document_["sensing"] = weighed.sensing;
-        document_["problem"] = to_json(weighed, how, decision);
+        document_["problem"] = to_json(weighed, how, ranking.decision);
+        document_["candidates"] = ranking.document;
+    }
+
+    void keep(const Judgement& judgement) {
+        document_["measured"] = judgement.to_json(images_.judging.size(), file_.size());
     }
 
     void write() {
@@ -115,7 +132,9 @@ class Run {
         document["run"] = run_file_of(options_).string();
         document["output"] = {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
-        document["options"] = {{"budget", options_.budget}};
+        document["options"] = {{"budget", options_.budget},
+                               {"candidates", options_.candidates},
+                               {"fit", options_.fit}};
         document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
         const net::Cost cost = plan::cost(subject_->network(), plan_);
         document["data"] = images_.document;
@@ -124,6 +143,7 @@ class Run {
         document["budgets"] = document_["budgets"];
         document["sensing"] = document_["sensing"];
         document["problem"] = document_["problem"];
+        document["candidates"] = document_["candidates"];
         document["groups"] = groups_to_json(subject_->network(), plan_);
         document["plan_from"] = plan_from_;
         add_plan(document, subject_->graph(), subject_->network(), plan_);

@@ -26,6 +26,8 @@ struct CompressOptions : RunOptions {
     std::string budget;                   // plan/budget.h; may be empty where there is a plan
     // A plan from a file (plan_file.h): nothing is sensed or decided, budgets are only checked.
     std::optional<std::string> plan_file;
+    size_t candidates = 0;  // good plans to carry out and rank; 0: ranking.h says
+    bool fit = false;       // the interactions to the network, before deciding (ranking.h)
     std::vector<std::string> command;  // for the document
 };
 

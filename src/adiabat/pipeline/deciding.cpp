@@ -59,6 +59,7 @@ Json to_json(const Weighed& weighed, const DecidingOptions& options,
     if (options.hamiltonian == HamiltonianKind::kMeasured) {
         const plan::Interactions& i = options.interactions;
         json["interactions"] = {{"kappa", i.kappa},
+                                {"tau", i.tau},
                                 {"rho_cuts", i.rho_cuts},
                                 {"rho_mixed", i.rho_mixed},
                                 {"rho_widths", i.rho_widths},

@@ -8,7 +8,7 @@
 //         [FOLDER]
 //
 // IMAGES sense and as many judge. A mix is l1, separable, or
-// measured:KAPPA,RHO_CUTS,RHO_MIXED,RHO_WIDTHS[,plain] (plain: no shares), each with :best=N for
+// measured:KAPPA,TAU,RHO_CUTS,RHO_MIXED,RHO_WIDTHS[,shares], each with :best=N for
 // the best of N different plans on the judging images. FOLDER receives the files.
 
 #include <fmt/format.h>
@@ -51,10 +51,11 @@ Mix parse_mix(const std::string& text) {
             continue;
         }
         const auto numbers = split(parts[k], ',');
-        double* const to[] = {&mix.interactions.kappa, &mix.interactions.rho_cuts,
-                              &mix.interactions.rho_mixed, &mix.interactions.rho_widths};
-        for (size_t i = 0; i < 4; ++i) *to[i] = std::atof(numbers.at(i).c_str());
-        mix.interactions.shares = numbers.size() < 5;
+        double* const to[] = {&mix.interactions.kappa, &mix.interactions.tau,
+                              &mix.interactions.rho_cuts, &mix.interactions.rho_mixed,
+                              &mix.interactions.rho_widths};
+        for (size_t i = 0; i < 5; ++i) *to[i] = std::atof(numbers.at(i).c_str());
+        mix.interactions.shares = numbers.size() > 5;
     }
     return mix;
 }
@@ -79,7 +80,7 @@ int run(int argc, char** argv) {
     how.hamiltonian = HamiltonianKind::kL1;
     const plan::Hamiltonian l1 =
         weigh(subject, calibration, how, {}, no_progress()).hamiltonian;
-    fmt::print("seed,budget,mix,rank,energy,single,within,cuts,mixed,widths,divergence,top1,file,"
+    fmt::print("seed,budget,mix,rank,energy,single,bits,within,cuts,mixed,widths,divergence,top1,file,"
                "macs\n");
     for (const std::string& budget : split(argv[6], ';')) {
         const AskedBudgets asked = ask_budgets(subject, budget, no_progress());
@@ -99,9 +100,9 @@ int run(int argc, char** argv) {
                     apply_plan(subject, plan, calibration.sensing.pixels, {}, no_progress());
                 const Judgement found = judge.judge(file, "plan", {}, no_progress());
                 const auto terms = plan::energy_terms(subject.network(), sensed.effects, plan);
-                fmt::print("{},\"{}\",\"{}\",{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},"
+                fmt::print("{},\"{}\",\"{}\",{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},"
                            "{:.4f},{},{}\n",
-                           seed, budget, text, k, decision.energies[k], terms.single, terms.within,
+                           seed, budget, text, k, decision.energies[k], terms.single, terms.single_widths, terms.within,
                            terms.cuts, terms.mixed, terms.widths, found.divergence,
                            100 * found.top1_after, file.size(),
                            plan::cost(subject.network(), plan).macs);

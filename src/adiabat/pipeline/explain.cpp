@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <optional>
 
 #include "adiabat/pipeline/deciding.h"
@@ -25,9 +24,14 @@ plan::Interactions interactions_of(const Json& run, const plan::Interactions& ot
     const Json problem = run.value("problem", Json());
     if (!problem.is_object() || !problem.contains("interactions")) return otherwise;
     const Json& i = problem["interactions"];
-    return {i.at("kappa").get<double>(), i.at("rho_cuts").get<double>(),
-            i.at("rho_mixed").get<double>(), i.at("rho_widths").get<double>(),
-            i.at("shares").get<bool>()};
+    plan::Interactions result;
+    result.kappa = i.at("kappa").get<double>();
+    result.tau = i.at("tau").get<double>();
+    result.rho_cuts = i.at("rho_cuts").get<double>();
+    result.rho_mixed = i.at("rho_mixed").get<double>();
+    result.rho_widths = i.at("rho_widths").get<double>();
+    result.shares = i.at("shares").get<bool>();
+    return result;
 }
 
 class Explaining {
@@ -54,7 +58,6 @@ class Explaining {
         const plan::Plan plan =
             plan_from_json(subject_->graph(), subject_->network(), run_, options_.run);
         Explained explained(*subject_, hamiltonian_, budgets_, plan);
-        compare(explained.energy());
         Json document = {{"adiabat", version()},
                          {"verb", "explain"},
                          {"command", options_.command},
@@ -62,6 +65,7 @@ class Explaining {
                          {"model", to_json(subject_->model())},
                          {"hamiltonian", hamiltonian_.name},
                          {"energy", explained.energy()},
+                         {"lowest_energy", lowest()},
                          {"budgets", explained.budgets(has_budgets_)},
                          {"layers", explained.layers()}};
         document["details"] = details(explained);
@@ -110,13 +114,10 @@ class Explaining {
         hamiltonian_.name = name_of(deciding.hamiltonian);
     }
 
-    void compare(double energy) {
+    // Of the plans that the run found; the one it took may be another, better when carried out.
+    Json lowest() const {
         const Json problem = run_.value("problem", Json());
-        if (!problem.is_object() || !problem.contains("energy")) return;
-        const auto said = problem["energy"].get<double>();
-        if (std::abs(energy - said) <= 1e-6 * std::max(std::abs(energy), std::abs(said))) return;
-        progress_.say(fmt::format("the energy of the plan is {:.8g} here, {:.8g} in the run", energy,
-                                  said));
+        return problem.is_object() ? problem.value("energy", Json()) : Json();
     }
 
     Json details(Explained& explained) const {

@@ -52,6 +52,7 @@ RunOptions read(const Json& document, const std::string& where) {
     deciding.sensing.cache = o.at("cache").get<std::string>();
     plan::Interactions& i = deciding.interactions;
     i.kappa = o.at("kappa").get<double>();
+    i.tau = o.at("tau").get<double>();
     i.rho_cuts = o.at("rho_cuts").get<double>();
     i.rho_mixed = o.at("rho_mixed").get<double>();
     i.rho_widths = o.at("rho_widths").get<double>();
@@ -94,6 +95,7 @@ Json to_json(const RunOptions& options) {
             {"directions", deciding.sensing.directions},
             {"cache", deciding.sensing.cache},
             {"kappa", deciding.interactions.kappa},
+            {"tau", deciding.interactions.tau},
             {"rho_cuts", deciding.interactions.rho_cuts},
             {"rho_mixed", deciding.interactions.rho_mixed},
             {"rho_widths", deciding.interactions.rho_widths},

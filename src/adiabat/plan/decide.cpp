@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "adiabat/base/errors.h"
@@ -19,7 +20,7 @@ namespace {
 
 constexpr uint32_t kWalkStream = 0xDEC2;
 // Moves of a walk: so many a variable in small problems, in large ones a fixed number and fewer.
-constexpr double kMovesAVariable = 1500, kFixedMoves = 400'000, kMoreMovesAVariable = 120;
+constexpr double kMovesAVariable = 1500, kFixedMoves = 500'000, kMoreMovesAVariable = 15;
 // Plans that differ in fewer than this share of the groups are one.
 constexpr int64_t kLeastApart = 2, kMostApart = 32, kApartShare = 64;
 
@@ -42,13 +43,10 @@ class Decider {
     void find_starts() {
         State state(network_, hamiltonian_, uniform_plan(network_, kMaxBits));
         Wall wall = make_wall();
-        if (wall.keeps(state.shape())) {
-            add_start(state);
-            return;
-        }
+        const bool all_fits = wall.keeps(state.shape());
         if (reach_budgets(state, wall, stop_)) add_start(state);
         require_going();
-        if (const auto plan = keeping_plan(network_, costs_, budgets_)) {
+        if (const auto plan = all_fits ? std::nullopt : keeping_plan(network_, costs_, budgets_)) {
             state.set(*plan);
             add_start(state);
         }
@@ -80,9 +78,9 @@ class Decider {
         in_parallel(count, progress, "walk", [&](size_t k) {
             State state(network_, hamiltonian_, starts_[k % starts_.size()].plan);
             Wall wall = make_wall();
-            counts[k] = anneal_within(
-                state, wall, moves,
-                Random(options_.seed, kWalkStream, static_cast<uint32_t>(k)), pools[k], stop_);
+            counts[k] = anneal_within(state, wall, moves,
+                                      Random(options_.seed, kWalkStream, static_cast<uint32_t>(k)),
+                                      pools[k], stop_);
         });
         Pool all(options_.keep, apart_);
         for (size_t k = 0; k < count; ++k) {
@@ -101,6 +99,8 @@ class Decider {
             polish(state, wall, stop_);
             polished[k].plan = state.plan();
         });
+        // Where several have come down to one plan, some that have not fill the places.
+        polished.insert(polished.end(), pool.found().begin(), pool.found().end());
         Pool best(options_.keep, apart_);
         for (const Found& found : polished) {
             check_plan(network_, found.plan);
@@ -134,15 +134,14 @@ class Decider {
         progress.begin(stage, count, "plans");
         std::atomic<size_t> next = 0, done = 0;
         std::mutex says;
-        parallel_for(
-            std::min(static_cast<int64_t>(count), int64_t{thread_count(options_.threads)}),
-            options_.threads, [&](int64_t, int64_t, int) {
-                for (size_t k = next++; k < count; k = next++) {
-                    body(k);
-                    const std::lock_guard held(says);
-                    progress.update(++done);
-                }
-            });
+        parallel_for(std::min(static_cast<int64_t>(count), int64_t{thread_count(options_.threads)}),
+                     options_.threads, [&](int64_t, int64_t, int) {
+                         for (size_t k = next++; k < count; k = next++) {
+                             body(k);
+                             const std::lock_guard held(says);
+                             progress.update(++done);
+                         }
+                     });
         require_going();
     }
 

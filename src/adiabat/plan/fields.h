@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// An assignment of a problem with what moves of a few flips need: local fields on demand, couplings,
-// flips.
+// An assignment of a problem with what moves of a few flips need: local fields on demand,
+// couplings, flips.
 //
 //   f_i = h_i + sum_j J_ij x_j      dE of a flip = s_i f_i,  s_i = 1 - 2 x_i
 //   dE of several flips = sum_i s_i f_i + sum_{i<j} s_i s_j J_ij
 //
-// Dense and sparse problems keep every field current: O(1) a field, a flip is one row. Of a factored
-// problem only the sums z_k = b_k + a_k.x and the fields inside its blocks are kept: O(rank) a field
-// or a coupling, O(rank + block) a flip, so that thousands of flips of a network with 26,000 groups
-// take no n x n work. (anneal/local_fields.h keeps all fields, for techniques that look at each.)
+// Dense and sparse problems keep every field current: O(1) a field, a flip is one row. Of a
+// factored problem only the sums z_k = b_k + a_k.x and the fields inside its blocks are kept:
+// O(rank) a field or a coupling, O(rank + block) a flip, so that thousands of flips of a network
+// with 26,000 groups take no n x n work. (anneal/local_fields.h keeps all fields, for techniques
+// that look at each.)
 
 #include <cstdint>
 #include <span>
@@ -35,6 +36,7 @@ class Fields {
         return dense_ ? couplings_[static_cast<size_t>(i) * x_.size() + static_cast<size_t>(j)]
                       : other_coupling(i, j);
     }
+    bool has_quick_couplings() const { return !factored_; }
     void flip(int i);
     void set(std::span<const uint8_t> x);
     // Everything anew, so that rounding does not add up; the energy of the assignment.

@@ -18,7 +18,7 @@ bool is_one_hot(const Encoding::LayerBits& layer) {
 uint32_t pattern_at(const Encoding::LayerBits& layer, std::span<const uint8_t> assignment) {
     uint32_t pattern = 0;
     for (int k = 0; k < layer.count; ++k) {
-        pattern |= uint32_t{assignment[static_cast<size_t>(layer.first + k)]} << k;
+        pattern |= uint32_t{assignment[layer.at(k)]} << k;
     }
     return pattern;
 }
@@ -97,7 +97,7 @@ std::vector<uint8_t> encode(const Network& network, const Encoding& encoding, co
         const Encoding::LayerBits& layer = encoding.layers[k];
         const uint32_t pattern = encoding.word(k, plan.bits[k]).pattern;
         for (int b = 0; b < layer.count; ++b) {
-            x[static_cast<size_t>(layer.first + b)] = pattern >> b & 1;
+            x[layer.at(b)] = pattern >> b & 1;
         }
     }
     return x;
@@ -140,7 +140,7 @@ std::vector<std::string> variable_names(const Network& network, const Encoding& 
         const Encoding::LayerBits& layer = encoding.layers[k];
         const bool one_hot = is_one_hot(layer);
         for (int b = 0; b < layer.count; ++b) {
-            std::string& name = names[static_cast<size_t>(layer.first + b)];
+            std::string& name = names[layer.at(b)];
             name = fmt::format("bits {} #{}", network.layers[k].name, b);
             for (const Encoding::Word& word : layer.words) {
                 if (one_hot && word.pattern == uint32_t{1} << b) {

@@ -31,6 +31,9 @@ struct Encoding {
     struct LayerBits {
         int first = 0, count = 0;
         std::vector<Word> words;  // ascending bits, a width's preferred word first
+
+        // The index of bit variable k.
+        size_t at(int k) const { return static_cast<size_t>(first) + static_cast<size_t>(k); }
     };
 
     // Of a layer's words, those that spell different widths: the first of each, ascending.

@@ -172,8 +172,7 @@ void L1Problem::add_cut_loss(qubo::Dense& problem) const {
 // All squares at once: one by one, each would copy those before it.
 void L1Problem::add_cut_loss(qubo::Factored& problem) const {
     std::vector<std::vector<qubo::Term>> squares;
-    for_each_square(
-        [&](const std::vector<qubo::Term>& terms) { squares.push_back(terms); });
+    for_each_square([&](const std::vector<qubo::Term>& terms) { squares.push_back(terms); });
     std::vector<double> columns(static_cast<size_t>(variables()) * squares.size(), 0.0);
     for (size_t k = 0; k < squares.size(); ++k) {
         for (const qubo::Term& term : squares[k]) {
@@ -205,8 +204,13 @@ Hamiltonian L1Problem::hamiltonian() const {
     result.problem.names = variable_names(network_, encoding_);
     if (variables() <= kMostDense) {
         result.problem.form = qubo(/*gamma=*/0, uniform_plan(network_, kMaxBits));
-        return result;
+    } else {
+        result.problem.form = factored();
     }
+    return result;
+}
+
+qubo::Factored L1Problem::factored() const {
     qubo::Factored problem(variables());
     add_cut_loss(problem);
     for (size_t k = 0; k < network_.layers.size(); ++k) {
@@ -222,8 +226,7 @@ Hamiltonian L1Problem::hamiltonian() const {
         }
         problem.add_block(encoding_.layers[k].first, kBitVariables, block);
     }
-    result.problem.form = std::move(problem);
-    return result;
+    return problem;
 }
 
 qubo::Dense L1Problem::qubo(double gamma, const Plan& at) const {
@@ -270,8 +273,7 @@ void L1Problem::add_saving(qubo::Dense& problem, double price, size_t k,
         -unit * (most * inputs + lost_here * dropped_here) - price * kBitsBesideAFilter;
     const double for_lost = -unit * (most * filters + cut_here * dropped_here);
     const double for_dropped = -unit * (filters * inputs + cut_here * lost_here);
-    problem.add_offset(unit *
-                           (most * filters * inputs + 2 * cut_here * lost_here * dropped_here) +
+    problem.add_offset(unit * (most * filters * inputs + 2 * cut_here * lost_here * dropped_here) +
                        price * kBitsBesideAFilter * filters);
 
     // P and J as sums over variables.

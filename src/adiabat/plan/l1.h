@@ -61,9 +61,11 @@ class L1Problem {
     // The quadratic problem with the cubic terms of R linearized at `at`.
     qubo::Dense qubo(double gamma, const Plan& at) const;
 
-    // The loss alone, without the reward of R: what is searched within budgets. Factored in networks
-    // of more than kMostDense variables, where L_p is a sum of few squares.
+    // The loss alone, without the reward of R: what is searched within budgets. Factored in
+    // networks of more than kMostDense variables, where L_p is a sum of few squares.
     Hamiltonian hamiltonian() const;
+    // The same energies, whatever the number of variables.
+    qubo::Factored factored() const;
 
   private:
     int cut_variable(net::GroupId group) const;

@@ -155,7 +155,7 @@ class Builder {
             for (size_t w = 0; w < network_.widths(k).size(); ++w) {
                 const int column = numbering_.width_column(k, w);
                 for (const auto& [group, share] : shares_of(network_, effects_, k, w)) {
-                    add_pair(energy, group, column, -share * effects_.single[column]);
+                    add_pair(energy, group, column, -interactions_.tau * share * effects_.single[column]);
                 }
             }
         }
@@ -176,10 +176,12 @@ class Builder {
 
     template <typename Form>
     void add_single(Form& energy, int u) const {
+        const bool is_cut = u < numbering_.first_width_column();
+        const double value = (is_cut ? 1 : interactions_.tau) * effects_.single[u];
         if (numbering_.variable(u) < 0) {
-            energy.add_offset(effects_.single[u]);
+            energy.add_offset(value);
         } else {
-            energy.add_linear(numbering_.variable(u), effects_.single[u]);
+            energy.add_linear(numbering_.variable(u), value);
         }
     }
     void add_pair(qubo::Dense& energy, int u, int v, double value) const {
@@ -280,7 +282,7 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
                 if (flags[static_cast<size_t>(group)]) counts -= share;
             }
         }
-        terms.single += counts * effects.single[column];
+        terms.single_widths += counts * effects.single[column];
     }
     const auto joint = joint_costs(effects);
     for (size_t i = 0; i < chosen.size(); ++i) {

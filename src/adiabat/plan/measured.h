@@ -4,14 +4,14 @@
 // The `measured` Hamiltonian: what was sensed of every cut and every width (sense/effects.h), with
 // the interactions that are real.
 //
-//   E(x, y) = sum_u d_u x_u + sum_l sum_b d_lb y_lb
+//   E(x, y) = sum_u d_u x_u + tau sum_l sum_b d_lb y_lb
 //           + kappa sum_{u<v, one layer reads both} c_uv x_u x_v
 //           + rho sum over other pairs of 2 <a_u, a_v>
-//           - sum_l sum_b d_lb y_lb sum_u s_lbu x_u
+//           - tau sum_l sum_b d_lb y_lb sum_u s_lbu x_u
 //
 // x_u = 1 cuts group u, y_lb = 1 gives layer l the width b (one-hot). d = |a|^2. Cutting u and v
 // together from what a layer reads costs eta = E(u, v) / (E(u) + E(v)) times what it costs apart,
-// since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum: of a layer's
+// since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum (where it is wanted): of a layer's
 // rounding error, what lies in filters and inputs that are cut does not count.
 //
 // kappa and rho are fitted (fit.h). At kappa = rho = 0 and without the last sum the problem is the
@@ -36,16 +36,17 @@ Hamiltonian measured_hamiltonian(const Network& network, const sense::Effects& e
 
 // The terms of the energy of one plan, each without its factor: what fits are made of.
 struct EnergyTerms {
-    double single = 0;  // less what the shares take off
+    double single = 0;        // of cuts
+    double single_widths = 0;  // less what the shares take off
     double within = 0;  // sum c_uv x_u x_v
     double cuts = 0, mixed = 0, widths = 0;  // sums of 2 <a_u, a_v>
 
     double energy(const Interactions& i) const {
-        return single + i.kappa * within + i.rho_cuts * cuts + i.rho_mixed * mixed +
-               i.rho_widths * widths;
+        return single + i.tau * single_widths + i.kappa * within + i.rho_cuts * cuts +
+               i.rho_mixed * mixed + i.rho_widths * widths;
     }
 };
 EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, const Plan& plan,
-                         bool shares = true);
+                         bool shares = false);
 
 }  // namespace adiabat::plan

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include "adiabat/plan/fixture.test.h"
-#include "adiabat/plan/steps.h"
 
 namespace adiabat::plan {
 namespace {
@@ -82,50 +81,6 @@ TEST(Plan, ChecksFindWhatIsNotAllowed) {
     check_plan(network, plan);
     for (size_t i = 0; i < plan.cut[0].size(); ++i) plan.cut[0][i] = i > 0;
     EXPECT_THROW(check_plan(network, plan), InternalError);
-}
-
-TEST(Steps, StayAmongAllowedPlansAndReachThemAll) {
-    for (int64_t align : {1, 2, 3}) {
-        NetworkOptions options = some_options();
-        options.align = align;
-        const Fixture f(net::residual_network(6), 1, options);
-        Random random(2);
-        Plan plan = uniform_plan(f.network, 4);
-        cut_smallest(f.problem, plan);
-        const std::vector<Step> steps = all_steps(plan);
-        std::vector<int64_t> fewest;
-        for (size_t k = 0; k < f.network.families(); ++k) fewest.push_back(f.network.groups(k));
-        for (int trial = 0; trial < 3000; ++trial) {
-            const Step step = steps[random.below(static_cast<uint32_t>(steps.size()))];
-            const Plan before = plan;
-            if (!take(f.problem, plan, step)) {
-                EXPECT_EQ(plan, before);
-                continue;
-            }
-            check_plan(f.network, plan);
-            Plan back = plan;
-            ASSERT_TRUE(take(f.problem, back, step.reversed()));
-            EXPECT_EQ(back, before);
-            for (size_t k = 0; k < fewest.size(); ++k) {
-                fewest[k] = std::min(fewest[k], f.network.groups(k) - cut_count(plan, k));
-            }
-        }
-        for (size_t k = 0; k < fewest.size(); ++k) {
-            EXPECT_EQ(fewest[k], allowed_kept(f.network, k, kLeastKept));
-        }
-    }
-}
-
-TEST(Plan, WordsOfTheProblemDecodeToAllowedOnes) {
-    const Fixture f(net::residual_network(6), 1, some_options());
-    Random random(2);
-    for (int trial = 0; trial < 50; ++trial) {
-        std::vector<uint8_t> x(static_cast<size_t>(f.problem.variables()));
-        for (uint8_t& value : x) value = random.below(2);
-        check_plan(f.network, f.problem.decode(x));
-        const Plan plan = f.random_plan(random);
-        EXPECT_EQ(f.problem.decode(f.problem.encode(plan)), plan);
-    }
 }
 
 }  // namespace

@@ -19,9 +19,9 @@ class Round {
           stop_(stop),
           is_large_(state.hamiltonian().encoding.variables > kAllPairs) {
         for (size_t f : state.families()) {
-            few_.push_back(
-                is_large_ ? std::max(kFew, static_cast<int>(2 * state.network().group_step(f)))
-                          : kAllGroups);
+            few_.push_back(is_large_
+                               ? std::max(kFew, static_cast<int>(2 * state.network().group_step(f)))
+                               : kAllGroups);
             if (is_large_) state.prefer(f, few_.back());
         }
         most_ = few_.empty() ? kAllGroups : *std::max_element(few_.begin(), few_.end());

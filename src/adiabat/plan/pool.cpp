@@ -9,9 +9,11 @@ bool Pool::are_close(const Plan& a, const Plan& b) const {
     if (a.bits != b.bits) return false;
     int64_t different = 0;
     for (size_t f = 0; f < a.cut.size(); ++f) {
+        if (a.cut[f] == b.cut[f]) continue;
         for (size_t m = 0; m < a.cut[f].size(); ++m) different += a.cut[f][m] != b.cut[f][m];
+        if (different >= apart_) return false;
     }
-    return different < apart_;
+    return true;
 }
 
 void Pool::offer(const Plan& plan, double energy) {

@@ -12,7 +12,7 @@ namespace adiabat::plan {
 
 namespace {
 
-constexpr int kRaises = 24;
+constexpr int kMostRaises = 24;
 constexpr double kRaise = 4;
 constexpr uint32_t kSolveStream = 0xDEC1;
 
@@ -47,10 +47,16 @@ class Bisection {
     }
 
     Priced run() {
-        double high = first_multiplier(), low = high;
-        for (int k = 0; k < kRaises && !anneal(high); ++k) {
-            low = high;
-            high *= kRaise;
+        if (wall_.keeps(state_.shape())) {
+            anneal(0);
+            return std::move(result_);
+        }
+        const double first = usual_ratio();
+        double low = first, high = first;
+        if (anneal(first)) {
+            for (int k = 0; k < kMostRaises && anneal(low /= kRaise); ++k) high = low;
+        } else {
+            for (int k = 0; k < kMostRaises && !anneal(high *= kRaise); ++k) low = high;
         }
         for (int k = 0; k < options_.bisections; ++k) {
             const double middle = std::sqrt(low * high);
@@ -62,10 +68,9 @@ class Bisection {
     }
 
   private:
-    // At which no price is worth a move: well below the least ratio of energy to cost of the steps
-    // there are.
-    double first_multiplier() {
-        double least = 0;
+    // Of energy to cost, over the steps that save: their median.
+    double usual_ratio() {
+        std::vector<double> ratios;
         Move move;
         const auto terms = prices(state_, wall_, shares_);
         for (const Step& step : state_.steps()) {
@@ -73,14 +78,15 @@ class Bisection {
             if (!step.saves || !state_.add_step(move, step, {})) continue;
             double saved = 0;
             for (int i : move.flips) {
-                saved -= (state_.x()[static_cast<size_t>(i)] ? -1 : 1) *
-                         terms[static_cast<size_t>(i)];
+                saved -=
+                    (state_.x()[static_cast<size_t>(i)] ? -1 : 1) * terms[static_cast<size_t>(i)];
             }
-            if (saved <= 0 || move.energy <= 0) continue;
-            const double ratio = move.energy / saved;
-            if (least == 0 || ratio < least) least = ratio;
+            if (saved > 0 && move.energy > 0) ratios.push_back(move.energy / saved);
         }
-        return least > 0 ? least : 1e-12;
+        if (ratios.empty()) return 1;
+        const auto middle = ratios.begin() + std::ssize(ratios) / 2;
+        std::nth_element(ratios.begin(), middle, ratios.end());
+        return *middle;
     }
 
     qubo::Problem priced_problem(double multiplier) {
@@ -107,8 +113,8 @@ class Bisection {
         options.reads = options_.replicas;
         options.threads = options_.threads;
         options.keep = 1;
-        options.seed = derived_seed(options_.seed, kSolveStream,
-                                    static_cast<uint32_t>(result_.anneals));
+        options.seed =
+            derived_seed(options_.seed, kSolveStream, static_cast<uint32_t>(result_.anneals));
         const auto solved = anneal::solve(priced_problem(multiplier), options, stop_);
         if (stop_.requested()) throw Interrupted();
         ++result_.anneals;
@@ -142,9 +148,9 @@ class Bisection {
 
     void offer(double multiplier) {
         state_.recompute();
-        const bool is_lowest = std::all_of(
-            result_.found.begin(), result_.found.end(),
-            [&](const Found& known) { return state_.energy() < known.energy; });
+        const bool is_lowest =
+            std::all_of(result_.found.begin(), result_.found.end(),
+                        [&](const Found& known) { return state_.energy() < known.energy; });
         if (is_lowest) result_.multiplier = multiplier;
         Plan plan = state_.plan();
         for (const Found& known : result_.found) {

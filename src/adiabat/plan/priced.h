@@ -7,11 +7,11 @@
 //   H(x) + sum_k lambda_k c_k(x) / limit_k
 //
 // c_k is the cost of budget k to first order at the plan of the anneal before (linear_cost.h).
-// lambda_k = lambda s_k: lambda rises fourfold until the budgets are
-// kept, then is bisected; the shares s_k, all one at first, follow the square of cost over limit.
-// Samples that break a budget are brought back by reach_budgets(). O(places) costs and one solve an
-// anneal. The way quantum annealers and other solvers of plain QUBOs are driven: any technique of
-// anneal/ can take part.
+// lambda_k = lambda s_k: lambda goes from the usual ratio of energy to cost fourfold up or down
+// until the budgets are just kept, then is bisected; the shares s_k, all one at first, follow the
+// square of cost over limit. Samples that break a budget are brought back by reach_budgets().
+// O(places) costs and one solve an anneal. The way quantum annealers and other solvers of plain
+// QUBOs are driven: any technique of anneal/ can take part.
 
 #include <cstdint>
 #include <string>
@@ -27,7 +27,7 @@ struct PricedOptions {
     int replicas = 8;
     int threads = 0;
     uint64_t seed = 0;
-    int bisections = 8;
+    int bisections = 6;
 };
 
 struct Priced {
@@ -37,8 +37,8 @@ struct Priced {
     int64_t flips = 0;
 };
 
-// From the plan of `state`, which breaks a budget; the state is changed. Throws Interrupted when
-// stopped, InputError for what anneal::solve refuses.
+// From the plan of `state`, which is changed. Where that keeps all budgets, one anneal without
+// prices. Throws Interrupted when stopped, InputError for what anneal::solve refuses.
 Priced anneal_priced(State& state, Wall& wall, const PricedOptions& options,
                      const StopToken& stop = {});
 

@@ -82,7 +82,8 @@ class Greedy {
     // Energy for what the step saves, which then is the move.
     double price(const Step& step) {
         if (!step.is_bits) {
-            const auto need = static_cast<int>(state_.network().group_step(step.index)) * step.times;
+            const auto need =
+                static_cast<int>(state_.network().group_step(step.index)) * step.times;
             state_.prefer(step.index, need + kSpare);
         }
         move_.clear();

@@ -8,9 +8,9 @@ namespace adiabat::plan {
 
 namespace {
 
-// Cycles take turns: hot ones find other valleys, warm ones search theirs.
-constexpr double kHot = 0.2, kWarm = 0.05, kCold = 1e-3;
-constexpr int64_t kCycles = 4;
+// One a cycle: hot ones find other valleys, those after them search theirs.
+constexpr double kHot[] = {1, 0.1, 0.03, 0.01};
+constexpr double kCold = 1e-3;
 constexpr int kScaleSamples = 512;
 constexpr int64_t kMovesAtATemperature = 64;
 constexpr int64_t kMovesAtAPrice = 1024;
@@ -22,6 +22,8 @@ constexpr uint32_t kSwaps = 4, kSteps = 10, kKinds = 16;
 constexpr int kMostPairs = 2;
 // Families of so many groups are stepped through in leaps of up to four steps.
 constexpr int64_t kGroupsForLeaps = 64;
+// One in so many steps of bits may be a leap.
+constexpr uint32_t kBitLeaps = 4;
 
 // Draws moves.
 class Proposals {
@@ -60,7 +62,8 @@ class Proposals {
 
     bool add(Move& move, const std::vector<Step>& from) {
         Step step = from[random_.below(static_cast<uint32_t>(from.size()))];
-        if (!step.is_bits && state_.groups(step.index) >= kGroupsForLeaps) {
+        if (step.is_bits ? random_.below(kBitLeaps) == 0
+                         : state_.groups(step.index) >= kGroupsForLeaps) {
             step.times = 1 << random_.below(3);
         }
         return state_.add_step(move, step, choice());
@@ -100,8 +103,7 @@ class Prices {
             for (size_t k = 0; k < here.size(); ++k) {
                 if (there[k] >= here[k]) continue;
                 const double limit = static_cast<double>(wall.budgets()[k].limit);
-                ratios[k].push_back(move.energy * limit /
-                                    static_cast<double>(here[k] - there[k]));
+                ratios[k].push_back(move.energy * limit / static_cast<double>(here[k] - there[k]));
             }
         }
         for (auto& list : ratios) {
@@ -125,9 +127,10 @@ class Prices {
 
     void follow() {
         for (size_t k = 0; k < now_.size(); ++k) {
-            const double factor = 2 * outside_[k] > kMovesAtAPrice ? kPriceFactor : 1 / kPriceFactor;
-            now_[k] = std::clamp(now_[k] * factor, first_[k] / kPriceRange,
-                                 first_[k] * kPriceRange);
+            const double factor =
+                2 * outside_[k] > kMovesAtAPrice ? kPriceFactor : 1 / kPriceFactor;
+            now_[k] =
+                std::clamp(now_[k] * factor, first_[k] / kPriceRange, first_[k] * kPriceRange);
             outside_[k] = 0;
         }
     }
@@ -152,10 +155,11 @@ class Walk {
 
     SearchCounts run(int64_t moves) {
         if (!proposals_.any()) return counts_;
+        state_.set(best_.plan);  // groups in their first order, whatever came before
         scale_ = median_change(state_, proposals_);
-        for (int64_t cycle = 0; cycle < kCycles && !stop_.requested(); ++cycle) {
-            anneal(moves * (cycle + 1) / kCycles - counts_.proposals,
-                   cycle % 2 == 0 ? kHot : kWarm);
+        const auto cycles = static_cast<int64_t>(std::size(kHot));
+        for (int64_t cycle = 0; cycle < cycles && !stop_.requested(); ++cycle) {
+            anneal(moves * (cycle + 1) / cycles - counts_.proposals, kHot[cycle]);
             state_.set(best_.plan);
             if (!stop_.requested()) polish(state_, wall_, stop_);
             keep();
@@ -169,7 +173,7 @@ class Walk {
         Prices prices(state_, wall_);
         Wall::Excess excess = {};
         const double factor = std::pow(kCold / hottest, static_cast<double>(kMovesAtATemperature) /
-                                                         static_cast<double>(moves + 1));
+                                                            static_cast<double>(moves + 1));
         double temperature = hottest * scale_;
         Move move;
         for (int64_t k = 0; k < moves; ++k) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Search under exact budgets: annealing and descent over plans, with exact energies and exact costs.
+// Search under exact budgets: annealing and descent over plans, with exact energies and exact
+// costs.
 //
 // Near an exact budget almost every step that lowers the energy breaks the budget, and most plans
 // between two good ones break it a little. A walk therefore may cross the edge, for a price,
@@ -9,17 +10,17 @@
 //   H = E + sum_k lambda_k max(0, cost_k / limit_k - 1),
 //
 // and only plans that keep every budget to the last byte are kept. lambda_k begins at what saving
-// costs at the start (energy for relative cost, the first quartile of all steps) and follows the walk:
-// up while it is outside for more than half of the time, else down (strategic oscillation: F. Glover,
-// 1977). Moves are
+// costs at the start (energy for relative cost, the first quartile of all steps) and follows the
+// walk: up while it is outside for more than half of the time, else down (strategic oscillation: F.
+// Glover, 1977). Moves are
 //   swap      a cut group against a kept one of the same family: no cost changes
 //   step      bits up or down, or groups cut or revived as alignment has it
 //   exchange  one or two steps that save and as many that spend, at different places
-// judged by Metropolis' rule; the exact cost (remembered, wall.h) is asked for only where the energy
-// would let the move pass. The temperature falls geometrically from 0.2 to 0.001 times the median size
-// of the energy changes of single steps and swaps at the start: the problem's own scale. A walk does
-// this four times, every other time from 0.05, each time from the best plan so far, after a descent.
-// O(flips^2) a move, O(n) one that is accepted.
+// judged by Metropolis' rule; the exact cost (remembered, wall.h) is asked for only where the
+// energy would let the move pass. The temperature falls geometrically to 0.001 times the median
+// size of the energy changes of single steps and swaps at the start: the problem's own scale. A
+// walk does this four times, from 1, 0.1, 0.03 and 0.01 times that size, each time from the best
+// plan so far, and descends from what it finds. O(flips^2) a move, O(n) one that is accepted.
 //
 // The descent never leaves the budgets: the best step or swap, where there is none the best pair of
 // steps, until none lowers the energy: all of them in problems of at most kAllPairs variables; in
@@ -74,8 +75,8 @@ SearchCounts anneal_within(State& state, Wall& wall, int64_t moves, Random rando
 // Descends from a plan that keeps the budgets.
 void polish(State& state, Wall& wall, const StopToken& stop = {});
 
-// Saves, step by step, what costs the least energy for what it saves of the budgets that are broken,
-// until all are kept; false where no step saves any more, or where it is stopped.
+// Saves, step by step, what costs the least energy for what it saves of the budgets that are
+// broken, until all are kept; false where no step saves any more, or where it is stopped.
 bool reach_budgets(State& state, Wall& wall, const StopToken& stop = {});
 
 }  // namespace adiabat::plan

@@ -35,7 +35,8 @@ State::State(const Network& network, const Hamiltonian& hamiltonian, const Plan&
     family_of_ = at_;
     for (bool saves : {false, true}) {
         for (size_t f = 0; f < network.families(); ++f) {
-            if (allowed_kept(network, f, 0) < network.groups(f)) steps_.push_back({false, f, saves});
+            if (allowed_kept(network, f, 0) < network.groups(f))
+                steps_.push_back({false, f, saves});
         }
         for (size_t k = 0; k < network.layers.size(); ++k) {
             if (Encoding::widths(encoding.layers[k]).size() > 1) steps_.push_back({true, k, saves});
@@ -118,13 +119,15 @@ bool State::add_step(Move& move, const Step& step, const Choice& choice) const {
     for (const Move::Change& change : move.changes) {
         if (change.is_bits == step.is_bits && change.index == step.index) return false;
     }
-    return step.is_bits ? add_bits(move, step.index, step.saves)
-                        : add_groups(move, step, choice);
+    return step.is_bits ? add_bits(move, step) : add_groups(move, step, choice);
 }
 
-bool State::add_bits(Move& move, size_t layer, bool saves) const {
-    const int64_t from = width_[layer], to = from + (saves ? -1 : 1);
-    if (to < 0 || to >= std::ssize(widths_[layer])) return false;
+bool State::add_bits(Move& move, const Step& step) const {
+    const size_t layer = step.index;
+    const int64_t from = width_[layer];
+    const int64_t to = std::clamp(from + (step.saves ? -step.times : step.times), int64_t{0},
+                                  std::ssize(widths_[layer]) - 1);
+    if (to == from) return false;
     uint32_t flips = patterns_[layer] ^ widths_[layer][static_cast<size_t>(to)].pattern;
     for (; flips != 0; flips &= flips - 1) {
         add_flip(move, hamiltonian_.encoding.layers[layer].first + std::countr_zero(flips));
@@ -163,9 +166,11 @@ int State::choose(const Move& move, std::span<const int> candidates, const Choic
     const auto most = static_cast<size_t>(choice.draws) + move.flips.size();
     int best = -1;
     double least = 0;
+    const bool alone = choice.random && !fields_.has_quick_couplings();
     const auto offer = [&](int variable) {
         if (has(move.flips, variable)) return;
-        const double energy = energy_of(move, variable);
+        const double energy =
+            alone ? fields_.sign(variable) * fields_.field(variable) : energy_of(move, variable);
         if (best >= 0 && energy >= least) return;
         best = variable;
         least = energy;
@@ -203,8 +208,7 @@ State::Shape State::shape_after(const Move& move) {
     bits_after_ = bits_;
     for (const Move::Change& change : move.changes) {
         if (change.is_bits) {
-            bits_after_[change.index] =
-                widths_[change.index][static_cast<size_t>(change.to)].bits;
+            bits_after_[change.index] = widths_[change.index][static_cast<size_t>(change.to)].bits;
         } else {
             cut_after_[change.index] = change.to;
         }
@@ -215,15 +219,15 @@ State::Shape State::shape_after(const Move& move) {
 void State::prefer(size_t family, int few) {
     for (bool cuts : {false, true}) {
         const auto count = static_cast<size_t>(cut_[family]);
-        const auto part =
-            cuts ? std::span(order_[family]).subspan(count) : std::span(order_[family]).first(count);
+        const auto part = cuts ? std::span(order_[family]).subspan(count)
+                               : std::span(order_[family]).first(count);
         std::vector<std::pair<double, int>> by_energy;
         for (int variable : part) {
             by_energy.emplace_back(fields_.sign(variable) * fields_.field(variable), variable);
         }
         const auto sorted = std::min(by_energy.size(), static_cast<size_t>(few));
-        std::partial_sort(by_energy.begin(), by_energy.begin() + static_cast<std::ptrdiff_t>(sorted),
-                          by_energy.end());
+        std::partial_sort(by_energy.begin(),
+                          by_energy.begin() + static_cast<std::ptrdiff_t>(sorted), by_energy.end());
         for (size_t k = 0; k < part.size(); ++k) {
             part[k] = by_energy[k].second;
             at_[static_cast<size_t>(part[k])] = static_cast<int>(k + (cuts ? count : 0));

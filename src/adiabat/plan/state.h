@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A plan under search: its assignment, energy, cut counts and widths, and moves of a few flips whose
-// energy is known before they are made.
+// A plan under search: its assignment, energy, cut counts and widths, and moves of a few flips
+// whose energy is known before they are made.
 //
-// A step changes one place: a family, by the least number of groups that may go or come back at once
-// (alignment), or a layer, to its next width. A move is some steps at different places, or a swap of
-// a cut group against a kept one of the same family, which costs nothing. Which groups a step takes
-// is decided by their energy in the move so far: the best of all, or the best of a few drawn. O(flips)
-// a candidate, O(n) (fields.h) a flip that is made.
+// A step changes one place: a family, by the least number of groups that may go or come back at
+// once (alignment), or a layer, to its next width. A move is some steps at different places, or a
+// swap of a cut group against a kept one of the same family, which costs nothing. Which groups a
+// step takes is decided by their energy in the move so far: the best of all, or the best of a few
+// drawn. O(flips) a candidate, O(n) (fields.h) a flip that is made.
 
 #include <cstdint>
 #include <span>
@@ -22,12 +22,12 @@
 namespace adiabat::plan {
 
 // A family (by its number) or a layer, and the direction: saving cuts groups or takes bits. Several
-// steps at once of a family end where it does.
+// steps at once end where the place does.
 struct Step {
     bool is_bits = false;
     size_t index = 0;
     bool saves = false;
-    int times = 1;  // of a family
+    int times = 1;
 
     bool operator==(const Step&) const = default;
 };
@@ -50,8 +50,8 @@ struct Move {
     }
 };
 
-// How a step finds its groups: the best of `draws` drawn; where there is no generator, of all, or of
-// the first `draws` in the order that prefer() made (and as many more as the move has flips).
+// How a step finds its groups: the best of `draws` drawn; where there is no generator, of all, or
+// of the first `draws` in the order that prefer() made (and as many more as the move has flips).
 inline constexpr int kAllGroups = 1 << 30;
 struct Choice {
     Random* random = nullptr;
@@ -108,7 +108,7 @@ class State {
     void make(const Move& move);
 
   private:
-    bool add_bits(Move& move, size_t layer, bool saves) const;
+    bool add_bits(Move& move, const Step& step) const;
     bool add_groups(Move& move, const Step& step, const Choice& choice) const;
     int choose(const Move& move, std::span<const int> candidates, const Choice& choice) const;
     double energy_of(const Move& move, int variable) const;

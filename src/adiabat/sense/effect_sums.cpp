@@ -102,7 +102,7 @@ void EffectSums::add(const EffectPiece& piece) {
             }
             const recon::Rows some = piece.rows(mine, Eigen::all);
             half.single += some.colwise().squaredNorm().transpose().cast<double>();
-            if (keeps_factor_) continue;
+            if (keeps_factor_ || mine.empty()) continue;
             Eigen::MatrixXf product = Eigen::MatrixXf::Zero(columns, columns);
             product.selfadjointView<Eigen::Lower>().rankUpdate(some.transpose());
             half.products.triangularView<Eigen::Lower>() += product.cast<double>();

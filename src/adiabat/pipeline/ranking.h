@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Plans carried out and compared: what the judging images say of those that the energy likes.
+//
+// An annealer returns many good plans. The best different ones are applied, and the one of least
+// true divergence is taken; what that gains over the plan of least energy is told. The same plans
+// say what an energy means (plan/fit.h). With `fit`, plans of other mixes of interactions, at the
+// same budgets, are carried out first, the interactions fitted to them, and the decision made anew.
+
+#include <optional>
+#include <vector>
+
+#include "adiabat/pipeline/applied.h"
+#include "adiabat/pipeline/deciding.h"
+#include "adiabat/plan/fit.h"
+
+namespace adiabat::pipeline {
+
+struct CarriedOut {
+    plan::Plan plan;
+    double energy = 0;
+    std::vector<uint8_t> file;
+    Judgement judgement;
+};
+
+struct Ranking {
+    CarriedOut best;
+    plan::Decision decision;  // that the candidates come from
+    plan::Interactions interactions;
+    // {"plans": [{"energy", "divergence", "predicted"}], "gain": share by which the best is lower
+    // than the plan of least energy, "scale", "exponent", "correlation", "error"}
+    Json document;
+};
+
+struct RankingTask {
+    const Subject& subject;
+    const Calibration& images;
+    const Judge& judge;
+    const std::vector<plan::Budget>& budgets;
+    const DecidingOptions& deciding;
+};
+
+// How many candidates are carried out where the user does not say: fewer for networks that take
+// long.
+size_t usual_candidates(const Subject& subject);
+
+Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candidates, bool fit,
+                        StopToken stop, ProgressSink& progress);
+
+}  // namespace adiabat::pipeline

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/sense.h"
+
+#include <cmath>
+
+#include "adiabat/pipeline/calibration.h"
+#include "adiabat/pipeline/record.h"
+#include "adiabat/pipeline/sensing.h"
+#include "adiabat/pipeline/subject.h"
+#include "adiabat/plan/measured.h"
+
+namespace adiabat::pipeline {
+
+namespace {
+
+// Pearson's correlation of logarithms, of candidates that both see.
+double log_correlation(const recon::Vector& a, const recon::Vector& b) {
+    double n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
+    for (Eigen::Index u = 0; u < a.size(); ++u) {
+        if (!(a[u] > 0 && b[u] > 0)) continue;
+        const double p = std::log(a[u]), q = std::log(b[u]);
+        n += 1;
+        x += p;
+        y += q;
+        xx += p * p;
+        yy += q * q;
+        xy += p * q;
+    }
+    const double variance = (xx - x * x / n) * (yy - y * y / n);
+    return n > 2 && variance > 0 ? (xy - x * y / n) / std::sqrt(variance) : 1;
+}
+
+Json layers_of(const Subject& subject, const sense::Effects& effects) {
+    const plan::Network& network = subject.network();
+    const sense::Candidates candidates = plan::candidates_of(subject.graph(), network);
+    Json layers = Json::array();
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        Json widths = Json::array(), cuts = Json::array();
+        for (size_t w = 0; w < network.widths(k).size(); ++w) {
+            widths.push_back({{"bits", network.widths(k)[w]},
+                              {"effect", effects.single[candidates.column(k, w)]}});
+        }
+        const auto& groups = network.filter_groups(k);
+        for (size_t i = 0; i < groups.size(); ++i) {
+            if (groups[i] == net::kStays) continue;
+            cuts.push_back({{"filter", i},
+                            {"group", groups[i]},
+                            {"effect", effects.single[candidates.column(groups[i])]}});
+        }
+        layers.push_back({{"name", network.layers[k].name},
+                          {"widths", std::move(widths)},
+                          {"cuts", std::move(cuts)}});
+    }
+    return layers;
+}
+
+}  // namespace
+
+Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) {
+    StageClock clock;
+    clock.begin("read");
+    const Subject subject(options.of_subject(), progress);
+    clock.begin("data");
+    const Calibration images = read_calibration(subject, options.of_draw(), stop, progress);
+    SensingOptions how = options.of_deciding().sensing;
+    clock.begin("sense");
+    const Sensed sensed = sense_effects(subject, images, how, stop, progress);
+    Json document;
+    document["adiabat"] = version();
+    document["verb"] = "sense";
+    document["command"] = options.command;
+    document["model"] = to_json(subject.model());
+    document["data"] = images.document;
+    document["engine"] = subject.engine().name();
+    document["sensing"] = sensed.document;
+    if (options.compare) {
+        clock.begin("compare");
+        how.method = how.method == SenseMethod::kGradient ? SenseMethod::kForward
+                                                          : SenseMethod::kGradient;
+        const Sensed other = sense_effects(subject, images, how, stop, progress);
+        document["comparison"] = other.document;
+        document["comparison"]["log_correlation"] =
+            log_correlation(sensed.effects.single, other.effects.single);
+    }
+    document["layers"] = layers_of(subject, sensed.effects);
+    clock.end();
+    document["stages"] = clock.to_json();
+    document["seconds"] = std::round(clock.total_seconds() * 1e3) / 1e3;
+    document["peak_memory_bytes"] = peak_memory_bytes();
+    return document;
+}
+
+}  // namespace adiabat::pipeline

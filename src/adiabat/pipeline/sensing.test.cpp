@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sensing with a real engine: gradients against runs of the network, batches, the store; and the
+// Hamiltonian that is made of it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "adiabat/net/residual_network.test.h"
+#include "adiabat/pipeline/calibration.h"
+#include "adiabat/pipeline/engine_plugin.h"
+#include "adiabat/plan/fixture.test.h"
+#include "adiabat/plan/measured.h"
+#include "adiabat/sense/forward.h"
+#include "adiabat/sense/gradient.h"
+
+namespace adiabat::pipeline {
+namespace {
+
+using sense::Effects;
+
+struct Subject {
+    explicit Subject(net::Graph network_graph, int64_t count = 24)
+        : graph(std::move(network_graph)),
+          network(graph, {.widths = {2, 4, 8}}),
+          candidates(plan::candidates_of(graph, network)),
+          images(net::random_tensor({count, 3, 8, 8}, 5)) {
+        options.images = count;
+    }
+    sense::ImageBatches batches() const {
+        return [this](int64_t begin, int64_t n) { return some_images(images, begin, n); };
+    }
+    Effects by_gradients(Store& store, StopToken stop = {}, ProgressSink& progress = no_progress()) {
+        return sense_by_gradients(candidates, *engine, batches(), options, store, stop, progress);
+    }
+
+    net::Graph graph;
+    plan::Network network;
+    sense::Candidates candidates;
+    net::Tensor images;
+    sense::GradientOptions options;
+    std::unique_ptr<net::Engine> engine = load_engine();
+};
+
+void expect_near(const Effects& a, const Effects& b, double tolerance) {
+    ASSERT_EQ(a.columns(), b.columns());
+    const double scale = b.single.maxCoeff();
+    for (int u = 0; u < a.columns(); ++u) {
+        EXPECT_NEAR(a.single[u], b.single[u], tolerance * (b.single[u] + 1e-2 * scale)) << u;
+        for (int v = 0; v < u; ++v) {
+            EXPECT_NEAR(a.product(u, v), b.product(u, v),
+                        tolerance * (std::sqrt(b.single[u] * b.single[v]) + 1e-2 * scale));
+        }
+    }
+}
+
+TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
+    for (uint64_t seed : {0, 1, 2}) {
+        Subject s(net::residual_network(seed));
+        Store one, two;
+        const Effects gradient = s.by_gradients(one);
+        const Effects forward = sense::sense_by_forward(s.candidates, *s.engine, s.batches(),
+                                                        {s.options, 1e-2}, two);
+        expect_near(gradient, forward, 0.05);
+        EXPECT_GT(gradient.single.minCoeff(), 0);
+    }
+}
+
+TEST(Sensing, BatchesDoNotMatter) {
+    Subject s(net::residual_network(3), 25);
+    // As many as are held where there is no memory for them.
+    s.options.probe_images = 8;
+    Store one, two;
+    const Effects whole = s.by_gradients(one);
+    s.options.memory_bytes = 1;
+    EXPECT_EQ(sense::batch_size(s.candidates, s.options, 4), 1);
+    expect_near(s.by_gradients(two), whole, 1e-3);
+}
+
+TEST(Sensing, SampledDirectionsAgreeInTheMean) {
+    Subject s(net::residual_network(4), 200);
+    Store one, two;
+    const Effects exact = s.by_gradients(one);
+    s.options.directions.count = 2;
+    const Effects sampled = s.by_gradients(two);
+    EXPECT_EQ(sampled.directions, 2);
+    for (int u = 0; u < exact.columns(); ++u) {
+        if (exact.single[u] > 1e-2 * exact.single.maxCoeff()) {
+            EXPECT_NEAR(sampled.single[u], exact.single[u], 0.35 * exact.single[u]) << u;
+        }
+    }
+}
+
+// Asks to stop after so many updates of a stage.
+class Stopper final : public ProgressSink {
+  public:
+    Stopper(std::string stage, int updates) : stage_(std::move(stage)), left_(updates) {}
+    void begin(std::string_view stage, uint64_t, std::string_view) override { now_ = stage; }
+    void update(uint64_t, std::string_view) override {
+        if (now_ == stage_ && --left_ == 0) source.request();
+    }
+    void end() override {}
+    void say(std::string_view) override {}
+
+    StopSource source;
+
+  private:
+    std::string stage_, now_;
+    int left_;
+};
+
+TEST(Sensing, GoesOnWhereItWasStopped) {
+    Subject s(net::residual_network(5), 20);
+    s.options.memory_bytes = 60'000;  // a few images a batch
+    Store whole_store;
+    const Effects whole = s.by_gradients(whole_store);
+    Store store;
+    for (const auto& [stage, updates] :
+         {std::pair{"probe", 2}, {"sense", 1}, {"sense", 2}, {"sense", 3}}) {
+        Stopper stopper(stage, updates);
+        EXPECT_THROW(s.by_gradients(store, stopper.source.token(), stopper), Interrupted);
+    }
+    // What is finished is not done again: other images change nothing of it.
+    int64_t asked = 0;
+    const auto counting = [&](int64_t begin, int64_t n) {
+        asked += n;
+        return some_images(s.images, begin, n);
+    };
+    const Effects resumed =
+        sense_by_gradients(s.candidates, *s.engine, counting, s.options, store);
+    EXPECT_EQ(resumed.single, whole.single);
+    EXPECT_EQ(resumed.products, whole.products);
+    const int64_t batch = sense::batch_size(s.candidates, s.options, 4);
+    const int64_t probed = std::min<int64_t>(8, s.options.images);
+    EXPECT_LE(asked, 2 * probed + s.options.images - 3 * batch);
+}
+
+plan::Interactions mix() { return {0.5, 0.7, 0.3, 0.2, 0.4, true}; }
+
+TEST(Measured, EnergyIsTheSumOfItsTerms) {
+    for (uint64_t seed : {0, 1}) {
+        Subject s(net::residual_network(seed));
+        Store store;
+        const Effects effects = s.by_gradients(store);
+        ASSERT_GT(effects.products.size(), 0);
+        const plan::Hamiltonian h = plan::measured_hamiltonian(s.network, effects, mix());
+        Random random(seed, 3);
+        for (int k = 0; k < 20; ++k) {
+            plan::Plan plan = plan::uniform_plan(s.network, 8);
+            for (size_t l = 0; l < plan.bits.size(); ++l)
+                plan.bits[l] = s.network.widths(l)[random.below(3)];
+            for (auto& cut : plan.cut) {
+                for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
+            }
+            const double expected =
+                plan::energy_terms(s.network, effects, plan, true).energy(mix());
+            EXPECT_NEAR(h.energy(s.network, plan), expected, 1e-9 * std::abs(expected) + 1e-12);
+        }
+    }
+}
+
+TEST(Measured, FactoredIsTheSameButForWhatItLeavesOut) {
+    Subject s(net::residual_network(6), 40);
+    Store store;
+    Effects effects = s.by_gradients(store);
+    const plan::Interactions cuts_alone = {0.7, 1, 0.3, 0, 0, false};
+    const plan::Hamiltonian dense = plan::measured_hamiltonian(s.network, effects, cuts_alone);
+    // A factor with the same products.
+    const Eigen::SelfAdjointEigenSolver<recon::Matrix> root(effects.products);
+    const recon::Vector d = root.eigenvalues().cwiseMax(0).cwiseSqrt();
+    const recon::Matrix factor = d.asDiagonal() * root.eigenvectors().transpose();
+    effects.factor = factor.cast<float>();
+    effects.products.resize(0, 0);
+    const plan::Hamiltonian factored = plan::measured_hamiltonian(s.network, effects, cuts_alone);
+    ASSERT_STREQ(factored.problem.form_name(), "factored");
+    // Families that some layer reads together are left out.
+    const auto are_apart = [&](size_t f, size_t g) {
+        const auto &a = s.network.coupling.families[f].readers,
+                   &b = s.network.coupling.families[g].readers;
+        return f == g || std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) == a.end();
+    };
+    Random random(1, 4);
+    int pairs = 0;
+    for (size_t f = 0; f < s.network.families(); ++f) {
+        for (size_t g = f; g < s.network.families(); ++g) {
+            if (!are_apart(f, g)) continue;
+            pairs += f != g;
+            plan::Plan plan = plan::uniform_plan(s.network, 4);
+            for (size_t family : {f, g}) {
+                auto& cut = plan.cut[family];
+                for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
+            }
+            const double expected = dense.energy(s.network, plan);
+            EXPECT_NEAR(factored.energy(s.network, plan), expected, 1e-4 * std::abs(expected));
+        }
+    }
+    EXPECT_GT(pairs, 0);
+}
+
+}  // namespace
+}  // namespace adiabat::pipeline
