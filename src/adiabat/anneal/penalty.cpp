@@ -140,26 +140,39 @@ struct AddSquare {
 
 double largest_change(const qubo::Problem& problem) { return energy_tolerance(problem) * 1e12; }
 
+double penalty_weight(const qubo::Problem& problem) { return 1.01 * largest_change(problem); }
+
+std::vector<BudgetPenalty> budget_penalties(const qubo::Problem& problem,
+                                            std::optional<double> weight) {
+    const double price = weight ? *weight : penalty_weight(problem);
+    int variables = problem.variables();
+    std::vector<BudgetPenalty> penalties;
+    for (const auto& budget : problem.constraints.budgets) {
+        if (std::isinf(budget.lower) && std::isinf(budget.upper)) continue;
+        Equation equation = equation_of(budget);
+        const double size = equation.largest > 0 ? equation.largest : 1.0;
+        penalties.push_back({std::move(equation.terms), equation.slack.size(), equation.constant,
+                             price / (size * size)});
+        for (const double c : equation.slack) penalties.back().terms.push_back({variables++, c});
+    }
+    return penalties;
+}
+
 qubo::Problem with_penalties(const qubo::Problem& problem, bool budgets, bool groups,
                              std::optional<double> weight) {
-    const double price = weight.value_or(1.01 * largest_change(problem));
+    const double price = weight ? *weight : penalty_weight(problem);
     qubo::Problem result;
     int variables = problem.variables();
-    std::vector<Equation> equations;
-    for (const auto& budget : problem.constraints.budgets) {
-        if (!budgets) {
-            result.constraints.budgets.push_back(budget);
-            continue;
-        }
-        if (std::isinf(budget.lower) && std::isinf(budget.upper)) continue;
-        Equation& equation = equations.emplace_back(equation_of(budget));
-        for (const double c : equation.slack) equation.terms.push_back({variables++, c});
+    std::vector<BudgetPenalty> penalties;
+    if (budgets) {
+        penalties = budget_penalties(problem, price);
+        for (const BudgetPenalty& penalty : penalties) variables += static_cast<int>(penalty.slack);
+    } else {
+        result.constraints.budgets = problem.constraints.budgets;
     }
-    result.form = widened(problem, variables, !equations.empty());
-    for (const Equation& equation : equations) {
-        const double size = equation.largest > 0 ? equation.largest : 1.0;
-        std::visit(AddSquare{equation.terms, equation.constant, price / (size * size)},
-                   result.form);
+    result.form = widened(problem, variables, !penalties.empty());
+    for (const BudgetPenalty& penalty : penalties) {
+        std::visit(AddSquare{penalty.terms, penalty.constant, penalty.weight}, result.form);
     }
     if (!groups) {
         result.constraints.groups = problem.constraints.groups;

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "adiabat/qubo/problem.h"
 
@@ -27,6 +28,21 @@ namespace adiabat::anneal {
 // (InputError where that is too large), factored ones get one square more.
 qubo::Problem with_penalties(const qubo::Problem& problem, bool budgets, bool groups,
                              std::optional<double> weight);
+
+// What a budget becomes: weight (sum c_i x_i + constant)^2.
+struct BudgetPenalty {
+    std::vector<qubo::Term> terms;  // the budget's, then those of its slack variables
+    size_t slack = 0;               // how many of the last are slack
+    double constant = 0;
+    double weight = 0;
+};
+// Of every budget with a side, in order, as with_penalties() adds them: their slack variables are
+// problem.variables() and those that follow.
+std::vector<BudgetPenalty> budget_penalties(const qubo::Problem& problem,
+                                            std::optional<double> weight);
+
+// P where none is given.
+double penalty_weight(const qubo::Problem& problem);
 
 // The largest change of energy that one flip can make, O(size of the problem); an upper bound where
 // factored.

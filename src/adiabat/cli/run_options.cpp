@@ -73,7 +73,8 @@ void RunArguments::finish(pipeline::RunOptions& options) const {
     options.deciding.sensing.method = pipeline::parse_sense_method(method);
 }
 
-void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments) {
+void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
+                     bool needs_data) {
     add_controls(verb, options.controls);
     verb.add_option("--images", options.images, "Images drawn from the data")
         ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
@@ -85,6 +86,7 @@ void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments
                     "Storage of weight codes: planes, int4 (opset 21) or int8")
         ->capture_default_str();
     add_data_options(verb, arguments.data);
+    verb.get_option("--data")->required(needs_data);
     add_deciding(verb, options.deciding, arguments);
     add_threads_option(verb, options.threads);
     add_seed_option(verb, options.seed);

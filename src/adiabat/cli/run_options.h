@@ -25,6 +25,7 @@ struct RunArguments {
 };
 
 // All but the model: data, what stays, images, storage, search, threads, seed.
-void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments);
+void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
+                     bool needs_data = true);
 
 }  // namespace adiabat::cli

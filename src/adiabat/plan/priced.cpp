@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/plan/priced.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
 #include "adiabat/anneal/solve.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/plan/linear_cost.h"
 
 namespace adiabat::plan {
 
@@ -17,72 +17,20 @@ constexpr double kRaise = 4;
 constexpr uint32_t kSolveStream = 0xDEC1;
 
 // Linear terms of sum_k share_k c_k / limit_k, at the state's plan.
-class Prices {
-  public:
-    Prices(State& state, Wall& wall, const std::vector<double>& shares)
-        : state_(state), wall_(wall), shares_(shares) {}
-
-    std::vector<double> linear() {
-        const Encoding& encoding = state_.hamiltonian().encoding;
-        std::vector<double> terms(static_cast<size_t>(encoding.variables), 0.0);
-        for (size_t f : state_.families()) {
-            const double price = price_of_group(f);
-            for (size_t m = 0; m < static_cast<size_t>(state_.groups(f)); ++m) {
-                terms[static_cast<size_t>(encoding.cut_variable(f, m))] = price;
-            }
-        }
-        for (size_t k = 0; k < encoding.layers.size(); ++k) add_widths(k, terms);
-        return terms;
-    }
-
-  private:
-    double cost(std::span<const int64_t> cut, std::span<const int> bits) {
-        const auto costs = wall_.costs({cut, bits, 0});
+std::vector<double> prices(State& state, Wall& wall, const std::vector<double>& shares) {
+    const auto cost = [&](std::span<const int64_t> cut, std::span<const int> bits) {
+        const auto costs = wall.costs({cut, bits, 0});
         double sum = 0;
         for (size_t k = 0; k < costs.size(); ++k) {
-            const auto limit = static_cast<double>(wall_.budgets()[k].limit);
-            sum += shares_[k] * static_cast<double>(costs[k]) / limit;
+            const auto limit = static_cast<double>(wall.budgets()[k].limit);
+            sum += shares[k] * static_cast<double>(costs[k]) / limit;
         }
         return sum;
-    }
-
-    // Between the next counts below and above.
-    double price_of_group(size_t family) {
-        const Network& network = state_.network();
-        const int64_t all = network.groups(family), step = network.group_step(family);
-        const int64_t kept = all - state_.cut()[family];
-        std::vector<int64_t> fewer(state_.cut().begin(), state_.cut().end()), more = fewer;
-        more[family] = all - std::max((kept - 1) / step * step, allowed_kept(network, family, 0));
-        fewer[family] = all - std::min((kept / step + 1) * step, all);
-        return (cost(more, state_.bits()) - cost(fewer, state_.bits())) /
-               static_cast<double>(more[family] - fewer[family]);
-    }
-
-    // The linear function of the bits nearest to the costs of the words; the constant does not
-    // count.
-    void add_widths(size_t layer, std::vector<double>& terms) {
-        const auto& facts = state_.hamiltonian().encoding.layers[layer];
-        if (facts.count == 0) return;
-        const auto words = std::ssize(facts.words);
-        Eigen::MatrixXd patterns = Eigen::MatrixXd::Ones(words, facts.count + 1);
-        Eigen::VectorXd costs(words);
-        std::vector<int> bits(state_.bits().begin(), state_.bits().end());
-        for (Eigen::Index w = 0; w < words; ++w) {
-            const Encoding::Word& word = facts.words[static_cast<size_t>(w)];
-            for (int b = 0; b < facts.count; ++b) patterns(w, b) = word.pattern >> b & 1;
-            bits[layer] = word.bits;
-            costs[w] = cost(state_.cut(), bits);
-        }
-        const Eigen::VectorXd fit = patterns.completeOrthogonalDecomposition().solve(costs);
-        for (int b = 0; b < facts.count; ++b) {
-            terms[facts.at(b)] += fit[b];
-        }
-    }
-
-    State& state_;
-    Wall& wall_;
-    const std::vector<double>& shares_;
-};
+    };
+    return linear_cost(state.network(), state.hamiltonian().encoding, state.cut(), state.bits(),
+                       cost)
+        .terms;
+}
 
 class Bisection {
   public:
@@ -124,7 +72,7 @@ class Bisection {
     double usual_ratio() {
         std::vector<double> ratios;
         Move move;
-        const auto terms = Prices(state_, wall_, shares_).linear();
+        const auto terms = prices(state_, wall_, shares_);
         for (const Step& step : state_.steps()) {
             move.clear();
             if (!step.saves || !state_.add_step(move, step, {})) continue;
@@ -146,7 +94,7 @@ class Bisection {
         if (std::holds_alternative<qubo::Sparse>(problem.form)) {
             problem.form = qubo::dense_of(problem);
         }
-        const auto terms = Prices(state_, wall_, shares_).linear();
+        const auto terms = prices(state_, wall_, shares_);
         const auto add_to = [&](auto& form) {
             for (size_t i = 0; i < terms.size(); ++i) {
                 form.add_linear(static_cast<int>(i), multiplier * terms[i]);

@@ -6,13 +6,12 @@
 //
 //   H(x) + sum_k lambda_k c_k(x) / limit_k
 //
-// c_k is the cost of budget k to first order at the plan of the anneal before: an amount a group of
-// each family, an amount a width of each layer (spread over the bits of its words by least squares
-// where they are no one-hot ones). lambda_k = lambda s_k: lambda goes from the usual ratio of
-// energy to cost fourfold up or down until the budgets are just kept, then is bisected; the shares
-// s_k, all one at first, follow the square of cost over limit. Samples that break a budget are
-// brought back by reach_budgets(). O(places) costs and one solve an anneal. The way quantum
-// annealers and other solvers of plain QUBOs are driven: any technique of anneal/ can take part.
+// c_k is the cost of budget k to first order at the plan of the anneal before (linear_cost.h).
+// lambda_k = lambda s_k: lambda goes from the usual ratio of energy to cost fourfold up or down
+// until the budgets are just kept, then is bisected; the shares s_k, all one at first, follow the
+// square of cost over limit. Samples that break a budget are brought back by reach_budgets().
+// O(places) costs and one solve an anneal. The way quantum annealers and other solvers of plain
+// QUBOs are driven: any technique of anneal/ can take part.
 
 #include <cstdint>
 #include <string>

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include "adiabat/pipeline/deciding.h"
+#include "adiabat/pipeline/explained.h"
+#include "adiabat/pipeline/plan_file.h"
+#include "adiabat/pipeline/record.h"
+#include "adiabat/pipeline/run_options.h"
+#include "adiabat/pipeline/sensing.h"
+#include "adiabat/plan/measured.h"
+
+namespace adiabat::pipeline {
+
+namespace {
+
+// The weights of interactions that the run decided with: fitted ones stand in its problem.
+plan::Interactions interactions_of(const Json& run, const plan::Interactions& otherwise) {
+    const Json problem = run.value("problem", Json());
+    if (!problem.is_object() || !problem.contains("interactions")) return otherwise;
+    const Json& i = problem["interactions"];
+    plan::Interactions result;
+    result.kappa = i.at("kappa").get<double>();
+    result.tau = i.at("tau").get<double>();
+    result.rho_cuts = i.at("rho_cuts").get<double>();
+    result.rho_mixed = i.at("rho_mixed").get<double>();
+    result.rho_widths = i.at("rho_widths").get<double>();
+    result.shares = i.at("shares").get<bool>();
+    return result;
+}
+
+class Explaining {
+  public:
+    Explaining(const ExplainOptions& options, StopToken stop, ProgressSink& progress)
+        : options_(options), stop_(stop), progress_(progress) {}
+
+    Json run() {
+        run_ = read_document(options_.run);
+        if (!run_.contains("plan") || !run_.contains("options") || !run_.contains("data")) {
+            throw InputError("{}: expected the run.json of adiabat compress", options_.run);
+        }
+        RunOptions how = run_options_from(run_, options_.run);
+        if (!options_.model.empty()) how.model = options_.model;
+        if (!options_.data.empty()) how.data.path = options_.data;
+        if (!options_.cache.empty()) how.deciding.sensing.cache = options_.cache;
+        how.threads = options_.threads;
+        try {
+            set_up(how);
+        } catch (const Json::exception& error) {
+            throw InputError("{}: {}: expected the run.json of adiabat compress", options_.run,
+                             error.what());
+        }
+        const plan::Plan plan =
+            plan_from_json(subject_->graph(), subject_->network(), run_, options_.run);
+        Explained explained(*subject_, hamiltonian_, budgets_, plan);
+        Json document = {{"adiabat", version()},
+                         {"verb", "explain"},
+                         {"command", options_.command},
+                         {"run", options_.run},
+                         {"model", to_json(subject_->model())},
+                         {"hamiltonian", hamiltonian_.name},
+                         {"energy", explained.energy()},
+                         {"lowest_energy", lowest()},
+                         {"budgets", explained.budgets(has_budgets_)},
+                         {"layers", explained.layers()}};
+        document["details"] = details(explained);
+        document["filter"] = options_.filter.empty() ? Json(nullptr) : filter(explained);
+        document["alternatives"] = explained.alternatives(options_.alternatives);
+        return document;
+    }
+
+  private:
+    void set_up(const RunOptions& how) {
+        subject_.emplace(how.of_subject(), progress_);
+        if (run_.at("model").at("sha256") != subject_->model().sha256) {
+            throw InputError("{}: not the model of {}: expected the file that was compressed",
+                             how.model, options_.run);
+        }
+        for (const Json& budget : run_.at("budgets")) {
+            for (plan::Quantity quantity : plan::kQuantities) {
+                if (budget.at("quantity") != plan::name_of(quantity)) continue;
+                budgets_.push_back({quantity, budget.at("limit").get<int64_t>()});
+            }
+        }
+        has_budgets_ = !budgets_.empty();
+        if (!has_budgets_) {
+            progress_.say("the run had no budgets: alternatives need no more bytes of the file and "
+                          "no more MACs than the plan");
+            budgets_ = {{plan::Quantity::kFile, 0}, {plan::Quantity::kMacs, 0}};
+        }
+        const DecidingOptions deciding = how.of_deciding();
+        Calibration images;
+        if (deciding.hamiltonian == HamiltonianKind::kL1) {
+            hamiltonian_ = weigh(*subject_, images, deciding, stop_, progress_).hamiltonian;
+            return;
+        }
+        images = read_calibration(*subject_, how.of_draw(), stop_, progress_);
+        if (run_.at("data").at("calibration_sha256") != images.sensing.sha256) {
+            throw InputError("{}: its images are not those of {}", how.data.path.string(),
+                             options_.run);
+        }
+        const auto effects =
+            sense_effects(*subject_, images, deciding.sensing, stop_, progress_).effects;
+        const bool separable = deciding.hamiltonian == HamiltonianKind::kSeparable;
+        hamiltonian_ = plan::measured_hamiltonian(
+            subject_->network(), effects,
+            separable ? plan::Interactions::none()
+                      : interactions_of(run_, deciding.interactions));
+        hamiltonian_.name = name_of(deciding.hamiltonian);
+    }
+
+    // Of the plans that the run found; the one it took may be another, better when carried out.
+    Json lowest() const {
+        const Json problem = run_.value("problem", Json());
+        return problem.is_object() ? problem.value("energy", Json()) : Json();
+    }
+
+    Json details(Explained& explained) const {
+        Json details = Json::array();
+        const auto& layers = subject_->network().layers;
+        for (const std::string& text : options_.layers) {
+            const NamePattern pattern(text, "--layer");
+            const size_t before = details.size();
+            for (size_t k = 0; k < layers.size(); ++k) {
+                if (pattern.matches(layers[k].name)) details.push_back(explained.layer(k));
+            }
+            if (details.size() > before) continue;
+            throw InputError("--layer: no layer is named `{}` (adiabat explain without it lists "
+                             "them)",
+                             text);
+        }
+        return details;
+    }
+
+    Json filter(Explained& explained) const {
+        const std::string& text = options_.filter;
+        const size_t colon = text.rfind(':');
+        int64_t index = -1;
+        if (colon != std::string::npos) {
+            const char* const last = text.data() + text.size();
+            const auto [end, error] = std::from_chars(text.data() + colon + 1, last, index);
+            if (error != std::errc() || end != last) index = -1;
+        }
+        if (index < 0) throw InputError("--filter: `{}`: expected LAYER:INDEX", text);
+        const auto& layers = subject_->network().layers;
+        for (size_t k = 0; k < layers.size(); ++k) {
+            if (layers[k].name != text.substr(0, colon)) continue;
+            if (index >= layers[k].filters) {
+                throw InputError("--filter: layer {} has filters 0 to {}, not {}", layers[k].name,
+                                 layers[k].filters - 1, index);
+            }
+            return explained.filter(k, static_cast<size_t>(index));
+        }
+        throw InputError("--filter: no layer is named `{}`", text.substr(0, colon));
+    }
+
+    const ExplainOptions& options_;
+    StopToken stop_;
+    ProgressSink& progress_;
+    Json run_;
+    std::optional<Subject> subject_;
+    plan::Hamiltonian hamiltonian_;
+    std::vector<plan::Budget> budgets_;
+    bool has_budgets_ = true;
+};
+
+}  // namespace
+
+Json explain(const ExplainOptions& options, StopToken stop, ProgressSink& progress) {
+    return Explaining(options, stop, progress).run();
+}
+
+}  // namespace adiabat::pipeline

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/explained.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace adiabat::pipeline {
+
+namespace {
+
+constexpr size_t kPartners = 10;
+
+const char* name_of(plan::Alternative::Kind kind) {
+    switch (kind) {
+        case plan::Alternative::Kind::kSwap: return "swap";
+        case plan::Alternative::Kind::kStep: return "step";
+        case plan::Alternative::Kind::kExchange: return "exchange";
+    }
+    return "";
+}
+
+std::vector<plan::Budget> at_least(std::vector<plan::Budget> budgets,
+                                   const plan::CostFunctions& costs, const plan::Plan& plan) {
+    for (plan::Budget& budget : budgets) {
+        budget.limit = std::max(budget.limit, costs.cost(budget.quantity, plan));
+    }
+    return budgets;
+}
+
+}  // namespace
+
+Explained::Explained(const Subject& subject, const plan::Hamiltonian& hamiltonian,
+                     std::vector<plan::Budget> budgets, const plan::Plan& plan)
+    : subject_(subject),
+      hamiltonian_(hamiltonian),
+      budgets_(at_least(std::move(budgets), subject.costs(), plan)),
+      state_(subject.network(), hamiltonian, plan),
+      wall_(budgets_, subject.costs(), lock_),
+      costs_(wall_.costs(state_.shape())),
+      members_(network().coupling.groups.size()) {
+    for (size_t k = 0; k < network().layers.size(); ++k) {
+        widths_.push_back(plan::Encoding::widths(encoding().layers[k]));
+        const auto& groups = network().filter_groups(k);
+        for (size_t i = 0; i < groups.size(); ++i) {
+            if (groups[i] == net::kStays) continue;
+            auto& list = members_[static_cast<size_t>(groups[i])];
+            if (list.empty() || list.back().layer != k) list.push_back({k, {}});
+            list.back().filters.push_back(i);
+        }
+    }
+}
+
+int Explained::variable_of(net::GroupId group) const {
+    const net::ChannelGroup& facts = network().coupling.groups[static_cast<size_t>(group)];
+    return encoding().cut_variable(static_cast<size_t>(facts.family),
+                                   static_cast<size_t>(facts.member));
+}
+
+double Explained::marginal(int variable) const {
+    plan::Move move;
+    state_.add_flip(move, variable);
+    return is_cut(variable) ? -move.energy : move.energy;
+}
+
+Json Explained::members(net::GroupId group) const {
+    Json json = Json::array();
+    for (const Member& member : members_[static_cast<size_t>(group)]) {
+        json.push_back(
+            {{"layer", network().layers[member.layer].name}, {"filters", member.filters}});
+    }
+    return json;
+}
+
+Json Explained::costs_json(const std::vector<int64_t>& costs) const {
+    Json json = Json::object();
+    for (size_t k = 0; k < costs.size(); ++k) {
+        json[std::string(plan::name_of(budgets_[k].quantity))] = costs[k] - costs_[k];
+    }
+    return json;
+}
+
+Json Explained::effect(const plan::Move& move) {
+    return {{"energy", move.energy},
+            {"costs", costs_json(wall_.costs(state_.shape_after(move)))},
+            {"keeps", wall_.keeps(state_, move)}};
+}
+
+Json Explained::budgets(bool has_limits) const {
+    Json json = Json::array();
+    for (size_t k = 0; k < budgets_.size(); ++k) {
+        json.push_back({{"quantity", plan::name_of(budgets_[k].quantity)},
+                        {"limit", has_limits ? Json(budgets_[k].limit) : Json(nullptr)},
+                        {"cost", costs_[k]}});
+    }
+    return json;
+}
+
+plan::Move Explained::width_move(size_t layer, int64_t to) const {
+    const auto& widths = widths_[layer];
+    const auto here = std::find_if(widths.begin(), widths.end(), [&](const auto& word) {
+        return word.bits == state_.bits()[layer];
+    });
+    plan::Move move;
+    uint32_t flips = here->pattern ^ widths[static_cast<size_t>(to)].pattern;
+    for (; flips != 0; flips &= flips - 1) {
+        state_.add_flip(move, encoding().layers[layer].first + std::countr_zero(flips));
+    }
+    move.changes.push_back({true, layer, here - widths.begin(), to});
+    return move;
+}
+
+Json Explained::width_json(size_t layer, int64_t to) {
+    if (to < 0 || to >= std::ssize(widths_[layer])) return nullptr;
+    Json json = {{"bits", widths_[layer][static_cast<size_t>(to)].bits}};
+    json.update(effect(width_move(layer, to)));
+    return json;
+}
+
+std::vector<net::GroupId> Explained::groups_of(size_t layer) const {
+    std::vector<net::GroupId> groups = network().filter_groups(layer);
+    std::sort(groups.begin(), groups.end());
+    groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+    std::erase(groups, net::kStays);
+    std::stable_sort(groups.begin(), groups.end(), [&](net::GroupId a, net::GroupId b) {
+        return marginal(variable_of(a)) < marginal(variable_of(b));
+    });
+    return groups;
+}
+
+// The cheapest of those that are kept, the dearest of those that are cut.
+Json Explained::extreme(const std::vector<net::GroupId>& groups, size_t layer, bool cut) const {
+    Json json = nullptr;
+    for (net::GroupId group : groups) {
+        const int variable = variable_of(group);
+        if (is_cut(variable) != cut || (!cut && !json.is_null())) continue;
+        for (const Member& member : members_[static_cast<size_t>(group)]) {
+            if (member.layer != layer) continue;
+            json = {{"filters", member.filters}, {"energy", marginal(variable)}};
+        }
+    }
+    return json;
+}
+
+Json Explained::layers() {
+    const auto states = plan::states(network(), state_.plan());
+    Json rows = Json::array();
+    for (size_t k = 0; k < network().layers.size(); ++k) {
+        const auto groups = groups_of(k);
+        const auto cut = std::count_if(groups.begin(), groups.end(), [&](net::GroupId group) {
+            return is_cut(variable_of(group));
+        });
+        const auto& widths = widths_[k];
+        int64_t here = 0;
+        while (widths[static_cast<size_t>(here)].bits != state_.bits()[k]) ++here;
+        rows.push_back({{"name", network().layers[k].name},
+                        {"bits", state_.bits()[k]},
+                        {"wider", width_json(k, here + 1)},
+                        {"narrower", width_json(k, here - 1)},
+                        {"filters", states[k].filters},
+                        {"filters_before", network().layers[k].filters},
+                        {"groups", groups.size()},
+                        {"groups_cut", cut},
+                        {"cheapest_kept", extreme(groups, k, false)},
+                        {"dearest_cut", extreme(groups, k, true)}});
+    }
+    return rows;
+}
+
+Json Explained::layer(size_t layer) {
+    Json json = {{"name", network().layers[layer].name},
+                 {"bits", state_.bits()[layer]},
+                 {"widths", Json::array()},
+                 {"groups", Json::array()}};
+    for (int64_t w = 0; w < std::ssize(widths_[layer]); ++w) {
+        json["widths"].push_back(width_json(layer, w));
+    }
+    for (net::GroupId group : groups_of(layer)) {
+        const int variable = variable_of(group);
+        json["groups"].push_back({{"members", members(group)},
+                                  {"cut", is_cut(variable)},
+                                  {"single", hamiltonian_.problem.linear(variable)},
+                                  {"marginal", marginal(variable)}});
+    }
+    return json;
+}
+
+// Cut groups by the size of what they add together with this one; kept ones that add the most: they
+// can stand in for it.
+Json Explained::partners(int variable, bool cut) const {
+    std::vector<std::pair<double, net::GroupId>> found;
+    for (size_t g = 0; g < members_.size(); ++g) {
+        const auto group = static_cast<net::GroupId>(g);
+        const int other = variable_of(group);
+        if (other == variable || is_cut(other) != cut) continue;
+        const double coupling = hamiltonian_.problem.coupling(variable, other);
+        if (cut ? coupling != 0 : coupling > 0) found.emplace_back(coupling, group);
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+        return std::abs(a.first) > std::abs(b.first);
+    });
+    Json json = Json::array();
+    for (const auto& [coupling, group] : found) {
+        if (json.size() == kPartners) break;
+        json.push_back({{"members", members(group)}, {"energy", coupling}});
+    }
+    return json;
+}
+
+// Null where alignment, or what must stay, forbids it alone.
+Json Explained::undo(net::GroupId group) {
+    const auto family =
+        static_cast<size_t>(network().coupling.groups[static_cast<size_t>(group)].family);
+    const int variable = variable_of(group);
+    const int64_t cut = state_.cut()[family], after = cut + (is_cut(variable) ? -1 : 1);
+    const int64_t kept = network().groups(family) - after;
+    if (plan::allowed_kept(network(), family, kept) != kept) return nullptr;
+    plan::Move move;
+    state_.add_flip(move, variable);
+    move.changes.push_back({false, family, cut, after});
+    return effect(move);
+}
+
+Json Explained::best_swap(net::GroupId group) {
+    const int variable = variable_of(group), family =
+                             network().coupling.groups[static_cast<size_t>(group)].family;
+    Json best = nullptr;
+    for (net::GroupId other : network().coupling.families[static_cast<size_t>(family)].groups) {
+        if (is_cut(variable_of(other)) == is_cut(variable)) continue;
+        plan::Move move;
+        state_.add_flip(move, variable);
+        state_.add_flip(move, variable_of(other));
+        if (!best.is_null() && best["energy"].get<double>() <= move.energy) continue;
+        best = {{"members", members(other)}, {"energy", move.energy}};
+    }
+    return best;
+}
+
+Json Explained::filter(size_t layer, size_t filter) {
+    const auto& groups = network().filter_groups(layer);
+    Json json = {{"layer", network().layers[layer].name}, {"filter", filter}};
+    if (groups.empty() || groups[filter] == net::kStays) {
+        json["stays"] = true;
+        return json;
+    }
+    const net::GroupId group = groups[filter];
+    const int variable = variable_of(group);
+    double with_cuts = 0, with_widths = 0;
+    for (int other = 0; other < encoding().variables; ++other) {
+        if (other == variable || !is_cut(other)) continue;  // set, of bits
+        const bool is_width =
+            !network().layers.empty() && other >= encoding().layers.front().first;
+        (is_width ? with_widths : with_cuts) += hamiltonian_.problem.coupling(variable, other);
+    }
+    json["stays"] = false;
+    json["members"] = members(group);
+    json["cut"] = is_cut(variable);
+    json["single"] = hamiltonian_.problem.linear(variable);
+    json["with_cuts"] = with_cuts;
+    json["with_widths"] = with_widths;
+    json["marginal"] = marginal(variable);
+    json["joint"] = partners(variable, true);
+    json["partners"] = partners(variable, false);
+    json["undo"] = undo(group);
+    json["best_swap"] = best_swap(group);
+    return json;
+}
+
+Json Explained::alternatives(size_t keep) {
+    std::map<int, net::GroupId> groups;
+    for (size_t g = 0; g < members_.size(); ++g) {
+        groups[variable_of(static_cast<net::GroupId>(g))] = static_cast<net::GroupId>(g);
+    }
+    Json json = Json::array();
+    for (const plan::Alternative& found : plan::nearest_alternatives(state_, wall_, keep)) {
+        Json cut = Json::array(), revive = Json::array(), bits = Json::array();
+        for (int variable : found.move.flips) {
+            const auto group = groups.find(variable);
+            if (group == groups.end()) continue;
+            (is_cut(variable) ? revive : cut).push_back(members(group->second));
+        }
+        for (const plan::Move::Change& change : found.move.changes) {
+            if (!change.is_bits) continue;
+            bits.push_back({{"layer", network().layers[change.index].name},
+                            {"from", state_.bits()[change.index]},
+                            {"to", widths_[change.index][static_cast<size_t>(change.to)].bits}});
+        }
+        json.push_back({{"kind", name_of(found.kind)},
+                        {"energy", found.move.energy},
+                        {"costs", costs_json(found.costs)},
+                        {"cut", std::move(cut)},
+                        {"revive", std::move(revive)},
+                        {"bits", std::move(bits)}});
+    }
+    return json;
+}
+
+}  // namespace adiabat::pipeline
