@@ -116,8 +116,8 @@ void print_partners(const Json& partners, const char* title) {
 }
 
 void print_filter(const Json& filter) {
-    const std::string name = fmt::format("{}:{}", filter["layer"].get<std::string>(),
-                                         filter["filter"].get<int64_t>());
+    const std::string name =
+        fmt::format("{}:{}", filter["layer"].get<std::string>(), filter["filter"].get<int64_t>());
     if (filter["stays"].get<bool>()) {
         fmt::print("\n{} stays: its channel is never cut (adiabat inspect says why)\n", name);
         return;
@@ -164,11 +164,15 @@ std::string alternative_text(const Json& alternative) {
 void print(const Json& d) {
     const double energy = d["energy"].get<double>();
     fmt::print("energy {:.6g} ({})\n", energy, d["hamiltonian"].get<std::string>());
+    if (const Json& predicted = d["predicted_divergence"]; predicted.is_number()) {
+        fmt::print("predicted divergence {:.3g}\n", predicted.get<double>());
+    }
     const Json& lowest = d["lowest_energy"];
     if (lowest.is_number() && lowest.get<double>() < energy - 1e-6 * std::abs(energy)) {
-        fmt::print("the lowest that the run found was {:.6g}: of the plans carried out this one was "
-                   "the best\n",
-                   lowest.get<double>());
+        fmt::print(
+            "the lowest that the run found was {:.6g}: of the plans carried out this one was "
+            "the best\n",
+            lowest.get<double>());
     }
     for (const Json& budget : d["budgets"]) {
         const int64_t cost = budget["cost"].get<int64_t>();

@@ -46,7 +46,8 @@ void print_problem(const Json& d) {
     }
     fmt::print("reference plan: energy {:.6g}\n", d["reference"]["energy"].get<double>());
     Json rows = d["budgets"];
-    for (Json& row : rows) row["cost"] = d["reference"]["costs"][row["quantity"].get<std::string>()];
+    for (Json& row : rows)
+        row["cost"] = d["reference"]["costs"][row["quantity"].get<std::string>()];
     print_budgets(rows);
 }
 
@@ -78,8 +79,9 @@ void add_qubo(CLI::App& tool, Frame& frame) {
     verb->add_option("--at", *at,
                      "The plan at which costs are linearized (as compress --plan), instead of the "
                      "one that is decided");
-    verb->add_option("--read", back->assignment,
-                     "Make a plan of this assignment: a result of solve (JSON), or a line of 0 and 1")
+    verb->add_option(
+            "--read", back->assignment,
+            "Make a plan of this assignment: a result of solve (JSON), or a line of 0 and 1")
         ->group("Back");
     verb->add_option("--meaning", back->meaning, "The problem's .meaning.json")->group("Back");
     verb->add_option("--sample", back->sample, "Which of several assignments")
@@ -104,8 +106,9 @@ void add_qubo(CLI::App& tool, Frame& frame) {
                 return;
             }
             if (options->model.empty() || run->data.path.empty() || options->budget.empty()) {
-                throw InputError("MODEL, --data and --budget are required, or --read: see adiabat "
-                                 "qubo --help");
+                throw InputError(
+                    "MODEL, --data and --budget are required, or --read: see adiabat "
+                    "qubo --help");
             }
             run->finish(*options);
             options->command = frame.command;

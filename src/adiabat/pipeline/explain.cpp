@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "adiabat/pipeline/deciding.h"
@@ -66,6 +67,7 @@ class Explaining {
                          {"hamiltonian", hamiltonian_.name},
                          {"energy", explained.energy()},
                          {"lowest_energy", lowest()},
+                         {"predicted_divergence", predicted(explained.energy())},
                          {"budgets", explained.budgets(has_budgets_)},
                          {"layers", explained.layers()}};
         document["details"] = details(explained);
@@ -89,8 +91,9 @@ class Explaining {
         }
         has_budgets_ = !budgets_.empty();
         if (!has_budgets_) {
-            progress_.say("the run had no budgets: alternatives need no more bytes of the file and "
-                          "no more MACs than the plan");
+            progress_.say(
+                "the run had no budgets: alternatives need no more bytes of the file and "
+                "no more MACs than the plan");
             budgets_ = {{plan::Quantity::kFile, 0}, {plan::Quantity::kMacs, 0}};
         }
         const DecidingOptions deciding = how.of_deciding();
@@ -109,8 +112,7 @@ class Explaining {
         const bool separable = deciding.hamiltonian == HamiltonianKind::kSeparable;
         hamiltonian_ = plan::measured_hamiltonian(
             subject_->network(), effects,
-            separable ? plan::Interactions::none()
-                      : interactions_of(run_, deciding.interactions));
+            separable ? plan::Interactions::none() : interactions_of(run_, deciding.interactions));
         hamiltonian_.name = name_of(deciding.hamiltonian);
     }
 
@@ -118,6 +120,14 @@ class Explaining {
     Json lowest() const {
         const Json problem = run_.value("problem", Json());
         return problem.is_object() ? problem.value("energy", Json()) : Json();
+    }
+
+    // What that energy means, from the plans that the run carried out (plan/fit.h).
+    Json predicted(double energy) const {
+        const Json candidates = run_.value("candidates", Json());
+        if (!candidates.is_object() || !candidates.contains("scale")) return nullptr;
+        return candidates.at("scale").get<double>() *
+               std::pow(energy, candidates.at("exponent").get<double>());
     }
 
     Json details(Explained& explained) const {
@@ -130,9 +140,10 @@ class Explaining {
                 if (pattern.matches(layers[k].name)) details.push_back(explained.layer(k));
             }
             if (details.size() > before) continue;
-            throw InputError("--layer: no layer is named `{}` (adiabat explain without it lists "
-                             "them)",
-                             text);
+            throw InputError(
+                "--layer: no layer is named `{}` (adiabat explain without it lists "
+                "them)",
+                text);
         }
         return details;
     }

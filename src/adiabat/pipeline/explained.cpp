@@ -13,9 +13,12 @@ constexpr size_t kPartners = 10;
 
 const char* name_of(plan::Alternative::Kind kind) {
     switch (kind) {
-        case plan::Alternative::Kind::kSwap: return "swap";
-        case plan::Alternative::Kind::kStep: return "step";
-        case plan::Alternative::Kind::kExchange: return "exchange";
+        case plan::Alternative::Kind::kSwap:
+            return "swap";
+        case plan::Alternative::Kind::kStep:
+            return "step";
+        case plan::Alternative::Kind::kExchange:
+            return "exchange";
     }
     return "";
 }
@@ -222,8 +225,8 @@ Json Explained::undo(net::GroupId group) {
 }
 
 Json Explained::best_swap(net::GroupId group) {
-    const int variable = variable_of(group), family =
-                             network().coupling.groups[static_cast<size_t>(group)].family;
+    const int variable = variable_of(group),
+              family = network().coupling.groups[static_cast<size_t>(group)].family;
     Json best = nullptr;
     for (net::GroupId other : network().coupling.families[static_cast<size_t>(family)].groups) {
         if (is_cut(variable_of(other)) == is_cut(variable)) continue;
@@ -248,8 +251,7 @@ Json Explained::filter(size_t layer, size_t filter) {
     double with_cuts = 0, with_widths = 0;
     for (int other = 0; other < encoding().variables; ++other) {
         if (other == variable || !is_cut(other)) continue;  // set, of bits
-        const bool is_width =
-            !network().layers.empty() && other >= encoding().layers.front().first;
+        const bool is_width = !network().layers.empty() && other >= encoding().layers.front().first;
         (is_width ? with_widths : with_cuts) += hamiltonian_.problem.coupling(variable, other);
     }
     json["stays"] = false;

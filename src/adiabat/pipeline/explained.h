@@ -62,8 +62,8 @@ class Explained {
     std::mutex lock_;
     plan::State state_;
     plan::Wall wall_;
-    std::vector<int64_t> costs_;                 // of the plan, one a budget
-    std::vector<std::vector<Member>> members_;   // one list a group
+    std::vector<int64_t> costs_;                // of the plan, one a budget
+    std::vector<std::vector<Member>> members_;  // one list a group
     std::vector<std::vector<plan::Encoding::Word>> widths_;
 };
 

@@ -74,7 +74,10 @@ TEST(PlanFile, EveryBreachIsOneLineThatNamesIt) {
         {"expected name, bits and cut", [](Json& d) { d["plan"][0]["bit"] = 4; }},
         {"numbers from 0 to ", [&](Json& d) { d["plan"][0]["cut"] = {filters}; }},
         {"numbers from 0 to ", [](Json& d) { d["plan"][0]["cut"] = {-1}; }},
-        {"each number once", [](Json& d) { d["plan"][1]["cut"] = {1, 1}; }},
+        {"each number once",
+         [](Json& d) {
+             d["plan"][1]["cut"] = {1, 1};
+         }},
         {"expected both or none",
          [](Json& d) {
              d["plan"][0]["cut"] = {0};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// `qubo`: what `compress` decides by, as a quadratic binary problem in a file for any solver, with a
-// sidecar that says what each variable means; and an assignment of that problem as a plan again.
+// `qubo`: what `compress` decides by, as a quadratic binary problem in a file for any solver, with
+// a sidecar that says what each variable means; and an assignment of that problem as a plan again.
 //
 // The energy is the Hamiltonian's. Budgets become linear: their exact costs to first order at a
-// reference plan (plan/linear_cost.h), the one that is decided or one that is given. Formats that hold
-// constraints get the budgets and the one-hot groups as such; the others as squares
+// reference plan (plan/linear_cost.h), the one that is decided or one that is given. Formats that
+// hold constraints get the budgets and the one-hot groups as such; the others as squares
 // (anneal/penalty.h), with slack variables behind the problem's own.
 //
 // Back again an assignment is decoded as the search does it (plan/hamiltonian.h), whatever is no
@@ -26,8 +26,9 @@ namespace adiabat::pipeline {
 struct QuboOptions : RunOptions {
     std::string output;
     std::string budget;
-    std::string format;             // by the ending of the output where empty
-    std::optional<double> penalty;  // weight of a one-hot group; from the energy's scales if not given
+    std::string format;  // by the ending of the output where empty
+    std::optional<double>
+        penalty;  // weight of a one-hot group; from the energy's scales if not given
     std::optional<std::string> at;  // the reference plan (plan_file.h), instead of deciding one
     std::vector<std::string> command;
 };

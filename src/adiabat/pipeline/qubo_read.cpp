@@ -25,8 +25,8 @@ plan::Encoding encoding_from(const Json& meaning, const plan::Network& network) 
         encoding.variables += static_cast<int>(network.groups(f));
     }
     for (const Json& entry : meaning.at("layers")) {
-        plan::Encoding::LayerBits layer{entry.at("first").get<int>(), entry.at("count").get<int>(),
-                                        {}};
+        plan::Encoding::LayerBits layer{
+            entry.at("first").get<int>(), entry.at("count").get<int>(), {}};
         for (const Json& word : entry.at("words")) {
             uint32_t pattern = 0;
             int bit = 0;
@@ -95,13 +95,14 @@ class Reading {
         hamiltonian_.name = meaning_.at("hamiltonian").get<std::string>();
         hamiltonian_.encoding = encoding_from(meaning_, network());
         if (!fits(hamiltonian_.encoding, network(), meaning_.at("variables"))) {
-            throw InputError("{}: its variables are not those of {}: expected the model that it "
-                             "was made for",
-                             options_.meaning, run.model);
+            throw InputError(
+                "{}: its variables are not those of {}: expected the model that it "
+                "was made for",
+                options_.meaning, run.model);
         }
         if (meaning_.at("model").at("sha256") != subject_->model().sha256) {
-            progress_.say(fmt::format("{} was made for another model than {}", options_.meaning,
-                                      run.model));
+            progress_.say(
+                fmt::format("{} was made for another model than {}", options_.meaning, run.model));
         }
         for (const Json& budget : meaning_.at("budgets")) {
             const auto name = budget.at("quantity").get<std::string>();
@@ -116,7 +117,8 @@ class Reading {
     void read_problem() {
         const Json& facts = meaning_.at("problem");
         const std::filesystem::path written = facts.at("path").get<std::string>();
-        const auto path = std::filesystem::path(options_.meaning).parent_path() / written.filename();
+        const auto path =
+            std::filesystem::path(options_.meaning).parent_path() / written.filename();
         if (sha256(read_file(path)) != facts.at("sha256")) {
             throw InputError("{}: not the problem that {} speaks of", path.string(),
                              options_.meaning);
@@ -207,8 +209,8 @@ class Reading {
         const auto& encoding = hamiltonian_.encoding;
         for (size_t f = 0; f < plan_.cut.size(); ++f) {
             const auto first = sample_.begin() + encoding.first_cut[f];
-            revived_ += std::count(first, first + network().groups(f), 1) -
-                        plan::cut_count(plan_, f);
+            revived_ +=
+                std::count(first, first + network().groups(f), 1) - plan::cut_count(plan_, f);
         }
         for (const auto& layer : encoding.layers) {
             uint32_t pattern = 0;
@@ -219,9 +221,10 @@ class Reading {
                                    [&](const auto& word) { return word.pattern == pattern; });
         }
         if (words_ + revived_ > 0) {
-            progress_.say(fmt::format("repaired: {} layers whose variables spell no width, {} "
-                                      "channel groups that had to stay",
-                                      words_, revived_));
+            progress_.say(
+                fmt::format("repaired: {} layers whose variables spell no width, {} "
+                            "channel groups that had to stay",
+                            words_, revived_));
         }
     }
 
@@ -232,9 +235,10 @@ class Reading {
         plan::Wall wall(budgets_, subject_->costs(), lock);
         if (!plan::reach_budgets(state, wall, stop_)) {
             if (stop_.requested()) throw Interrupted();
-            throw InputError("{}: its plan breaks a budget, and no step from there keeps all of "
-                             "them: expected another assignment",
-                             options_.assignment);
+            throw InputError(
+                "{}: its plan breaks a budget, and no step from there keeps all of "
+                "them: expected another assignment",
+                options_.assignment);
         }
         plan_ = state.plan();
         is_repaired_ = true;
@@ -250,8 +254,7 @@ class Reading {
                             {"hamiltonian", hamiltonian_.name}};
         document["energy"] = hamiltonian_.energy(network(), plan_);
         document["reference_energy"] = meaning_["reference"]["energy"];
-        document["repaired"] = {
-            {"words", words_}, {"groups", revived_}, {"budgets", is_repaired_}};
+        document["repaired"] = {{"words", words_}, {"groups", revived_}, {"budgets", is_repaired_}};
         document["budgets"] = Json::array();
         std::string broken;
         for (const plan::Budget& budget : budgets_) {
@@ -265,9 +268,10 @@ class Reading {
             }
         }
         if (!broken.empty()) {
-            progress_.say(fmt::format("the plan breaks a budget ({}): the problem has costs to "
-                                      "first order only; --repair saves until all are kept",
-                                      broken));
+            progress_.say(
+                fmt::format("the plan breaks a budget ({}): the problem has costs to "
+                            "first order only; --repair saves until all are kept",
+                            broken));
         }
         write_file_atomically(options_.output, to_text(document) + "\n");
         return document;

@@ -63,9 +63,10 @@ class Writing {
         } else if (const auto known = qubo::format_of_ending(options_.output)) {
             format_ = *known;
         } else {
-            throw InputError("{}: its ending says no format: expected --format, or one of .coo "
-                             ".bqm .qubo .rudy .sparse .lp .json",
-                             options_.output);
+            throw InputError(
+                "{}: its ending says no format: expected --format, or one of .coo "
+                ".bqm .qubo .rudy .sparse .lp .json",
+                options_.output);
         }
         std::vector<std::filesystem::path> inputs = {options_.model, options_.data.path};
         if (options_.at) inputs.push_back(*options_.at);
@@ -101,15 +102,23 @@ class Writing {
         const auto exact = [&](std::span<const int64_t> cut, std::span<const int> bits) {
             return static_cast<double>(subject_->costs().cost(budget.quantity, cut, bits));
         };
-        Linear linear{budget, subject_->costs().cost(budget.quantity, reference_),
+        Linear linear{budget,
+                      subject_->costs().cost(budget.quantity, reference_),
                       plan::linear_cost(network(), encoding(), plan::cut_counts(reference_),
                                         reference_.bits, exact),
                       {}};
         linear.range = plan::range_of(network(), encoding(), linear.cost);
         if (linear.range.least > static_cast<double>(budget.limit)) {
-            throw InputError("{}: no plan keeps the budget as it is linearized at the reference "
-                             "plan: expected a reference (--at) nearer to it",
-                             plan::name_of(budget.quantity));
+            throw InputError(
+                "{}: no plan keeps the budget as it is linearized at the reference "
+                "plan: expected a reference (--at) nearer to it",
+                plan::name_of(budget.quantity));
+        }
+        if (linear.reference_cost > budget.limit) {
+            progress_.say(
+                fmt::format("the reference plan needs {}={}, more than is asked: costs are "
+                            "linear there, plans near it break the budget",
+                            plan::name_of(budget.quantity), linear.reference_cost));
         }
         linear_.push_back(std::move(linear));
     }
@@ -133,9 +142,10 @@ class Writing {
         names_ = std::move(names);
         const char* const format = qubo::name_of(format_);
         if (holds_constraints(format_)) {
-            progress_.say(fmt::format("{} holds constraints: one-hot groups and budgets are written "
-                                      "as such",
-                                      format));
+            progress_.say(
+                fmt::format("{} holds constraints: one-hot groups and budgets are written "
+                            "as such",
+                            format));
         } else {
             progress_.say(fmt::format(
                 "{} holds no constraints: one-hot groups and budgets are squared penalties of "

@@ -71,7 +71,8 @@ TEST(Alternatives, AreTheNearestOfTheirKind) {
         std::vector<Budget> budgets;
         for (Quantity quantity : {Quantity::kFile, Quantity::kMacs}) {
             const int64_t cost = f.costs.cost(quantity, plan);
-            budgets.push_back({quantity, cost + random.below(static_cast<uint32_t>(cost / 20 + 1))});
+            budgets.push_back(
+                {quantity, cost + random.below(static_cast<uint32_t>(cost / 20 + 1))});
         }
         State state(f.network, hamiltonian, plan);
         std::mutex lock;

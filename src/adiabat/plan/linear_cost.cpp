@@ -51,7 +51,8 @@ double LinearCost::value(std::span<const uint8_t> x) const {
 LinearCost linear_cost(const Network& network, const Encoding& encoding,
                        std::span<const int64_t> cut, std::span<const int> bits,
                        const PlanCost& cost) {
-    LinearCost result{cost(cut, bits), std::vector<double>(static_cast<size_t>(encoding.variables))};
+    LinearCost result{cost(cut, bits),
+                      std::vector<double>(static_cast<size_t>(encoding.variables))};
     for (size_t f = 0; f < network.families(); ++f) {
         const double price = price_of_group(network, f, cut, bits, cost);
         std::fill_n(result.terms.begin() + encoding.first_cut[f], network.groups(f), price);
@@ -79,8 +80,8 @@ LinearRange range_of(const Network& network, const Encoding& encoding, const Lin
     for (size_t f = 0; f < network.families(); ++f) {
         const int64_t most = network.groups(f) - allowed_kept(network, f, 0);
         if (most == 0) continue;
-        const double all = static_cast<double>(most) *
-                           cost.terms[static_cast<size_t>(encoding.first_cut[f])];
+        const double all =
+            static_cast<double>(most) * cost.terms[static_cast<size_t>(encoding.first_cut[f])];
         widen(std::min(all, 0.0), std::max(all, 0.0));
     }
     for (const Encoding::LayerBits& layer : encoding.layers) {
