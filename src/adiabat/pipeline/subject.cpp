@@ -39,7 +39,12 @@ Subject::Subject(const SubjectOptions& options, ProgressSink& progress) : option
     original_ = engine_->open(model_.graph, {options_.threads});
     file_size_ = std::make_unique<apply::FileSize>(model_.graph, *network_, options_.weights);
     costs_.emplace(*network_,
-                   [this](auto cut, auto bits) { return file_size_->bytes(cut, bits); });
+                   [this](auto cut, auto bits) { return file_size_->bytes(cut, bits); },
+                   plan::CostFunctions::FileParts{
+                       [this](size_t layer, auto cut, int bits) {
+                           return file_size_->layer_bytes(layer, cut, bits);
+                       },
+                       [this](auto cut, auto bits) { return file_size_->other_bytes(cut, bits); }});
 }
 
 void Subject::raise_opset(ProgressSink& progress) {
