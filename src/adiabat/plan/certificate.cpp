@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -114,9 +115,10 @@ class Tree {
         std::vector<double> spread(n, 1.0);
         Relaxed best;
         best.bound = -kInfinity;
-        for (int round = 0; round < 3; ++round) {
+        for (int round = 0; round < (getenv("ROUNDS") ? atoi(getenv("ROUNDS")) : 1); ++round) {
             auto convex = std::make_unique<ConvexEnergy>(hamiltonian_, spread, options_.seed, watch_);
             std::swap(convex, convex_);
+            const double t1 = watch_.seconds();
             relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
             Relaxed start;
             start.multipliers = best.multipliers;
@@ -126,6 +128,7 @@ class Tree {
             Relaxed relaxed = relaxation_->solve(
                 root.domain, start, options, [this](const Corner& c) { visit(c); }, watch_);
             ++nodes_;
+            if (getenv("DBG")) fmt::print(stderr, "round {} bound {} value {} corners {} turns {} lambda {} at {:.2f} (convex {:.2f})\n", round, relaxed.bound, relaxed.value, relaxed.corners.size(), relaxed.turns, relaxed.multipliers.empty() ? 0 : relaxed.multipliers[0], watch_.seconds(), t1 );
             if (relaxed.bound > best.bound || round == 0) {
                 best = std::move(relaxed);
             } else {

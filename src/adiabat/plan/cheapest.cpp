@@ -35,7 +35,6 @@ struct CheapestPlans::Family {
 struct CheapestPlans::Layer {
     CostTable table;
     std::vector<uint8_t> width;              // the best one
-    std::vector<std::vector<double>> by_width;  // where asked for: the sum at each width
     std::vector<double> weights;             // of each width; infinite where not allowed
 };
 
@@ -43,8 +42,15 @@ struct CheapestPlans::Sum {
     std::vector<Family> families;
     std::vector<Layer> layers;
     std::vector<size_t> sizes;
-    std::vector<CostTable> tables;
+    std::vector<CostTable> prefixes;  // one a family
     double constant = 0;
+
+    std::vector<const CostTable*> tables() const {
+        std::vector<const CostTable*> all;
+        for (const CostTable& table : prefixes) all.push_back(&table);
+        for (const Layer& layer : layers) all.push_back(&layer.table);
+        return all;
+    }
 };
 
 CheapestPlans::Family CheapestPlans::family(const Domain& domain, const Prices& prices,
@@ -104,18 +110,20 @@ CheapestPlans::Layer CheapestPlans::layer(const Domain& domain, const Prices& pr
     const bool asks = costs_.bits_count(l);
     const auto cheapest = static_cast<size_t>(
         std::min_element(layer.weights.begin(), layer.weights.end()) - layer.weights.begin());
-    for (size_t cell = 0; cell < cells; ++cell) {
-        size_t at = 0, rest = cell;
-        for (size_t p = 0; p < layer.table.scope.size(); ++p) {
-            const auto& options = families[layer.table.scope[p]].options;
-            at += options[rest % options.size()].level * costs_.stride(l, p);
-            rest /= options.size();
+    std::vector<size_t> cells_at(1, 0);
+    for (size_t p = 0; p < layer.table.scope.size(); ++p) {
+        std::vector<size_t> next;
+        for (const auto& option : families[layer.table.scope[p]].options) {
+            for (size_t at : cells_at) next.push_back(at + option.level * costs_.stride(l, p));
         }
+        cells_at = std::move(next);
+    }
+    for (size_t cell = 0; cell < cells; ++cell) {
         double least = kInfinity;
         for (size_t w = asks ? 0 : cheapest; w < widths.size(); ++w) {
             if (layer.weights[w] == kInfinity) continue;
             double value = layer.weights[w];
-            const auto costs = costs_.of(l, at, w);
+            const auto costs = costs_.of(l, cells_at[cell], w);
             for (size_t k = 0; k < costs.size(); ++k) value += prices.multipliers[k] * costs[k];
             if (value < least) {
                 least = value;
@@ -142,19 +150,18 @@ CheapestPlans::Sum CheapestPlans::sum(const Domain& domain, const Prices& prices
             table.values.push_back(sum.families[f].at(option.count));
         }
         sum.sizes.push_back(table.values.size());
-        sum.tables.push_back(std::move(table));
+        sum.prefixes.push_back(std::move(table));
     }
     for (size_t l = 0; l < network_.layers.size(); ++l) {
         sum.layers.push_back(layer(domain, prices, sum.families, l));
-        sum.tables.push_back(sum.layers[l].table);
     }
     sum.constant = rest(domain, prices);
     return sum;
 }
 
 Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
-    Sum sum = this->sum(domain, prices);
-    Elimination elimination(sum.sizes, std::move(sum.tables));
+    const Sum sum = this->sum(domain, prices);
+    Elimination elimination(sum.sizes, sum.tables());
     elimination.run();
     const auto choice = elimination.choice(0);
     Cheapest found{elimination.result().values[0] + sum.constant, uniform_plan(network_, kMaxBits),
@@ -209,7 +216,7 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
     Margins margins;
     for (size_t f = 0; f < network_.families(); ++f) {
         const Family& family = sum.families[f];
-        Elimination elimination(sum.sizes, sum.tables);
+        Elimination elimination(sum.sizes, sum.tables());
         elimination.run({f});
         std::vector<double> counts(static_cast<size_t>(network_.groups(f)) + 1, kInfinity);
         for (size_t o = 0; o < family.options.size(); ++o) {
@@ -231,7 +238,7 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
     for (size_t l = 0; l < network_.layers.size(); ++l) {
         std::vector<double> widths(network_.widths(l).size(), kInfinity);
         if (domain.widths_left(l) > 1) {
-            Elimination elimination(sum.sizes, sum.tables);
+            Elimination elimination(sum.sizes, sum.tables());
             elimination.run(costs_.scope(l));
             for (size_t w = 0; w < widths.size(); ++w) {
                 if (!domain.allowed[l][w]) continue;

@@ -17,7 +17,7 @@ namespace {
 constexpr int kMostSweeps = 400;
 constexpr double kPrecision = 1e-6;
 // A variable that seems settled may not be.
-constexpr double kLeastSpread = 1e-3;
+constexpr double kLeastSpread = 0.05;
 // Of the largest coupling of a layer's widths.
 constexpr double kGroupWeight = 4;
 

@@ -26,12 +26,12 @@ bool holds(const CostTable& table, size_t variable) {
 class Odometer {
   public:
     Odometer(const std::vector<size_t>& scope, const std::vector<size_t>& sizes,
-             const std::vector<CostTable>& tables)
+             const std::vector<const CostTable*>& tables)
         : digits_(scope.size()), offsets_(tables.size()) {
         for (size_t v : scope) {
             sizes_.push_back(sizes[v]);
             std::vector<size_t> strides;
-            for (const CostTable& table : tables) strides.push_back(stride(table, sizes, v));
+            for (const CostTable* table : tables) strides.push_back(stride(*table, sizes, v));
             strides_.push_back(std::move(strides));
         }
     }
@@ -61,7 +61,8 @@ class Odometer {
 
 }  // namespace
 
-Elimination::Elimination(std::vector<size_t> sizes, std::vector<CostTable> tables, size_t most)
+Elimination::Elimination(std::vector<size_t> sizes, std::vector<const CostTable*> tables,
+                         size_t most)
     : sizes_(std::move(sizes)), tables_(std::move(tables)), most_(most) {}
 
 size_t Elimination::cells(const std::vector<size_t>& scope) const {
@@ -78,8 +79,8 @@ size_t Elimination::next(const std::vector<uint8_t>& gone) const {
     for (size_t v = 0; v < sizes_.size(); ++v) {
         if (gone[v]) continue;
         std::vector<size_t> scope;
-        for (const CostTable& table : tables_) {
-            if (holds(table, v)) scope = united(scope, table.scope);
+        for (const CostTable* table : tables_) {
+            if (holds(*table, v)) scope = united(scope, table->scope);
         }
         const size_t size = cells(scope);
         if (best == sizes_.size() || size < least) {
@@ -100,28 +101,31 @@ void Elimination::run(const std::vector<size_t>& stay) {
     result_ = {stay, std::vector<double>(cells(stay))};
     Odometer at(stay, sizes_, tables_);
     for (double& value : result_.values) {
-        for (size_t t = 0; t < tables_.size(); ++t) value += tables_[t].values[at.offset(t)];
+        for (size_t t = 0; t < tables_.size(); ++t) value += tables_[t]->values[at.offset(t)];
         at.advance();
     }
 }
 
 void Elimination::eliminate(size_t variable) {
-    std::vector<CostTable> with, rest;
-    for (CostTable& table : tables_) (holds(table, variable) ? with : rest).push_back(std::move(table));
+    std::vector<const CostTable*> with, rest;
+    for (const CostTable* table : tables_) (holds(*table, variable) ? with : rest).push_back(table);
     tables_ = std::move(rest);
-    if (with.empty()) with.push_back({{variable}, std::vector<double>(sizes_[variable])});
-    std::stable_sort(with.begin(), with.end(), [](const CostTable& a, const CostTable& b) {
-        return a.values.size() > b.values.size();
+    if (with.empty()) {
+        made_.push_back({{variable}, std::vector<double>(sizes_[variable])});
+        with.push_back(&made_.back());
+    }
+    std::stable_sort(with.begin(), with.end(), [](const CostTable* a, const CostTable* b) {
+        return a->values.size() > b->values.size();
     });
     bool is_first = true;
     while (!with.empty()) {
-        std::vector<CostTable> part, left;
+        std::vector<const CostTable*> part, left;
         std::vector<size_t> scope;
-        for (CostTable& table : with) {
-            const auto more = united(scope, table.scope);
+        for (const CostTable* table : with) {
+            const auto more = united(scope, table->scope);
             const bool fits = part.empty() || cells(more) <= most_;
             if (fits) scope = more;
-            (fits ? part : left).push_back(std::move(table));
+            (fits ? part : left).push_back(table);
         }
         eliminate_part(variable, part, is_first);
         is_first = false;
@@ -129,28 +133,29 @@ void Elimination::eliminate(size_t variable) {
     }
 }
 
-void Elimination::eliminate_part(size_t variable, const std::vector<CostTable>& part,
+void Elimination::eliminate_part(size_t variable, const std::vector<const CostTable*>& part,
                                  bool decides) {
     std::vector<size_t> scope;
-    for (const CostTable& table : part) scope = united(scope, table.scope);
+    for (const CostTable* table : part) scope = united(scope, table->scope);
     scope.erase(std::find(scope.begin(), scope.end(), variable));
     CostTable least{scope, std::vector<double>(cells(scope))};
     Done done{variable, scope, std::vector<size_t>(decides ? least.values.size() : 0)};
     std::vector<size_t> strides;
-    for (const CostTable& table : part) strides.push_back(Odometer::stride(table, sizes_, variable));
+    for (const CostTable* table : part) strides.push_back(Odometer::stride(*table, sizes_, variable));
     Odometer at(scope, sizes_, part);
     std::vector<double> sums(sizes_[variable]);
     for (size_t cell = 0; cell < least.values.size(); ++cell, at.advance()) {
         std::fill(sums.begin(), sums.end(), 0.0);
         for (size_t t = 0; t < part.size(); ++t) {
-            const double* values = part[t].values.data() + at.offset(t);
+            const double* values = part[t]->values.data() + at.offset(t);
             for (size_t v = 0; v < sums.size(); ++v) sums[v] += values[v * strides[t]];
         }
         const auto best = std::min_element(sums.begin(), sums.end());
         least.values[cell] = *best;
         if (decides) done.best[cell] = static_cast<size_t>(best - sums.begin());
     }
-    tables_.push_back(std::move(least));
+    made_.push_back(std::move(least));
+    tables_.push_back(&made_.back());
     if (decides) done_.push_back(std::move(done));
 }
 

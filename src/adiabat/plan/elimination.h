@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 namespace adiabat::plan {
@@ -28,7 +29,8 @@ class Elimination {
   public:
     static constexpr size_t kMostValues = size_t{1} << 22;
 
-    Elimination(std::vector<size_t> sizes, std::vector<CostTable> tables,
+    // The tables must outlive it.
+    Elimination(std::vector<size_t> sizes, std::vector<const CostTable*> tables,
                 size_t most = kMostValues);
 
     // All variables but those of `stay`, ascending, which the scope of one table holds.
@@ -45,12 +47,13 @@ class Elimination {
         std::vector<size_t> scope, best;  // of its first part
     };
     void eliminate(size_t variable);
-    void eliminate_part(size_t variable, const std::vector<CostTable>& part, bool decides);
+    void eliminate_part(size_t variable, const std::vector<const CostTable*>& part, bool decides);
     size_t next(const std::vector<uint8_t>& gone) const;
     size_t cells(const std::vector<size_t>& scope) const;
 
     std::vector<size_t> sizes_;
-    std::vector<CostTable> tables_;
+    std::vector<const CostTable*> tables_;
+    std::deque<CostTable> made_;
     size_t most_;
     std::vector<Done> done_;
     CostTable result_;

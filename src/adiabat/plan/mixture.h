@@ -34,6 +34,7 @@ class Mixture {
     size_t corners() const { return linear_.size(); }
     const std::vector<double>& shares() const { return shares_; }
     const std::vector<double>& multipliers() const { return multipliers_; }
+    const std::vector<double>& excess() const { return excess_; }  // r of the mixture
     // p.a + a'Ga / 2.
     double value() const;
 

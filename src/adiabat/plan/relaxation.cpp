@@ -117,8 +117,11 @@ class Work {
         relaxed.hz = energy_.curvature() * relaxed.z;
         relaxed.gradient = energy_.linear() + relaxed.hz;
         const double square = relaxed.z.dot(relaxed.hz) / 2;
-        relaxed.value = energy_.constant() + energy_.linear().dot(relaxed.z) + square;
         relaxed.multipliers = mixture_.multipliers();
+        relaxed.value = energy_.constant() + energy_.linear().dot(relaxed.z) + square;
+        for (size_t k = 0; k < rest_.size(); ++k) {
+            relaxed.value += relaxed.multipliers[k] * mixture_.excess()[k];
+        }
         relaxed.tangent = energy_.constant() - square - energy_.rounding();
         for (double multiplier : relaxed.multipliers) relaxed.tangent -= multiplier;
         relaxed.corners = corners_;
@@ -172,6 +175,7 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
         work.mixture().improve(precision,
                                kPairsACorner * static_cast<int64_t>(work.corners().size() + 8));
         work.describe(now);
+        now.turns = turn;
         const Cheapest found = ask(now.gradient, now.multipliers);
         now.bound = now.tangent + found.value;
         if (now.bound > best.bound) best = now;
@@ -187,6 +191,7 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
         work.drop_idle();
     }
     best.corners = now.corners;
+    best.turns=now.turns;
     best.shares = now.shares;
     return best;
 }

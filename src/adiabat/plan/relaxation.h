@@ -53,11 +53,12 @@ struct RelaxOptions {
 
 struct Relaxed {
     double bound = 0;    // no plan of the domain within the budgets is lower
-    double value = 0;    // of the mixture
+    double value = 0;    // of the mixture, its excess over the budgets priced: no less
     Corners corners;     // at work
     std::vector<double> shares;       // of each corner in the mixture
     std::vector<double> multipliers;  // one a budget, energy
     recon::Vector z, hz, gradient;    // of the mixture
+    int turns = 0;
     double tangent = 0;  // bound = tangent + the least of [gradient.x + multipliers.cost(x)]
 };
 
