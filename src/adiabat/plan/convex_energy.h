@@ -15,12 +15,12 @@
 // Source: A. Billionnet, S. Elloumi, "Using a mixed integer quadratic programming solver for the
 // unconstrained quadratic 0-1 problem" (2007).
 
+#include <Eigen/Core>
 #include <cstdint>
 #include <vector>
 
 #include "adiabat/anneal/watch.h"
 #include "adiabat/plan/hamiltonian.h"
-#include "adiabat/recon/moments.h"
 
 namespace adiabat::plan {
 
@@ -33,15 +33,15 @@ class ConvexEnergy {
 
     int variables() const { return static_cast<int>(linear_.size()); }
     double constant() const { return constant_; }
-    const recon::Vector& linear() const { return linear_; }
-    const recon::Matrix& curvature() const { return curvature_; }
+    const Eigen::VectorXd& linear() const { return linear_; }
+    const Eigen::MatrixXd& curvature() const { return curvature_; }
     // What rounding can hide in a value.
     double rounding() const { return rounding_; }
 
   private:
     double constant_ = 0, rounding_ = 0;
-    recon::Vector linear_;
-    recon::Matrix curvature_;
+    Eigen::VectorXd linear_;
+    Eigen::MatrixXd curvature_;
 };
 
 }  // namespace adiabat::plan

@@ -10,9 +10,9 @@
 // multipliers follow. O(corners) a pair. Source: S. Keerthi and others, "Improvements to Platt's
 // SMO algorithm" (2001), for the pairs.
 
+#include <Eigen/Core>
 #include <vector>
 
-#include "adiabat/recon/moments.h"
 
 namespace adiabat::plan {
 

@@ -16,7 +16,7 @@ constexpr size_t kMostCorners = 400;
 constexpr int64_t kPairsACorner = 30;
 constexpr int kIdleTurns = 25;  // without a share, then a corner goes
 
-double dot(std::span<const uint8_t> x, const recon::Vector& v) {
+double dot(std::span<const uint8_t> x, const Eigen::VectorXd& v) {
     double sum = 0;
     for (size_t i = 0; i < x.size(); ++i) {
         if (x[i]) sum += v[static_cast<Eigen::Index>(i)];
@@ -39,7 +39,7 @@ std::shared_ptr<const Corner> Relaxation::corner(const Plan& plan, std::vector<d
     corner->plan = plan;
     corner->x = encode(network_, encoding_, plan);
     corner->costs = std::move(costs);
-    corner->hx = recon::Vector::Zero(energy_.variables());
+    corner->hx = Eigen::VectorXd::Zero(energy_.variables());
     for (size_t i = 0; i < corner->x.size(); ++i) {
         if (corner->x[i]) corner->hx += energy_.curvature().col(static_cast<Eigen::Index>(i));
     }
@@ -105,7 +105,7 @@ class Work {
     // z, H z, gradient, value and tangent, anew in double.
     void describe(Relaxed& relaxed) const {
         const Eigen::Index n = energy_.variables();
-        relaxed.z = relaxed.hz = recon::Vector::Zero(n);
+        relaxed.z = relaxed.hz = Eigen::VectorXd::Zero(n);
         const auto& shares = mixture_.shares();
         for (size_t c = 0; c < corners_.size(); ++c) {
             if (shares[c] == 0) continue;
@@ -159,7 +159,7 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
         for (double& share : shares) share /= sum;
         work.mixture().set_shares(shares);
     }
-    const auto ask = [&](const recon::Vector& weights, const std::vector<double>& prices) {
+    const auto ask = [&](const Eigen::VectorXd& weights, const std::vector<double>& prices) {
         return cheapest_.find(domain, {{weights.data(), static_cast<size_t>(weights.size())}, prices});
     };
     if (work.corners().empty()) {

@@ -19,6 +19,7 @@
 // in nonlinear programming algorithms" (1977); M. Hestenes (1969) and M. Powell (1969) for the
 // multipliers.
 
+#include <Eigen/Core>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -35,7 +36,7 @@ struct Corner {
     Plan plan;
     std::vector<uint8_t> x;
     std::vector<double> costs;  // of the layers, one a budget; 1 is the limit
-    recon::Vector hx;           // H x
+    Eigen::VectorXd hx;           // H x
     double linear = 0;          // b.x
 
     // c + b.x + x'Hx / 2.
@@ -57,7 +58,7 @@ struct Relaxed {
     Corners corners;     // at work
     std::vector<double> shares;       // of each corner in the mixture
     std::vector<double> multipliers;  // one a budget, energy
-    recon::Vector z, hz, gradient;    // of the mixture
+    Eigen::VectorXd z, hz, gradient;    // of the mixture
     int turns = 0;
     double tangent = 0;  // bound = tangent + the least of [gradient.x + multipliers.cost(x)]
 };
