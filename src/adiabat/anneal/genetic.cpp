@@ -28,7 +28,8 @@ constexpr std::array<Option, 4> kOptions = {{
 
 GeneticEntry entry() {
     static const auto known = reinterpret_cast<GeneticEntry>(module_function(
-        {"libadiabat_genetic.so", "ADIABAT_GENETIC_PLUGIN", "the genetic algorithm"}, kGeneticEntry));
+        {"libadiabat_genetic.so", "ADIABAT_GENETIC_PLUGIN", "the genetic algorithm"},
+        kGeneticEntry));
     return known;
 }
 

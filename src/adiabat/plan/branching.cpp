@@ -21,8 +21,7 @@ Spread spread_of(const Relaxed& relaxed, const Value& value) {
     }
     for (size_t c = 0; c < relaxed.corners.size(); ++c) {
         if (relaxed.shares[c] == 0) continue;
-        spread.deviation +=
-            relaxed.shares[c] * std::abs(value(*relaxed.corners[c]) - spread.mean);
+        spread.deviation += relaxed.shares[c] * std::abs(value(*relaxed.corners[c]) - spread.mean);
     }
     return spread;
 }
@@ -92,8 +91,8 @@ class Chooser {
             }
             return sum;
         });
-        const Spread count =
-            spread_of(relaxed_, [&](const Corner& c) { return static_cast<double>(cut_count(c.plan, f)); });
+        const Spread count = spread_of(
+            relaxed_, [&](const Corner& c) { return static_cast<double>(cut_count(c.plan, f)); });
         if (count.deviation < 1e-9) return;
         offer({Choice::kCounts, f, 0, count.mean, made_up.deviation / 2});
     }
@@ -114,15 +113,17 @@ class Chooser {
         }
         for (size_t f = 0; f < domain_.cut.size(); ++f) {
             if (domain_.cut[f].is_one()) continue;
-            const Spread count = spread_of(
-                relaxed_, [&](const Corner& c) { return static_cast<double>(cut_count(c.plan, f)); });
+            const Spread count = spread_of(relaxed_, [&](const Corner& c) {
+                return static_cast<double>(cut_count(c.plan, f));
+            });
             offer({Choice::kCounts, f, 0, count.mean,
                    static_cast<double>(domain_.cut[f].most - domain_.cut[f].least)});
         }
         // A plan it is, but the bound has not come up to it.
         for (size_t f = 0; f < domain_.cut.size(); ++f) {
             for (size_t i = 0; i < domain_.settled[f].size(); ++i) {
-                if (domain_.settled[f][i] == Settled::kFree) offer({Choice::kGroup, f, i, 0, 1e-300});
+                if (domain_.settled[f][i] == Settled::kFree)
+                    offer({Choice::kGroup, f, i, 0, 1e-300});
             }
         }
     }
@@ -138,8 +139,8 @@ class Chooser {
 bool settle(const Network& network, const CheapestPlans& cheapest, const Relaxed& relaxed,
             double cutoff, Domain& domain) {
     const auto& w = relaxed.gradient;
-    const Margins margins = cheapest.margins(
-        domain, {{w.data(), static_cast<size_t>(w.size())}, relaxed.multipliers});
+    const Margins margins =
+        cheapest.margins(domain, {{w.data(), static_cast<size_t>(w.size())}, relaxed.multipliers});
     const double most = cutoff - relaxed.tangent;
     for (size_t f = 0; f < domain.cut.size(); ++f) {
         auto& [least_cut, most_cut] = domain.cut[f];
@@ -182,11 +183,11 @@ std::vector<Domain> divide(const Network& network, const Relaxed& relaxed,
     } else {
         const auto& widths = network.widths(index);
         const auto& allowed = domain.allowed[index];
-        const auto first = static_cast<size_t>(std::find(allowed.begin(), allowed.end(), 1) -
-                                               allowed.begin());
-        const auto last = allowed.size() - 1 -
-                          static_cast<size_t>(std::find(allowed.rbegin(), allowed.rend(), 1) -
-                                              allowed.rbegin());
+        const auto first =
+            static_cast<size_t>(std::find(allowed.begin(), allowed.end(), 1) - allowed.begin());
+        const auto last =
+            allowed.size() - 1 -
+            static_cast<size_t>(std::find(allowed.rbegin(), allowed.rend(), 1) - allowed.rbegin());
         for (size_t k = 0; k < allowed.size(); ++k) {
             const bool low = k == first || (k != last && widths[k] <= choice.mean);
             parts[low ? 1 : 0].allowed[index][k] = 0;

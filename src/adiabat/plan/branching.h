@@ -16,8 +16,8 @@ bool settle(const Network& network, const CheapestPlans& cheapest, const Relaxed
 
 // Two parts that hold all plans of the domain, none twice; none where it holds one plan, or one
 // shape of plans whose energy the relaxation has. The decision is the one over which the corners
-// differ most: in parts, half of the curvature that the mixture saves (groups), or of the value that
-// is made up elsewhere (widths and counts).
+// differ most: in parts, half of the curvature that the mixture saves (groups), or of the value
+// that is made up elsewhere (widths and counts).
 std::vector<Domain> divide(const Network& network, const Relaxed& relaxed,
                            const CheapestPlans& cheapest, const Domain& domain);
 

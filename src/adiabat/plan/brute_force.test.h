@@ -71,7 +71,7 @@ struct Twin {
 };
 
 inline Twin brute_force(const Fixture& fixture, const Hamiltonian& hamiltonian,
-                 const std::vector<Budget>& budgets) {
+                        const std::vector<Budget>& budgets) {
     Twin twin;
     for_each_plan(fixture.network, [&](const Plan& plan) {
         const double energy = hamiltonian.energy(fixture.network, plan);

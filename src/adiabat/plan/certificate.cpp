@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -23,7 +22,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Energies this near, in parts of the energy, are one.
 constexpr double kRounding = 1e-9;
-constexpr int kFirstTurns = 600, kRootTurns = 2000, kTurns = 60;
+constexpr int kRootTurns = 2000, kTurns = 60;
 constexpr double kRootPrecision = 1e-3, kPrecision = 0.2;
 
 // A part of all plans.
@@ -38,6 +37,26 @@ struct Part {
         return a.bound != b.bound ? a.bound > b.bound : a.number < b.number;
     }
 };
+
+// What cutting a group saves of the budgets, as far as the relaxation shows it: of a family minus
+// the mean gradient of what is neither cut nor kept, or of the last that is cut.
+std::vector<double> prices_of(const Network& network, const Encoding& encoding,
+                              const Relaxed& relaxed) {
+    std::vector<double> prices(static_cast<size_t>(encoding.variables));
+    for (size_t f = 0; f < network.families(); ++f) {
+        double weight = 0, sum = 0, last = -kInfinity;
+        const Eigen::Index first = encoding.first_cut[f], groups = network.groups(f);
+        for (Eigen::Index i = first; i < first + groups; ++i) {
+            const double z = relaxed.z[i];
+            weight += z * (1 - z);
+            sum += z * (1 - z) * relaxed.gradient[i];
+            if (z > 0.5) last = std::max(last, relaxed.gradient[i]);
+        }
+        const double price = weight > 1e-3 ? sum / weight : last > -kInfinity ? last : 0;
+        std::fill_n(prices.begin() + first, groups, -price);
+    }
+    return prices;
+}
 
 class Tree {
   public:
@@ -92,8 +111,8 @@ class Tree {
     }
 
     Certificate certificate() const {
-        Certificate result{best_, energy_, bound(), root_bound_, gap(), open_.empty(), nodes_,
-                           watch_.seconds()};
+        Certificate result{best_, energy_,       bound(), root_bound_,
+                           gap(), open_.empty(), nodes_,  watch_.seconds()};
         if (bound() >= cutoff()) result.is_optimal = true;
         if (result.is_optimal) {
             result.bound = std::min(energy_, energy_ - rounding());
@@ -109,37 +128,41 @@ class Tree {
         energy_ = hamiltonian_.energy(network_, best_);
     }
 
-    // Twice: the second with the diagonal that is best where the first one ended.
-    Relaxed bound_root(Part& root) {
-        const auto n = static_cast<size_t>(hamiltonian_.encoding.variables);
-        std::vector<double> spread(n, 1.0);
+    // Bounds the root with one diagonal; keeps it where it is the best so far.
+    void try_shift(const Part& root, std::vector<double> shift, int turns, Relaxed& best) {
+        auto convex = std::make_unique<ConvexEnergy>(hamiltonian_, std::move(shift));
+        std::swap(convex, convex_);
+        relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
+        Relaxed start;
+        start.multipliers = best.multipliers;
+        start.corners.push_back(relaxation_->corner(best_, relaxation_->costs_of(best_)));
+        start.shares.push_back(1);
+        Relaxed relaxed = relaxation_->solve(
+            root.domain, start, {cutoff(), kRootPrecision, turns},
+            [this](const Corner& c) { visit(c); }, watch_);
+        ++nodes_;
+        if (best.corners.empty() || relaxed.bound > best.bound) {
+            best = std::move(relaxed);
+            return;
+        }
+        std::swap(convex, convex_);
+        relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
+    }
+
+    // The flat diagonal, the one that is best at the prices where that ended, and their mean.
+    Relaxed bound_root(const Part& root) {
         Relaxed best;
         best.bound = -kInfinity;
-        for (int round = 0; round < (getenv("ROUNDS") ? atoi(getenv("ROUNDS")) : 1); ++round) {
-            auto convex = std::make_unique<ConvexEnergy>(hamiltonian_, spread, options_.seed, watch_);
-            std::swap(convex, convex_);
-            const double t1 = watch_.seconds();
-            relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
-            Relaxed start;
-            start.multipliers = best.multipliers;
-            start.corners.push_back(relaxation_->corner(best_, relaxation_->costs_of(best_)));
-            start.shares.push_back(1);
-            const RelaxOptions options{cutoff(), kRootPrecision, round < 2 ? kFirstTurns : kRootTurns};
-            Relaxed relaxed = relaxation_->solve(
-                root.domain, start, options, [this](const Corner& c) { visit(c); }, watch_);
-            ++nodes_;
-            if (getenv("DBG")) fmt::print(stderr, "round {} bound {} value {} corners {} turns {} lambda {} at {:.2f} (convex {:.2f})\n", round, relaxed.bound, relaxed.value, relaxed.corners.size(), relaxed.turns, relaxed.multipliers.empty() ? 0 : relaxed.multipliers[0], watch_.seconds(), t1 );
-            if (relaxed.bound > best.bound || round == 0) {
-                best = std::move(relaxed);
-            } else {
-                std::swap(convex, convex_);
-                relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
-            }
+        const auto flat = flat_shift(hamiltonian_, options_.seed, watch_);
+        try_shift(root, flat, kRootTurns, best);
+        if (best.bound >= cutoff() || watch_.over()) return best;
+        std::vector<double> priced = priced_shift(
+            hamiltonian_, prices_of(network_, hamiltonian_.encoding, best), options_.seed, watch_);
+        std::vector<double> mean = flat;
+        for (size_t i = 0; i < mean.size(); ++i) mean[i] = (3 * flat[i] + priced[i]) / 4;
+        for (auto* shift : {&priced, &mean}) {
             if (best.bound >= cutoff() || watch_.over()) break;
-            for (size_t i = 0; i < n; ++i) {
-                const double z = std::clamp(best.z[static_cast<Eigen::Index>(i)], 0.0, 1.0);
-                spread[i] = z * (1 - z);
-            }
+            try_shift(root, std::move(*shift), kRootTurns, best);
         }
         return best;
     }
@@ -205,12 +228,18 @@ class Tree {
 
 }  // namespace
 
+bool can_certify(const Hamiltonian& hamiltonian) {
+    return hamiltonian.encoding.variables <= anneal::kMostConvexVariables;
+}
+
 Certificate certify(const Network& network, const Hamiltonian& hamiltonian,
                     const std::vector<Budget>& budgets, const CostFunctions& costs,
                     const Plan& plan, const CertifyOptions& options, StopToken stop,
                     ProgressSink& progress) {
     check_plan(network, plan);
-    ADIABAT_CHECK(is_feasible(budgets, costs, plan), "a certificate of a plan that breaks a budget");
+    ADIABAT_CHECK(can_certify(hamiltonian), "{} variables", hamiltonian.encoding.variables);
+    ADIABAT_CHECK(is_feasible(budgets, costs, plan),
+                  "a certificate of a plan that breaks a budget");
     const anneal::Watch watch(std::move(stop), options.time_limit, {}, no_progress());
     return Tree(network, hamiltonian, budgets, costs, options, watch).run(plan, progress);
 }

@@ -12,9 +12,6 @@
 // (margins of cheapest.h); what is left is divided, the part of the lowest bound first, by the
 // decision that mixes most: a layer's widths, a family's counts, or a group. Better plans that turn
 // up on the way are kept.
-//
-// Problems of more than anneal::kMostConvexVariables variables have a bound without their positive
-// couplings, negative ones taken half by each of their variables; nothing is divided there.
 
 #include <cstdint>
 #include <optional>
@@ -36,9 +33,9 @@ struct CertifyOptions {
 };
 
 struct Certificate {
-    Plan plan;          // the best known: the given one, or a better one that was met
-    double energy = 0;  // of it
-    double bound = 0;   // no plan that keeps the budgets has less energy
+    Plan plan;              // the best known: the given one, or a better one that was met
+    double energy = 0;      // of it
+    double bound = 0;       // no plan that keeps the budgets has less energy
     double root_bound = 0;  // before anything was divided
     // (energy - bound) / |energy|: the share of the plan's energy that a best plan could save. The
     // measured energy is 0 for the network that nothing is taken from.
@@ -48,8 +45,11 @@ struct Certificate {
     double seconds = 0;
 };
 
-// `plan` keeps the budgets. Stopped or out of time, the certificate holds what is proven by then.
-// A function of its arguments but for the time limit.
+// Whether there is one: of problems of at most anneal::kMostConvexVariables variables.
+bool can_certify(const Hamiltonian& hamiltonian);
+
+// `plan` keeps the budgets; can_certify(). Stopped or out of time, the certificate holds what is
+// proven by then. A function of its arguments but for the time limit.
 Certificate certify(const Network& network, const Hamiltonian& hamiltonian,
                     const std::vector<Budget>& budgets, const CostFunctions& costs,
                     const Plan& plan, const CertifyOptions& options = {}, StopToken stop = {},

@@ -41,9 +41,10 @@ TEST(Certificate, HoldsSeveralBudgetsAndNone) {
     const Fixture fixture(two_layers(7), 1, three_widths());
     for (int trial = 0; trial < 6; ++trial) {
         const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, 0.3, random);
-        expect_proven(fixture, hamiltonian,
-                      {between(fixture, Quantity::kMacs, 0.6), between(fixture, Quantity::kFile, 0.4),
-                       between(fixture, Quantity::kActivations, 0.7)});
+        expect_proven(
+            fixture, hamiltonian,
+            {between(fixture, Quantity::kMacs, 0.6), between(fixture, Quantity::kFile, 0.4),
+             between(fixture, Quantity::kActivations, 0.7)});
         expect_proven(fixture, hamiltonian, {});
     }
 }

@@ -34,8 +34,8 @@ struct CheapestPlans::Family {
 // A layer's least sum over widths for every choice of its families' options.
 struct CheapestPlans::Layer {
     CostTable table;
-    std::vector<uint8_t> width;              // the best one
-    std::vector<double> weights;             // of each width; infinite where not allowed
+    std::vector<uint8_t> width;   // the best one
+    std::vector<double> weights;  // of each width; infinite where not allowed
 };
 
 struct CheapestPlans::Sum {

@@ -35,7 +35,7 @@ struct Cheapest {
 
 // At least this much is the sum in plans with that decision; infinite where there are none.
 struct Margins {
-    std::vector<std::vector<double>> counts;  // of each family, one entry a count 0 .. groups
+    std::vector<std::vector<double>> counts;     // of each family, one entry a count 0 .. groups
     std::vector<std::vector<double>> cut, kept;  // of each family, one entry a group
     std::vector<std::vector<double>> widths;     // of each layer, one entry a width
 };

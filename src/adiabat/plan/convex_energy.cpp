@@ -16,10 +16,8 @@ namespace {
 
 constexpr int kMostSweeps = 400;
 constexpr double kPrecision = 1e-6;
-// A variable that seems settled may not be.
-constexpr double kLeastSpread = 0.05;
 // Of the largest coupling of a layer's widths.
-constexpr double kGroupWeight = 4;
+constexpr double kGroupWeight = 0.5;
 
 anneal::Symmetric view(const qubo::Dense& problem) {
     const auto n = static_cast<size_t>(problem.variables());
@@ -43,40 +41,45 @@ void add_groups(const Encoding& encoding, qubo::Dense& problem) {
     }
 }
 
-// The u of least s.u: with y of unit vectors for couplings sqrt(s_i s_j) J_ij, u_i = y_i / s_i.
-std::vector<double> best_shift(const qubo::Dense& problem, std::span<const double> spread,
-                               uint64_t seed, const anneal::Watch& watch) {
-    const int n = problem.variables();
-    std::vector<double> root;
-    const double most = spread.empty() ? 0 : *std::max_element(spread.begin(), spread.end());
-    for (double s : spread) root.push_back(std::sqrt(std::max(s, kLeastSpread * std::max(most, 1e-9))));
-    qubo::Dense scaled(n);
-    for (int i = 0; i < n; ++i) {
-        double sum = 0;
-        for (int j = 0; j < n; ++j) {
-            const double value = problem.coupling(i, j) * root[static_cast<size_t>(i)] *
-                                 root[static_cast<size_t>(j)];
-            if (j > i) scaled.add_coupling(i, j, value);
-            if (j != i) sum += value;
-        }
-        scaled.add_linear(i, -sum / 2);  // no linear terms in spins
-    }
-    anneal::Mixing mixing(view(scaled), scaled.linear(), seed);
+qubo::Dense with_groups(const Hamiltonian& hamiltonian) {
+    qubo::Dense problem = qubo::dense_of(hamiltonian.problem);
+    add_groups(hamiltonian.encoding, problem);
+    return problem;
+}
+
+std::vector<double> search(const qubo::Dense& problem, uint64_t seed, const anneal::Watch& watch) {
+    anneal::Mixing mixing(view(problem), problem.linear(), seed);
     mixing.run(kMostSweeps, kPrecision, watch);
-    std::vector<double> shift = mixing.shift();
-    for (size_t i = 0; i < shift.size(); ++i) shift[i] /= root[i] * root[i];
-    return shift;
+    return mixing.shift();
 }
 
 }  // namespace
 
-ConvexEnergy::ConvexEnergy(const Hamiltonian& hamiltonian, std::span<const double> spread,
-                           uint64_t seed, const anneal::Watch& watch) {
-    qubo::Dense problem = qubo::dense_of(hamiltonian.problem);
+std::vector<double> flat_shift(const Hamiltonian& hamiltonian, uint64_t seed,
+                               const anneal::Watch& watch) {
+    qubo::Dense problem = with_groups(hamiltonian);
+    for (int i = 0; i < problem.variables(); ++i) {
+        // No linear terms in spins are left.
+        double sum = 0;
+        for (double coupling : problem.row(i)) sum += coupling;
+        problem.add_linear(i, -sum / 2 - problem.linear(i));
+    }
+    return search(problem, seed, watch);
+}
+
+std::vector<double> priced_shift(const Hamiltonian& hamiltonian, std::span<const double> prices,
+                                 uint64_t seed, const anneal::Watch& watch) {
+    qubo::Dense problem = with_groups(hamiltonian);
+    for (int i = 0; i < problem.variables(); ++i) {
+        problem.add_linear(i, prices[static_cast<size_t>(i)]);
+    }
+    return search(problem, seed, watch);
+}
+
+ConvexEnergy::ConvexEnergy(const Hamiltonian& hamiltonian, std::vector<double> shift) {
+    const qubo::Dense problem = with_groups(hamiltonian);
     const int n = problem.variables();
-    ADIABAT_CHECK(std::ssize(spread) == n, "{} spreads for {} variables", spread.size(), n);
-    add_groups(hamiltonian.encoding, problem);
-    std::vector<double> shift = best_shift(problem, spread, seed, watch);
+    ADIABAT_CHECK(std::ssize(shift) == n, "{} shifts for {} variables", shift.size(), n);
     // The certificate must not end early: a diagonal that dominates is far too much.
     shift = anneal::enough_diagonal(view(problem), std::move(shift), {});
     constant_ = problem.offset();

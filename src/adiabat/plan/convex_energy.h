@@ -7,16 +7,19 @@
 //
 // x^2 = x: u goes to H what b loses, u / 2. Widths of one layer exclude each other and one is set,
 // so that (sum of them - 1)^2, times any weight, may be added where words are one-hot (M): then
-// pairs of widths of a layer cost H nothing. Between plans g is lower than energies are; the u that
-// loses least there is that of a semidefinite program, min s.u with s = z (1 - z) at the point z
-// where it matters, whose dual mixing.h finds nearly and positive_shift.h makes certain: what comes
-// out is positive semidefinite however well the search for it went. O(n^2.5) a sweep, O(n^3).
+// pairs of widths of a layer cost H nothing. Between plans g is lower than energies are. Two
+// searches for the u that loses least there, both duals of semidefinite programs that mixing.h
+// solves nearly: the least sum of u, and the best bound of the energy with a price for each
+// variable in place of the budgets. The second is better where couplings are strong, the first
+// where they are weak; any mean of two is one too. What they lack positive_shift.h adds: H is
+// positive semidefinite however well the search went. O(n^2.5) a sweep, O(n^3).
 //
 // Source: A. Billionnet, S. Elloumi, "Using a mixed integer quadratic programming solver for the
 // unconstrained quadratic 0-1 problem" (2007).
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "adiabat/anneal/watch.h"
@@ -24,12 +27,16 @@
 
 namespace adiabat::plan {
 
+// One entry a variable.
+std::vector<double> flat_shift(const Hamiltonian& hamiltonian, uint64_t seed,
+                               const anneal::Watch& watch);
+std::vector<double> priced_shift(const Hamiltonian& hamiltonian, std::span<const double> prices,
+                                 uint64_t seed, const anneal::Watch& watch);
+
 class ConvexEnergy {
   public:
-    // `spread` is s, one a variable, at least 0; `seed` of the search. The Hamiltonian must outlive
-    // it; at most anneal::kMostConvexVariables variables.
-    ConvexEnergy(const Hamiltonian& hamiltonian, std::span<const double> spread, uint64_t seed,
-                 const anneal::Watch& watch);
+    // With the shift raised as far as is needed. At most anneal::kMostConvexVariables variables.
+    ConvexEnergy(const Hamiltonian& hamiltonian, std::vector<double> shift);
 
     int variables() const { return static_cast<int>(linear_.size()); }
     double constant() const { return constant_; }

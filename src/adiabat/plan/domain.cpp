@@ -49,7 +49,8 @@ bool Domain::contains(const Network& network, const Plan& plan) const {
         const int64_t count = cut_count(plan, f);
         if (count < cut[f].least || count > cut[f].most) return false;
         for (size_t i = 0; i < settled[f].size(); ++i) {
-            if (settled[f][i] != Settled::kFree && (settled[f][i] == Settled::kCut) != plan.cut[f][i])
+            if (settled[f][i] != Settled::kFree &&
+                (settled[f][i] == Settled::kCut) != plan.cut[f][i])
                 return false;
         }
     }

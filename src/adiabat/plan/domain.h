@@ -19,9 +19,9 @@ struct Domain {
         int64_t least = 0, most = 0;  // groups cut, both allowed
         bool is_one() const { return least == most; }
     };
-    std::vector<Counts> cut;                     // one a family
-    std::vector<std::vector<Settled>> settled;   // one entry a group
-    std::vector<std::vector<uint8_t>> allowed;   // of each layer, one entry a width of the network
+    std::vector<Counts> cut;                    // one a family
+    std::vector<std::vector<Settled>> settled;  // one entry a group
+    std::vector<std::vector<uint8_t>> allowed;  // of each layer, one entry a width of the network
 
     // Counts and widths have one value each.
     bool is_one_shape() const;

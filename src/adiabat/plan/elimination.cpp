@@ -35,7 +35,8 @@ class Odometer {
             strides_.push_back(std::move(strides));
         }
     }
-    static size_t stride(const CostTable& table, const std::vector<size_t>& sizes, size_t variable) {
+    static size_t stride(const CostTable& table, const std::vector<size_t>& sizes,
+                         size_t variable) {
         size_t stride = 1;
         for (size_t v : table.scope) {
             if (v == variable) return stride;
@@ -141,7 +142,8 @@ void Elimination::eliminate_part(size_t variable, const std::vector<const CostTa
     CostTable least{scope, std::vector<double>(cells(scope))};
     Done done{variable, scope, std::vector<size_t>(decides ? least.values.size() : 0)};
     std::vector<size_t> strides;
-    for (const CostTable* table : part) strides.push_back(Odometer::stride(*table, sizes_, variable));
+    for (const CostTable* table : part)
+        strides.push_back(Odometer::stride(*table, sizes_, variable));
     Odometer at(scope, sizes_, part);
     std::vector<double> sums(sizes_[variable]);
     for (size_t cell = 0; cell < least.values.size(); ++cell, at.advance()) {

@@ -27,8 +27,12 @@ void run_cbc(const LinearProgram& program, ProgramResult& result) {
 class Builder {
   public:
     Builder(const Network& network, const Hamiltonian& hamiltonian, const LayerCosts& costs,
-            std::vector<double> room)
-        : network_(network), hamiltonian_(hamiltonian), costs_(costs), room_(std::move(room)) {
+            std::vector<double> room, size_t most_cells)
+        : network_(network),
+          hamiltonian_(hamiltonian),
+          costs_(costs),
+          room_(std::move(room)),
+          most_cells_(most_cells) {
         for (double linear : linears()) unit_ = std::max(unit_, std::abs(linear));
         if (unit_ == 0) unit_ = 1;
         add_families();
@@ -124,7 +128,7 @@ class Builder {
         return costs_.bits_count(l) ? network_.widths(l).size() : 1;
     }
     void add_layer(size_t l) {
-        if (costs_.cells(l) * width_choices(l) <= kMostCells || costs_.scope(l).size() != 2) {
+        if (costs_.cells(l) * width_choices(l) <= most_cells_ || costs_.scope(l).size() != 2) {
             add_products(l);
         } else {
             for (size_t k = 0; k < room_.size(); ++k) add_large(l, k);
@@ -199,10 +203,11 @@ class Builder {
     const Hamiltonian& hamiltonian_;
     const LayerCosts& costs_;
     std::vector<double> room_;
+    size_t most_cells_;
     double unit_ = 0;  // of energies
     LinearProgram program_;
-    std::vector<int> counts_, widths_;          // first columns
-    std::vector<std::vector<size_t>> order_;    // groups, cheapest first
+    std::vector<int> counts_, widths_;        // first columns
+    std::vector<std::vector<size_t>> order_;  // groups, cheapest first
     std::vector<LinearProgram::Row> budget_rows_;
 };
 
@@ -234,7 +239,7 @@ IntegerProgramResult solve_integer_program(const Network& network, const Hamilto
     for (double& share : room) share = 1 - share;
     IntegerProgramResult result;
     for (int tightened = 0; tightened <= kMostTightenings && !watch.over(); ++tightened) {
-        Builder builder(network, hamiltonian, layers, room);
+        Builder builder(network, hamiltonian, layers, room, options.most_cells);
         builder.program().seconds = watch.seconds_left();
         ProgramResult found;
         run_cbc(builder.program(), found);

@@ -7,7 +7,7 @@
 //   min  sum_f sum_c prefix_f(c) t_fc + sum_l sum_b w_lb y_lb,    t_f., y_l. one-hot
 //
 // t_fc: c groups of family f go, the c cheapest. A layer's cost is a product of filters, inputs and
-// bits: where the choices of its families and widths are at most kMostCells, each has a variable,
+// bits: where the choices of its families and widths are few enough, each has a variable,
 // whose sums are the t and y (the tight form); in larger layers the cost is one number,
 //
 //   cost_l >= sum_c cost_l(c, c', b) t_fc - U (2 - t_f'c' - y_lb)    for all c', b,
@@ -24,10 +24,10 @@
 
 namespace adiabat::plan {
 
-inline constexpr size_t kMostCells = 512;
-
 struct IntegerProgramOptions {
-    double time_limit = 60;  // seconds; Cbc cannot be interrupted
+    // Seconds. Cbc cannot be interrupted, and asks for the time between its parts only.
+    double time_limit = 60;
+    size_t most_cells = 512;  // of a layer in the tight form
 };
 
 struct IntegerProgramResult {

@@ -30,7 +30,8 @@ LayerCosts::LayerCosts(const Network& network, const std::vector<Budget>& budget
     for (size_t k = 0; k < tables_.size(); ++k) {
         Table& table = tables_[k];
         for (const auto* shares : {&network.filter_shares(k), &network.input_shares(k)}) {
-            for (const auto& share : *shares) table.scope.push_back(static_cast<size_t>(share.family));
+            for (const auto& share : *shares)
+                table.scope.push_back(static_cast<size_t>(share.family));
         }
         std::sort(table.scope.begin(), table.scope.end());
         table.scope.erase(std::unique(table.scope.begin(), table.scope.end()), table.scope.end());
@@ -102,8 +103,8 @@ double LayerCosts::cost(size_t k, size_t layer, std::span<const int64_t> cut, in
     if (budget.quantity == Quantity::kActivations) return 0;
     const auto limit = static_cast<double>(budget.limit);
     if (budget.quantity != Quantity::kFile) {
-        return static_cast<double>(value_of(budget.quantity,
-                                            network_.costs.cost_of_layer(layer, cut, bits))) /
+        return static_cast<double>(
+                   value_of(budget.quantity, network_.costs.cost_of_layer(layer, cut, bits))) /
                limit;
     }
     const int64_t own = costs_.layer_file(layer, cut, bits) - (is_range ? kLengthBytes : 0);
@@ -116,14 +117,13 @@ std::vector<double> LayerCosts::rest(const Domain& domain) const {
     std::vector<int> bits, known;
     for (size_t k = 0; k < tables_.size(); ++k) {
         const auto& allowed = domain.allowed[k];
-        const auto first = static_cast<size_t>(std::find(allowed.begin(), allowed.end(), 1) -
-                                               allowed.begin());
+        const auto first =
+            static_cast<size_t>(std::find(allowed.begin(), allowed.end(), 1) - allowed.begin());
         bits.push_back(network_.widths(k)[first]);
         // What decoders share may depend on how many codes there are.
         const auto& scope = tables_[k].scope;
-        const bool is_one = std::all_of(scope.begin(), scope.end(), [&](size_t f) {
-            return domain.cut[f].is_one();
-        });
+        const bool is_one = std::all_of(scope.begin(), scope.end(),
+                                        [&](size_t f) { return domain.cut[f].is_one(); });
         known.push_back(is_one && domain.widths_left(k) == 1 ? bits.back() : 0);
     }
     net::Cost others = costs_.network(cut, bits);

@@ -63,7 +63,8 @@ class LayerCosts {
     void choose_levels();
     bool halve_largest();
     void fill(size_t layer);
-    double cost(size_t k, size_t layer, std::span<const int64_t> cut, int bits, bool is_range) const;
+    double cost(size_t k, size_t layer, std::span<const int64_t> cut, int bits,
+                bool is_range) const;
 
     const Network& network_;
     const std::vector<Budget>& budgets_;

@@ -13,7 +13,6 @@
 #include <Eigen/Core>
 #include <vector>
 
-
 namespace adiabat::plan {
 
 class Mixture {
@@ -45,13 +44,11 @@ class Mixture {
 
     double stiffness_;
     std::vector<double> multipliers_, linear_, shares_;
-    std::vector<double> fields_;                // p + G a
-    std::vector<double> excess_;                // r of the mixture
+    std::vector<double> fields_;                 // p + G a
+    std::vector<double> excess_;                 // r of the mixture
     std::vector<std::vector<double>> products_;  // G, lower half with the diagonal
     std::vector<std::vector<double>> excesses_;  // r of each corner
-    double product(size_t i, size_t j) const {
-        return i >= j ? products_[i][j] : products_[j][i];
-    }
+    double product(size_t i, size_t j) const { return i >= j ? products_[i][j] : products_[j][i]; }
 };
 
 }  // namespace adiabat::plan

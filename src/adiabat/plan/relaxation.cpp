@@ -34,7 +34,8 @@ Relaxation::Relaxation(const Network& network, const Encoding& encoding, const C
                        const CheapestPlans& cheapest)
     : network_(network), encoding_(encoding), energy_(energy), cheapest_(cheapest) {}
 
-std::shared_ptr<const Corner> Relaxation::corner(const Plan& plan, std::vector<double> costs) const {
+std::shared_ptr<const Corner> Relaxation::corner(const Plan& plan,
+                                                 std::vector<double> costs) const {
     auto corner = std::make_shared<Corner>();
     corner->plan = plan;
     corner->x = encode(network_, encoding_, plan);
@@ -160,7 +161,8 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
         work.mixture().set_shares(shares);
     }
     const auto ask = [&](const Eigen::VectorXd& weights, const std::vector<double>& prices) {
-        return cheapest_.find(domain, {{weights.data(), static_cast<size_t>(weights.size())}, prices});
+        return cheapest_.find(domain,
+                              {{weights.data(), static_cast<size_t>(weights.size())}, prices});
     };
     if (work.corners().empty()) {
         const Cheapest first = ask(energy_.linear(), multipliers);
@@ -175,7 +177,6 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
         work.mixture().improve(precision,
                                kPairsACorner * static_cast<int64_t>(work.corners().size() + 8));
         work.describe(now);
-        now.turns = turn;
         const Cheapest found = ask(now.gradient, now.multipliers);
         now.bound = now.tangent + found.value;
         if (now.bound > best.bound) best = now;
@@ -191,7 +192,6 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
         work.drop_idle();
     }
     best.corners = now.corners;
-    best.turns=now.turns;
     best.shares = now.shares;
     return best;
 }

@@ -36,7 +36,7 @@ struct Corner {
     Plan plan;
     std::vector<uint8_t> x;
     std::vector<double> costs;  // of the layers, one a budget; 1 is the limit
-    Eigen::VectorXd hx;           // H x
+    Eigen::VectorXd hx;         // H x
     double linear = 0;          // b.x
 
     // c + b.x + x'Hx / 2.
@@ -53,13 +53,12 @@ struct RelaxOptions {
 };
 
 struct Relaxed {
-    double bound = 0;    // no plan of the domain within the budgets is lower
-    double value = 0;    // of the mixture, its excess over the budgets priced: no less
-    Corners corners;     // at work
+    double bound = 0;                 // no plan of the domain within the budgets is lower
+    double value = 0;                 // of the mixture, its excess over the budgets priced: no less
+    Corners corners;                  // at work
     std::vector<double> shares;       // of each corner in the mixture
     std::vector<double> multipliers;  // one a budget, energy
-    Eigen::VectorXd z, hz, gradient;    // of the mixture
-    int turns = 0;
+    Eigen::VectorXd z, hz, gradient;  // of the mixture
     double tangent = 0;  // bound = tangent + the least of [gradient.x + multipliers.cost(x)]
 };
 
@@ -72,7 +71,8 @@ class Relaxation {
     // Of a tightened domain, starting with those of the given corners that lie in it. Every plan
     // that is found is shown to `visit`.
     Relaxed solve(const Domain& domain, const Relaxed& start, const RelaxOptions& options,
-                  const std::function<void(const Corner&)>& visit, const anneal::Watch& watch) const;
+                  const std::function<void(const Corner&)>& visit,
+                  const anneal::Watch& watch) const;
 
     std::shared_ptr<const Corner> corner(const Plan& plan, std::vector<double> costs) const;
     // Of its layers, as the cheapest plans count.

@@ -19,8 +19,8 @@ extern "C" __attribute__((visibility("default"))) void adiabat_program_1(
     Cbc_setParameter(model, "allowableGap", "1e-9");
     for (size_t k = 0; k < program.columns.size(); ++k) {
         const auto& column = program.columns[k];
-        Cbc_addCol(model, ("x" + std::to_string(k)).c_str(), column.lower, column.upper, column.cost,
-                   column.is_whole ? 1 : 0, 0, nullptr, nullptr);
+        Cbc_addCol(model, ("x" + std::to_string(k)).c_str(), column.lower, column.upper,
+                   column.cost, column.is_whole ? 1 : 0, 0, nullptr, nullptr);
     }
     for (size_t k = 0; k < program.rows.size(); ++k) {
         const auto& row = program.rows[k];
