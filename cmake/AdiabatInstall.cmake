@@ -7,7 +7,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS adiabat_anneal adiabat EXPORT adiabat-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS adiabat_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS adiabat_genetic LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS adiabat_genetic adiabat_program LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET adiabat_torch)
     install(TARGETS adiabat_torch LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()

@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/anneal/genetic.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <filesystem>
-#include <mutex>
 #include <string>
-#include <system_error>
 
 #include "adiabat/anneal/genetic/plugin.h"
 #include "adiabat/anneal/local_fields.h"
 #include "adiabat/anneal/reads.h"
 #include "adiabat/base/errors.h"
+#include "adiabat/base/module.h"
 #include "adiabat/base/random.h"
 
 namespace adiabat::anneal {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kPlugin = "libadiabat_genetic.so";
-constexpr const char* kVariable = "ADIABAT_GENETIC_PLUGIN";
 constexpr uint32_t kStream = 0x5A50, kSeedStream = 0x5A51;
 constexpr double kWorst = 1e300;  // what is no longer looked at
 
@@ -35,40 +26,10 @@ constexpr std::array<Option, 4> kOptions = {{
     {"mutation", kFromProblem, 0, 1, false, "probability that a variable is drawn anew; 2 / n"},
 }};
 
-fs::path find_plugin() {
-    if (const char* const named = std::getenv(kVariable); named && *named) return named;
-    std::vector<fs::path> folders;
-    Dl_info library{};
-    static const char here = 0;
-    if (dladdr(&here, &library) != 0 && library.dli_fname)
-        folders.push_back(fs::absolute(library.dli_fname).parent_path());
-    std::error_code ignored;
-    const fs::path executable = fs::read_symlink("/proc/self/exe", ignored);
-    if (!executable.empty())
-        folders.push_back((executable.parent_path() / ".." / "lib").lexically_normal());
-    std::string searched;
-    for (const fs::path& folder : folders) {
-        if (fs::exists(folder / kPlugin, ignored)) return folder / kPlugin;
-        searched += (searched.empty() ? "" : " or ") + folder.string();
-    }
-    throw InputError(
-        "the genetic algorithm needs {}, which is not in {}: install it there or set {}", kPlugin,
-        searched, kVariable);
-}
-
 GeneticEntry entry() {
-    static std::mutex mutex;
-    static GeneticEntry known = nullptr;
-    const std::scoped_lock lock(mutex);
-    if (known) return known;
-    const fs::path path = find_plugin();
-    void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (!library) throw InputError("{} does not load: {}", path.string(), dlerror());
-    void* const symbol = dlsym(library, kGeneticEntry);
-    if (!symbol)
-        throw InputError("{} is no plug-in of this version of adiabat: it has no {}", path.string(),
-                         kGeneticEntry);
-    known = reinterpret_cast<GeneticEntry>(symbol);
+    static const auto known = reinterpret_cast<GeneticEntry>(module_function(
+        {"libadiabat_genetic.so", "ADIABAT_GENETIC_PLUGIN", "the genetic algorithm"},
+        kGeneticEntry));
     return known;
 }
 

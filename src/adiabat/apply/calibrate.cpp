@@ -7,13 +7,13 @@
 #include <numeric>
 
 #include "adiabat/apply/cut.h"
-#include "adiabat/sense/layer_rows.h"
 #include "adiabat/net/extract.h"
 #include "adiabat/net/frontier.h"
 #include "adiabat/recon/least_squares.h"
 #include "adiabat/recon/ordered_rounding.h"
 #include "adiabat/recon/range.h"
 #include "adiabat/recon/rounding.h"
+#include "adiabat/sense/layer_rows.h"
 
 namespace adiabat::apply {
 
@@ -126,8 +126,8 @@ class Calibration {
         bool is_there() const { return original != kNoValue; }
     };
 
-    // Of each stage that is a layer whose output nobody reads but an Add, where the other operand is
-    // finished before it.
+    // Of each stage that is a layer whose output nobody reads but an Add, where the other operand
+    // is finished before it.
     void find_skips() {
         const net::Uses uses(input_.cut);
         std::map<ValueId, size_t> finished_by;
@@ -160,13 +160,12 @@ class Calibration {
                 return false;
         }
         const auto& inputs = input_.cut.nodes[static_cast<size_t>(producer)].inputs;
-        return std::all_of(inputs.begin(), inputs.end(), [&](ValueId input) {
-            return is_finished(input, uses, finished_by);
-        });
+        return std::all_of(inputs.begin(), inputs.end(),
+                           [&](ValueId input) { return is_finished(input, uses, finished_by); });
     }
 
-    // What the skip of stage s has lost so far, in the channels that stay: of the target's shape, or
-    // empty where the two do not match.
+    // What the skip of stage s has lost so far, in the channels that stay: of the target's shape,
+    // or empty where the two do not match.
     Tensor skip_loss(size_t s, const Tensor& target, Tensor original) {
         const ValueId id = skips_[s].real;
         Tensor real = run_piece(s, id), lost;
@@ -210,8 +209,8 @@ class Calibration {
         return std::move(engine_.open(piece.graph, options_)->run(feeds, piece.graph.outputs)[0]);
     }
 
-    // Weights, scales and the bias as it was. `target` is what the original gives, `lost` what is to
-    // be given besides, if it is not empty.
+    // Weights, scales and the bias as it was. `target` is what the original gives, `lost` what is
+    // to be given besides, if it is not empty.
     void round_layer(size_t k, size_t s, const Tensor& target, const Tensor& lost) {
         const LayerParameters& p = quantized_.layers[k];
         net::Layer layer = input_.network.layers[k];
@@ -239,8 +238,7 @@ class Calibration {
         const auto positions = sense::LayerRows::of(node, layer, weight.shape, read);
         const Filters given{filters, least, p.weight.bits};
         const recon::RoundedFilters result =
-            positions ? reconstructed(given, *positions, {target, lost, kept_[k]})
-                      : rounded(given);
+            positions ? reconstructed(given, *positions, {target, lost, kept_[k]}) : rounded(given);
 
         std::vector<float> bias_scales(rows);
         std::vector<int32_t> biases(rows, 0);

@@ -5,11 +5,11 @@
 //
 // Each layer sees the codes that the compressed network so far makes of the calibration images. Its
 // weights are fitted by least squares to what the original network gave (recon/least_squares.h),
-// plus, where its output is added to a skip path, what that has lost so far: the sum comes out right,
-// and the error of a residual stream does not pile up. They are
-// rounded in order (recon/ordered_rounding.h); transposed convolutions are rounded as they are,
-// with searched scales (recon/rounding.h). Its bias is re-centred exactly, so that the mean of
-// every output channel over the images is the original network's:
+// plus, where its output is added to a skip path, what that has lost so far: the sum comes out
+// right, and the error of a residual stream does not pile up. They are rounded in order
+// (recon/ordered_rounding.h); transposed convolutions are rounded as they are, with searched scales
+// (recon/rounding.h). Its bias is re-centred exactly, so that the mean of every output channel over
+// the images is the original network's:
 //
 //   b' = b + mean(original output) - mean(output with rounded weights on rounded inputs)
 //

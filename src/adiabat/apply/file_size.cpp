@@ -153,6 +153,18 @@ FileSize::Part FileSize::measure(size_t layer, const net::LayerState& state) con
     return part;
 }
 
+int64_t FileSize::layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const {
+    return static_cast<int64_t>(part(layer, network_.costs.state(layer, cut, bits)).own);
+}
+
+int64_t FileSize::other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
+    uint64_t shared = 0;
+    for (size_t k = 0; k < bits.size(); ++k) {
+        if (bits[k] > 0) shared |= part(k, network_.costs.state(k, cut, bits[k])).shared;
+    }
+    return static_cast<int64_t>(outside_ + rest_ + shared_bytes(shared) + changing_bytes(cut));
+}
+
 int64_t FileSize::bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
     uint64_t inside = rest_;
     uint64_t shared = 0;

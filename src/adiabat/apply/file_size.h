@@ -33,6 +33,12 @@ class FileSize {
     // threads at once.
     int64_t bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
     int64_t bytes(const plan::Plan& plan) const { return bytes(plan::cut_counts(plan), plan.bits); }
+    // The same as a sum of what is there for one layer alone, and at most all else: of `bits` those
+    // of layers that are not decided are 0, and the constants they would share with none are not
+    // counted. With all of them decided the sum is short of bytes() by no more than the 9 bytes
+    // that say how long the graph is.
+    int64_t layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const;
+    int64_t other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
 
   private:
     struct Part {

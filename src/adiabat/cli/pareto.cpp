@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kHelp = "Sweep budgets from one sensing pass: table, CSV, plot, knee";
 constexpr const char* kFooter =
-    "Writes pareto.json, pareto.csv, pareto.svg, and each point's network and document. Run again,\n"
+    "Writes pareto.json, pareto.csv, pareto.svg, and each point's network and document. Run "
+    "again,\n"
     "it goes on where it was stopped.\n"
     "Example: adiabat pareto net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
     "             --quantity macs --from 95% --to 40% --points 12 -o sweep\n"
@@ -23,11 +24,10 @@ void print(const Json& d) {
     std::vector<std::vector<std::string>> rows;
     for (size_t k = 0; k < d["points"].size(); ++k) {
         const Json &point = d["points"][k], &measured = point["measured"];
-        std::vector<std::string> row = {
-            point["budget"].get<std::string>(),
-            format_count(point["after"]["file"].get<int64_t>()),
-            format_count(point["after"]["macs"].get<int64_t>()),
-            fmt::format("{:.4g}", point["energy"].get<double>())};
+        std::vector<std::string> row = {point["budget"].get<std::string>(),
+                                        format_count(point["after"]["file"].get<int64_t>()),
+                                        format_count(point["after"]["macs"].get<int64_t>()),
+                                        fmt::format("{:.4g}", point["energy"].get<double>())};
         if (is_classifier) {
             row.push_back(fmt::format("{:.4g}", measured["divergence"].get<double>()));
             row.push_back(percent(measured["agreement"].get<double>()));
@@ -48,10 +48,11 @@ void print(const Json& d) {
                 rows);
     if (d.contains("fit")) {
         const Json& fit = d["fit"];
-        fmt::print("\npredicted and true: log correlation {:.3f}, divergence ~ energy^{:.2f}, off "
-                   "by a factor of {:.2f}\n",
-                   fit["correlation"].get<double>(), fit["exponent"].get<double>(),
-                   std::exp(fit["error"].get<double>()));
+        fmt::print(
+            "\npredicted and true: log correlation {:.3f}, divergence ~ energy^{:.2f}, off "
+            "by a factor of {:.2f}\n",
+            fit["correlation"].get<double>(), fit["exponent"].get<double>(),
+            std::exp(fit["error"].get<double>()));
     }
     fmt::print("{:.1f} s\n", d["seconds"].get<double>());
 }

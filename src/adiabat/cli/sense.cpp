@@ -14,10 +14,13 @@ namespace {
 constexpr const char* kHelp = "Measure what each cut and each bit width does to the outputs";
 constexpr const char* kFooter =
     "An effect is the mean over images of what a candidate alone changes, in the units of the\n"
-    "tempered divergence: cuts with the other channels standing in for them, widths after rounding\n"
-    "in order. Finished batches are kept in the cache: a run that was killed goes on, compress and\n"
+    "tempered divergence: cuts with the other channels standing in for them, widths after "
+    "rounding\n"
+    "in order. Finished batches are kept in the cache: a run that was killed goes on, compress "
+    "and\n"
     "pareto find what has been sensed. --compare senses by the other method too.\n"
-    "Example: adiabat sense net.onnx --data cifar-10-batches-bin --preprocess net.json --images 8192";
+    "Example: adiabat sense net.onnx --data cifar-10-batches-bin --preprocess net.json --images "
+    "8192";
 
 void print(const Json& d) {
     std::vector<std::vector<std::string>> rows;
@@ -33,23 +36,20 @@ void print(const Json& d) {
         const auto at = [&](double share) {
             if (cuts.empty()) return std::string("-");
             return fmt::format(
-                "{:.2g}",
-                cuts[static_cast<size_t>(share * static_cast<double>(cuts.size() - 1))]);
+                "{:.2g}", cuts[static_cast<size_t>(share * static_cast<double>(cuts.size() - 1))]);
         };
         rows.push_back({layer["name"].get<std::string>(), widths, at(0), at(0.5), at(1)});
     }
-    print_table({{"layer", false},
-                 {"effect by bits", false},
-                 {"least filter"},
-                 {"median"},
-                 {"largest"}},
-                rows);
+    print_table(
+        {{"layer", false}, {"effect by bits", false}, {"least filter"}, {"median"}, {"largest"}},
+        rows);
     const Json& sensing = d["sensing"];
-    fmt::print("\n{} candidates on {} images by {} in {:.1f} s; halves agree to {:.4f} (single "
-               "effects) and {:.2f} (products)\n",
-               sensing["candidates"].get<int64_t>(), sensing["images"].get<int64_t>(),
-               sensing["method"].get<std::string>(), sensing["seconds"].get<double>(),
-               sensing["agreement"].get<double>(), sensing["product_agreement"].get<double>());
+    fmt::print(
+        "\n{} candidates on {} images by {} in {:.1f} s; halves agree to {:.4f} (single "
+        "effects) and {:.2f} (products)\n",
+        sensing["candidates"].get<int64_t>(), sensing["images"].get<int64_t>(),
+        sensing["method"].get<std::string>(), sensing["seconds"].get<double>(),
+        sensing["agreement"].get<double>(), sensing["product_agreement"].get<double>());
     if (d.contains("comparison")) {
         const Json& other = d["comparison"];
         fmt::print("by {} in {:.1f} s: log effects correlate to {:.4f}\n",

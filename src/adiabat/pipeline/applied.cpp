@@ -27,8 +27,7 @@ std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
     const onnx::Storage storage = subject.options().weights;
     const net::Graph cut =
         apply::cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
-    apply::Quantized quantized =
-        apply::quantize(cut, net::find_layers(cut), plan.bits, storage);
+    apply::Quantized quantized = apply::quantize(cut, net::find_layers(cut), plan.bits, storage);
     const net::Tensor pixels =
         net::as_type(some_images(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
                      graph.value(graph.inputs[0]).type);
@@ -96,15 +95,14 @@ Json plan_to_json(const plan::Network& network, const plan::Plan& plan) {
         for (size_t i = 0; i < groups.size(); ++i) {
             if (groups[i] != net::kStays && flags[static_cast<size_t>(groups[i])]) cut.push_back(i);
         }
-        layers.push_back(
-            {{"name", network.layers[k].name},
-             {"bits", after[k].bits},
-             {"filters", after[k].filters},
-             {"inputs", after[k].inputs},
-             {"filters_before", network.layers[k].filters},
-             {"inputs_before", network.layers[k].inputs},
-             {"cut", std::move(cut)},
-             {"cost", to_json(network.costs.cost_of_layer(k, counts, plan.bits[k]))}});
+        layers.push_back({{"name", network.layers[k].name},
+                          {"bits", after[k].bits},
+                          {"filters", after[k].filters},
+                          {"inputs", after[k].inputs},
+                          {"filters_before", network.layers[k].filters},
+                          {"inputs_before", network.layers[k].inputs},
+                          {"cut", std::move(cut)},
+                          {"cost", to_json(network.costs.cost_of_layer(k, counts, plan.bits[k]))}});
     }
     return layers;
 }

@@ -26,7 +26,7 @@ struct Judgement {
     bool is_classifier = false;
     // KL(original || written) in nats, or the relative squared error: what plans are ranked by.
     double divergence = 0;
-    double agreement = 0;                    // share of equal answers, of classifiers
+    double agreement = 0;  // share of equal answers, of classifiers
     bool has_labels = false;
     double top1_before = 0, top1_after = 0;  // shares
 

@@ -97,8 +97,8 @@ TEST(Apply, EightBitsAreCloseToFloat) {
     }
 }
 
-// Whatever the bits and cuts, every channel of every layer has the original's mean on the images, or
-// that of the sum where it is added to a skip path, within half a unit of its bias.
+// Whatever the bits and cuts, every channel of every layer has the original's mean on the images,
+// or that of the sum where it is added to a skip path, within half a unit of its bias.
 TEST(Apply, BiasesAreRecentered) {
     int skips = 0;
     for (uint64_t seed = 0; seed < 6; ++seed) {
@@ -114,8 +114,7 @@ TEST(Apply, BiasesAreRecentered) {
             // The other operand of the addition, before and after.
             std::vector<net::ValueId> skip;
             const auto& readers = uses.readers(stage.original);
-            if (readers.size() == 1 &&
-                a.graph.nodes[static_cast<size_t>(readers[0])].op == "Add") {
+            if (readers.size() == 1 && a.graph.nodes[static_cast<size_t>(readers[0])].op == "Add") {
                 const net::Node& add = a.graph.nodes[static_cast<size_t>(readers[0])];
                 const size_t other = add.inputs[0] == stage.original ? 1 : 0;
                 const auto here =

@@ -7,12 +7,11 @@ namespace adiabat::pipeline {
 
 Calibration read_calibration(const Subject& subject, const DrawOptions& options, StopToken stop,
                              ProgressSink& progress) {
-    const auto source = open_images(options.data, data::Split::kTrain, subject.model(),
-                                    subject.options().threads);
+    const auto source =
+        open_images(options.data, data::Split::kTrain, subject.model(), subject.options().threads);
     BrokenFiles broken(*source, options.data, stop, progress);
-    const data::CalibrationSplit split =
-        data::draw_split(source->size(), options.images, options.judging_share, options.seed,
-                         broken.finder());
+    const data::CalibrationSplit split = data::draw_split(
+        source->size(), options.images, options.judging_share, options.seed, broken.finder());
     broken.say();
     const auto read = [&](std::string_view stage, std::span<const int64_t> rows) {
         progress.begin(stage, rows.size(), "images");
@@ -38,9 +37,9 @@ net::Tensor some_images(const net::Tensor& pixels, int64_t begin, int64_t count)
     ADIABAT_CHECK(begin >= 0 && count >= 0 && begin + count <= all, "images {} .. {} of {}", begin,
                   begin + count, all);
     shape[0] = count;
-    return net::Tensor::of<float>(shape, pixels.as<float>().subspan(
-                                             static_cast<size_t>(begin) * static_cast<size_t>(row),
-                                             static_cast<size_t>(count) * static_cast<size_t>(row)));
+    return net::Tensor::of<float>(
+        shape, pixels.as<float>().subspan(static_cast<size_t>(begin) * static_cast<size_t>(row),
+                                          static_cast<size_t>(count) * static_cast<size_t>(row)));
 }
 
 }  // namespace adiabat::pipeline

@@ -83,9 +83,10 @@ class Run {
             const int64_t cost = subject_->costs().cost(budget.quantity, plan_);
             if (cost <= budget.limit) continue;
             const auto name = plan::name_of(budget.quantity);
-            throw InputError("{}: the plan needs {}={}, --budget allows {}: expected {}={} or more, "
-                             "or another plan",
-                             *options_.plan_file, name, cost, budget.limit, name, cost);
+            throw InputError(
+                "{}: the plan needs {}={}, --budget allows {}: expected {}={} or more, "
+                "or another plan",
+                *options_.plan_file, name, cost, budget.limit, name, cost);
         }
     }
 
@@ -103,9 +104,8 @@ class Run {
         clock_.begin("decide and apply");
         const size_t candidates =
             options_.candidates > 0 ? options_.candidates : usual_candidates(*subject_);
-        Ranking ranking =
-            decide_and_rank({*subject_, images_, judge, budgets_, how}, weighed, candidates,
-                            options_.fit, stop_, progress_);
+        Ranking ranking = decide_and_rank({*subject_, images_, judge, budgets_, how}, weighed,
+                                          candidates, options_.fit, stop_, progress_);
         how.interactions = ranking.interactions;
         plan_ = std::move(ranking.best.plan);
         file_ = std::move(ranking.best.file);

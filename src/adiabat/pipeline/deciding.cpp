@@ -9,9 +9,12 @@ namespace adiabat::pipeline {
 
 std::string_view name_of(HamiltonianKind kind) {
     switch (kind) {
-        case HamiltonianKind::kMeasured: return "measured";
-        case HamiltonianKind::kSeparable: return "separable";
-        case HamiltonianKind::kL1: return "l1";
+        case HamiltonianKind::kMeasured:
+            return "measured";
+        case HamiltonianKind::kSeparable:
+            return "separable";
+        case HamiltonianKind::kL1:
+            return "l1";
     }
     return "";
 }
@@ -29,8 +32,8 @@ Weighed weigh(const Subject& subject, const Calibration& images, const DecidingO
     const plan::Network& network = subject.network();
     Weighed weighed;
     if (options.hamiltonian == HamiltonianKind::kL1) {
-        const auto effects = sense::weight_effects(subject.graph(), network.layers,
-                                                   subject.options().threads, stop);
+        const auto effects =
+            sense::weight_effects(subject.graph(), network.layers, subject.options().threads, stop);
         weighed.hamiltonian = plan::L1Problem(network, effects, options.beta).hamiltonian();
         return weighed;
     }
@@ -58,12 +61,9 @@ Json to_json(const Weighed& weighed, const DecidingOptions& options,
     if (options.hamiltonian == HamiltonianKind::kL1) json["beta"] = options.beta;
     if (options.hamiltonian == HamiltonianKind::kMeasured) {
         const plan::Interactions& i = options.interactions;
-        json["interactions"] = {{"kappa", i.kappa},
-                                {"tau", i.tau},
-                                {"rho_cuts", i.rho_cuts},
-                                {"rho_mixed", i.rho_mixed},
-                                {"rho_widths", i.rho_widths},
-                                {"shares", i.shares}};
+        json["interactions"] = {{"kappa", i.kappa},           {"tau", i.tau},
+                                {"rho_cuts", i.rho_cuts},     {"rho_mixed", i.rho_mixed},
+                                {"rho_widths", i.rho_widths}, {"shares", i.shares}};
     }
     return json;
 }

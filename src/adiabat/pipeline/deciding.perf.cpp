@@ -78,10 +78,10 @@ int run(int argc, char** argv) {
     const Sensed sensed = sense_effects(subject, calibration, how.sensing, {}, no_progress());
     fmt::print(stderr, "{}\n", sensed.document.dump());
     how.hamiltonian = HamiltonianKind::kL1;
-    const plan::Hamiltonian l1 =
-        weigh(subject, calibration, how, {}, no_progress()).hamiltonian;
-    fmt::print("seed,budget,mix,rank,energy,single,bits,within,cuts,mixed,widths,divergence,top1,file,"
-               "macs\n");
+    const plan::Hamiltonian l1 = weigh(subject, calibration, how, {}, no_progress()).hamiltonian;
+    fmt::print(
+        "seed,budget,mix,rank,energy,single,bits,within,cuts,mixed,widths,divergence,top1,file,"
+        "macs\n");
     for (const std::string& budget : split(argv[6], ';')) {
         const AskedBudgets asked = ask_budgets(subject, budget, no_progress());
         for (const std::string& text : split(argv[7], ';')) {
@@ -100,12 +100,12 @@ int run(int argc, char** argv) {
                     apply_plan(subject, plan, calibration.sensing.pixels, {}, no_progress());
                 const Judgement found = judge.judge(file, "plan", {}, no_progress());
                 const auto terms = plan::energy_terms(subject.network(), sensed.effects, plan);
-                fmt::print("{},\"{}\",\"{}\",{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},"
-                           "{:.4f},{},{}\n",
-                           seed, budget, text, k, decision.energies[k], terms.single, terms.single_widths, terms.within,
-                           terms.cuts, terms.mixed, terms.widths, found.divergence,
-                           100 * found.top1_after, file.size(),
-                           plan::cost(subject.network(), plan).macs);
+                fmt::print(
+                    "{},\"{}\",\"{}\",{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},"
+                    "{:.4f},{},{}\n",
+                    seed, budget, text, k, decision.energies[k], terms.single, terms.single_widths,
+                    terms.within, terms.cuts, terms.mixed, terms.widths, found.divergence,
+                    100 * found.top1_after, file.size(), plan::cost(subject.network(), plan).macs);
                 std::fflush(stdout);
                 if (argc > 8) {
                     write_file_atomically(

@@ -142,9 +142,9 @@ class Sweep {
                    document = options_.folder / (name + ".json");
         const std::string key = key_of(k);
         if (auto found = finished(document, key, network)) return std::move(*found);
-        const Ranking ranking = decide_and_rank({subject_, images_, *judge_, asked_[k].budgets, how_},
-                                                weighed_, options_.candidates, false, stop_,
-                                                progress_);
+        const Ranking ranking =
+            decide_and_rank({subject_, images_, *judge_, asked_[k].budgets, how_}, weighed_,
+                            options_.candidates, false, stop_, progress_);
         const CarriedOut& best = ranking.best;
         Json json = {{"key", key},
                      {"budget", options_.budgets[k]},
@@ -173,8 +173,8 @@ class Sweep {
                             : "relative squared error on judging images";
         std::vector<plan::JudgedPlan> judged;
         for (Json& point : points) {
-            curve.points.push_back({cost_at(point, axis), loss_at(point),
-                                    point["budget"].get<std::string>()});
+            curve.points.push_back(
+                {cost_at(point, axis), loss_at(point), point["budget"].get<std::string>()});
             if (weighed_.effects.columns() == 0 || loss_at(point) <= 0) continue;
             const plan::Plan plan =
                 plan_from_json(subject_.graph(), subject_.network(), point, "the sweep's point");

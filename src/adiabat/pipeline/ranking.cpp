@@ -81,17 +81,17 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
             const auto hamiltonian = plan::measured_hamiltonian(network, weighed.effects, mix);
             trials.carry_out(trials.decide(hamiltonian).plan(), 0);
         }
-        const plan::Fit found =
-            plan::fit_interactions(trials.judged(), ranking.interactions);
+        const plan::Fit found = plan::fit_interactions(trials.judged(), ranking.interactions);
         ranking.interactions = found.interactions;
         fitted = {{"plans", trials.judged().size()}, {"error", found.error}};
         weighed.hamiltonian =
             plan::measured_hamiltonian(network, weighed.effects, ranking.interactions);
-        progress.say(fmt::format("fitted to {} plans: kappa {:.2f}, tau {:.2f}, rho {:.2f} (cuts), "
-                                 "{:.2f} (mixed), {:.2f} (widths)",
-                                 trials.judged().size(), found.interactions.kappa,
-                                 found.interactions.tau, found.interactions.rho_cuts,
-                                 found.interactions.rho_mixed, found.interactions.rho_widths));
+        progress.say(
+            fmt::format("fitted to {} plans: kappa {:.2f}, tau {:.2f}, rho {:.2f} (cuts), "
+                        "{:.2f} (mixed), {:.2f} (widths)",
+                        trials.judged().size(), found.interactions.kappa, found.interactions.tau,
+                        found.interactions.rho_cuts, found.interactions.rho_mixed,
+                        found.interactions.rho_widths));
     }
     ranking.decision = trials.decide(weighed.hamiltonian);
     const plan::Decision& decision = ranking.decision;
@@ -114,17 +114,17 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
         }
     }
     const double first = divergences.front(), least = ranking.best.judgement.divergence;
-    ranking.document = {{"plans", std::move(plans)},
-                        {"gain", first > 0 ? 1 - least / first : 0.0}};
+    ranking.document = {{"plans", std::move(plans)}, {"gain", first > 0 ? 1 - least / first : 0.0}};
     if (trials.is_measured()) {
         ranking.document.update({{"scale", meaning.scale},
                                  {"exponent", meaning.exponent},
                                  {"correlation", meaning.correlation},
                                  {"error", meaning.error}});
         if (std::exp(meaning.error) > kFarOff) {
-            progress.say(fmt::format("predicted and true divergences differ by a factor of {:.1f}: "
-                                     "more images, or --fit, would help",
-                                     std::exp(meaning.error)));
+            progress.say(
+                fmt::format("predicted and true divergences differ by a factor of {:.1f}: "
+                            "more images, or --fit, would help",
+                            std::exp(meaning.error)));
         }
     }
     if (!fitted.is_null()) ranking.document["fit"] = std::move(fitted);

@@ -51,7 +51,8 @@ std::string key_of(const Subject& subject, const Calibration& images,
 
 Store open_store(const std::string& cache, const std::string& key) {
     if (cache == "none") return Store();
-    const std::filesystem::path folder = cache.empty() ? default_cache() : std::filesystem::path(cache);
+    const std::filesystem::path folder =
+        cache.empty() ? default_cache() : std::filesystem::path(cache);
     return folder.empty() ? Store() : Store(folder / key.substr(0, 32));
 }
 
@@ -106,10 +107,11 @@ Sensed sense_effects(const Subject& subject, const Calibration& images,
                                                  store, stop, progress);
     }
     const sense::Effects& effects = sensed.effects;
-    progress.say(fmt::format("two halves of {} images agree to {:.4f} (single effects), {:.2f} "
-                             "(products){}",
-                             effects.images, effects.agreement, effects.product_agreement,
-                             effects.agreement < kWeakAgreement ? ": more images would help" : ""));
+    progress.say(
+        fmt::format("two halves of {} images agree to {:.4f} (single effects), {:.2f} "
+                    "(products){}",
+                    effects.images, effects.agreement, effects.product_agreement,
+                    effects.agreement < kWeakAgreement ? ": more images would help" : ""));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
     sensed.document = {{"method", name_of(options.method)},
                        {"images", effects.images},

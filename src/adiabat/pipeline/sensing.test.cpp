@@ -31,7 +31,8 @@ struct Subject {
     sense::ImageBatches batches() const {
         return [this](int64_t begin, int64_t n) { return some_images(images, begin, n); };
     }
-    Effects by_gradients(Store& store, StopToken stop = {}, ProgressSink& progress = no_progress()) {
+    Effects by_gradients(Store& store, StopToken stop = {},
+                         ProgressSink& progress = no_progress()) {
         return sense_by_gradients(candidates, *engine, batches(), options, store, stop, progress);
     }
 
@@ -60,8 +61,8 @@ TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
         Subject s(net::residual_network(seed));
         Store one, two;
         const Effects gradient = s.by_gradients(one);
-        const Effects forward = sense::sense_by_forward(s.candidates, *s.engine, s.batches(),
-                                                        {s.options, 1e-2}, two);
+        const Effects forward =
+            sense::sense_by_forward(s.candidates, *s.engine, s.batches(), {s.options, 1e-2}, two);
         expect_near(gradient, forward, 0.05);
         EXPECT_GT(gradient.single.minCoeff(), 0);
     }
@@ -127,8 +128,7 @@ TEST(Sensing, GoesOnWhereItWasStopped) {
         asked += n;
         return some_images(s.images, begin, n);
     };
-    const Effects resumed =
-        sense_by_gradients(s.candidates, *s.engine, counting, s.options, store);
+    const Effects resumed = sense_by_gradients(s.candidates, *s.engine, counting, s.options, store);
     EXPECT_EQ(resumed.single, whole.single);
     EXPECT_EQ(resumed.products, whole.products);
     const int64_t batch = sense::batch_size(s.candidates, s.options, 4);

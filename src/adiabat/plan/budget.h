@@ -68,13 +68,25 @@ class CostFunctions {
   public:
     using FileBytes =
         std::function<int64_t(std::span<const int64_t> cut, std::span<const int> bits)>;
+    // The file as a sum: what is there for one layer alone, and no more than all else; for that,
+    // layers of 0 bits are not decided.
+    struct FileParts {
+        std::function<int64_t(size_t layer, std::span<const int64_t> cut, int bits)> layer;
+        FileBytes others;
+    };
 
-    // The network must outlive it.
-    CostFunctions(const Network& network, FileBytes file)
-        : network_(&network), file_(std::move(file)) {}
+    // The network must outlive it. Without parts, a lower bound of files is 0.
+    CostFunctions(const Network& network, FileBytes file, FileParts parts = {})
+        : network_(&network), file_(std::move(file)), parts_(std::move(parts)) {}
 
     int64_t file(std::span<const int64_t> cut, std::span<const int> bits) const {
         return file_(cut, bits);
+    }
+    int64_t layer_file(size_t layer, std::span<const int64_t> cut, int bits) const {
+        return parts_.layer ? parts_.layer(layer, cut, bits) : 0;
+    }
+    int64_t other_file(std::span<const int64_t> cut, std::span<const int> bits) const {
+        return parts_.others ? parts_.others(cut, bits) : 0;
     }
     // Everything but the file.
     net::Cost network(std::span<const int64_t> cut, std::span<const int> bits) const {
@@ -91,6 +103,7 @@ class CostFunctions {
   private:
     const Network* network_;
     FileBytes file_;
+    FileParts parts_;
 };
 
 // Whether every budget is kept. Evaluates the file where all else is kept, the rest once.

@@ -17,9 +17,9 @@ constexpr int kRounds = 60;
 constexpr double Interactions::*kFactors[] = {&Interactions::kappa, &Interactions::tau,
                                               &Interactions::rho_cuts, &Interactions::rho_mixed,
                                               &Interactions::rho_widths};
-constexpr double EnergyTerms::*kTerms[] = {
-    &EnergyTerms::within, &EnergyTerms::single_widths, &EnergyTerms::cuts, &EnergyTerms::mixed,
-    &EnergyTerms::widths};
+constexpr double EnergyTerms::*kTerms[] = {&EnergyTerms::within, &EnergyTerms::single_widths,
+                                           &EnergyTerms::cuts, &EnergyTerms::mixed,
+                                           &EnergyTerms::widths};
 
 double log_energy(const EnergyTerms& terms, const Interactions& interactions) {
     return std::log(std::max(terms.energy(interactions), 1e-300));
@@ -60,10 +60,10 @@ Fit calibrate(std::span<const JudgedPlan> plans, const Interactions& interaction
     if (plans.size() > 1 && var_x > 1e-9) {
         fit.exponent = std::clamp(cov / var_x, kLeastExponent, kMostExponent);
     }
-    if (plans.size() > 2 && var_x > 0 && var_y > 0) fit.correlation = cov / std::sqrt(var_x * var_y);
+    if (plans.size() > 2 && var_x > 0 && var_y > 0)
+        fit.correlation = cov / std::sqrt(var_x * var_y);
     fit.scale = std::exp(y - fit.exponent * x);
-    const double rest =
-        var_y - 2 * fit.exponent * cov + fit.exponent * fit.exponent * var_x;
+    const double rest = var_y - 2 * fit.exponent * cov + fit.exponent * fit.exponent * var_x;
     fit.error = std::sqrt(std::max(rest, 0.0));
     return fit;
 }

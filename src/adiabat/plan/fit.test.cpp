@@ -42,7 +42,8 @@ TEST(Fit, FindsWhatPlansWereMadeWith) {
 }
 
 TEST(Fit, LetsVanishWhatIsNotThere) {
-    const Fit fit = fit_interactions(plans_of({0, 1, 0, 0, 0, true}, 0.02, 40), {0.5, 1, 0.3, 0, 0, true});
+    const Fit fit =
+        fit_interactions(plans_of({0, 1, 0, 0, 0, true}, 0.02, 40), {0.5, 1, 0.3, 0, 0, true});
     EXPECT_LT(fit.interactions.kappa, 0.1);
     EXPECT_LT(fit.interactions.rho_cuts, 0.1);
 }

@@ -51,7 +51,11 @@ struct Fixture {
           effects(sense::weight_effects(graph, network.layers, 1)),
           problem(network, effects, beta),
           file(graph, network, onnx::Storage::kPlanes),
-          costs(network, [this](auto cut, auto bits) { return file.bytes(cut, bits); }) {}
+          costs(network, [this](auto cut, auto bits) { return file.bytes(cut, bits); },
+                {[this](size_t layer, auto cut, int bits) {
+                     return file.layer_bytes(layer, cut, bits);
+                 },
+                 [this](auto cut, auto bits) { return file.other_bytes(cut, bits); }}) {}
     // Of the random residual network of that number.
     explicit Fixture(uint64_t seed, double beta = 1) : Fixture(net::residual_network(seed), beta) {}
     Fixture(const Fixture&) = delete;

@@ -92,9 +92,9 @@ std::vector<qubo::Group> one_hot_groups(const Network& network, const Encoding& 
 }
 
 void check(const Network& network, const sense::Effects& effects, const Numbering& numbering) {
-    ADIABAT_CHECK(effects.columns() == numbering.columns() &&
-                      effects.layers.size() == network.layers.size(),
-                  "effects of {} candidates for {}", effects.columns(), numbering.columns());
+    ADIABAT_CHECK(
+        effects.columns() == numbering.columns() && effects.layers.size() == network.layers.size(),
+        "effects of {} candidates for {}", effects.columns(), numbering.columns());
 }
 
 }  // namespace
@@ -155,7 +155,8 @@ class Builder {
             for (size_t w = 0; w < network_.widths(k).size(); ++w) {
                 const int column = numbering_.width_column(k, w);
                 for (const auto& [group, share] : shares_of(network_, effects_, k, w)) {
-                    add_pair(energy, group, column, -interactions_.tau * share * effects_.single[column]);
+                    add_pair(energy, group, column,
+                             -interactions_.tau * share * effects_.single[column]);
                 }
             }
         }
@@ -272,8 +273,8 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     for (int u : chosen) terms.single += effects.single[u];
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const auto& widths = network.widths(k);
-        const auto w = static_cast<size_t>(
-            std::find(widths.begin(), widths.end(), plan.bits[k]) - widths.begin());
+        const auto w = static_cast<size_t>(std::find(widths.begin(), widths.end(), plan.bits[k]) -
+                                           widths.begin());
         const int column = numbering.width_column(k, w);
         chosen.push_back(column);
         double counts = 1;

@@ -11,8 +11,9 @@
 //
 // x_u = 1 cuts group u, y_lb = 1 gives layer l the width b (one-hot). d = |a|^2. Cutting u and v
 // together from what a layer reads costs eta = E(u, v) / (E(u) + E(v)) times what it costs apart,
-// since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum (where it is wanted): of a layer's
-// rounding error, what lies in filters and inputs that are cut does not count.
+// since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum (where it is
+// wanted): of a layer's rounding error, what lies in filters and inputs that are cut does not
+// count.
 //
 // kappa and rho are fitted (fit.h). At kappa = rho = 0 and without the last sum the problem is the
 // separable one that other toolkits solve. Where candidates are more than sensed rows, the form is
@@ -36,9 +37,9 @@ Hamiltonian measured_hamiltonian(const Network& network, const sense::Effects& e
 
 // The terms of the energy of one plan, each without its factor: what fits are made of.
 struct EnergyTerms {
-    double single = 0;        // of cuts
-    double single_widths = 0;  // less what the shares take off
-    double within = 0;  // sum c_uv x_u x_v
+    double single = 0;                       // of cuts
+    double single_widths = 0;                // less what the shares take off
+    double within = 0;                       // sum c_uv x_u x_v
     double cuts = 0, mixed = 0, widths = 0;  // sums of 2 <a_u, a_v>
 
     double energy(const Interactions& i) const {

@@ -56,7 +56,7 @@ TEST_P(Sets, AreCompensatedAsTheNormalEquationsSay) {
 
 INSTANTIATE_TEST_SUITE_P(All, Sets,
                          ::testing::Values(std::vector<int>{0}, std::vector<int>{11},
-                                         std::vector<int>{3, 7}, std::vector<int>{8, 1, 4, 5}));
+                                           std::vector<int>{3, 7}, std::vector<int>{8, 1, 4, 5}));
 
 TEST(Compensation, ChannelsThatStandInForEachOtherCostMoreTogether) {
     testing::Sample sample = testing::sample(500, 8, 4, 9);

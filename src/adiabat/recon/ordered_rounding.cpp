@@ -93,9 +93,7 @@ class Rounding {
             order_ = &*own_order_;
         }
     }
-    Eigen::Index at(Eigen::Index k) const {
-        return order_->columns[static_cast<size_t>(k)];
-    }
+    Eigen::Index at(Eigen::Index k) const { return order_->columns[static_cast<size_t>(k)]; }
 
     Matrix in_order(const Vector& scales) const {
         // Blocks of columns, so that most of the work is products of matrices.
@@ -173,8 +171,7 @@ RoundingOrder::RoundingOrder(const Moments& moments) {
     }
     const double damping = damping_of(moments);
     // From behind: H = R R' with R upper triangular, so U is the inverse of R.
-    const Eigen::LLT<Matrix> factor =
-        damped_factor(ordered.reverse(), damping > 0 ? damping : 1.0);
+    const Eigen::LLT<Matrix> factor = damped_factor(ordered.reverse(), damping > 0 ? damping : 1.0);
     const Matrix lower = factor.matrixL();
     const Matrix root = lower.reverse();
     upper = root.triangularView<Eigen::Upper>().solve(Matrix::Identity(inputs, inputs));

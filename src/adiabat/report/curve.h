@@ -4,7 +4,8 @@
 // A curve of what is paid against what is lost, as a picture (SVG 1.1, no scripts, no fonts of its
 // own), and its knee: where paying more stops helping much and paying less starts hurting.
 //
-// The knee is the point farthest below the straight line between the ends, both axes scaled to 0..1.
+// The knee is the point farthest below the straight line between the ends, both axes scaled to
+// 0..1.
 //
 // Source: V. Satopaa et al., "Finding a 'kneedle' in a haystack" (ICDCSW 2011).
 

@@ -57,9 +57,9 @@ Directions::Directions(std::span<const net::Tensor> sample, const DirectionOptio
         double sum = 0, squares = 0;
         for (float x : values) sum += static_cast<double>(x);
         const double mean = values.empty() ? 0 : sum / static_cast<double>(values.size());
-        for (float x : values) squares += (static_cast<double>(x) - mean) * (static_cast<double>(x) - mean);
-        const double variance =
-            values.empty() ? 0 : squares / static_cast<double>(values.size());
+        for (float x : values)
+            squares += (static_cast<double>(x) - mean) * (static_cast<double>(x) - mean);
+        const double variance = values.empty() ? 0 : squares / static_cast<double>(values.size());
         const int64_t images = output.shape.empty() ? 1 : output.shape[0];
         const auto elements =
             static_cast<double>(std::max<int64_t>(1, output.size() / std::max<int64_t>(1, images)));
@@ -71,7 +71,8 @@ std::vector<std::vector<net::Tensor>> Directions::seeds(std::span<const net::Ten
                                                         int64_t first_image) const {
     std::vector<std::vector<net::Tensor>> result(static_cast<size_t>(count));
     for (auto& set : result) {
-        for (const net::Tensor& output : outputs) set.emplace_back(net::DType::kFloat, output.shape);
+        for (const net::Tensor& output : outputs)
+            set.emplace_back(net::DType::kFloat, output.shape);
     }
     const double share = 1 / std::sqrt(static_cast<double>(count));
     for (size_t o = 0; o < outputs.size(); ++o) {
@@ -97,8 +98,8 @@ std::vector<std::vector<net::Tensor>> Directions::seeds(std::span<const net::Ten
                     double along = 0;
                     for (size_t k = 0; k < row; ++k) along += static_cast<double>(to[k]) * root[k];
                     for (size_t k = 0; k < row; ++k)
-                        to[k] = static_cast<float>(share * (static_cast<double>(to[k]) -
-                                                            along * root[k]));
+                        to[k] = static_cast<float>(share *
+                                                   (static_cast<double>(to[k]) - along * root[k]));
                 }
                 for (size_t k = 0; k < row; ++k) {
                     const double factor = are_scores ? root[k] : share * units[o];

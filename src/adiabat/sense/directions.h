@@ -32,7 +32,7 @@ struct DirectionOptions {
     uint64_t seed = 0;  // of random ones
 };
 
-inline constexpr int kMostExact = 16, kSampled = 8;
+inline constexpr int kMostExact = 16, kSampled = 4;
 
 // How outputs are looked at: whether the only one is scores of classes ([N, C >= 2]) with exact
 // directions, how many directions there are, and one over the standard deviation of each other

@@ -19,7 +19,7 @@ namespace adiabat::sense {
 
 struct EffectPiece {
     int64_t first_image = 0;
-    recon::Rows rows;                            // [images x directions, candidates]
+    recon::Rows rows;                             // [images x directions, candidates]
     std::vector<std::vector<double>> of_filters;  // by layer: [widths x filters]
 
     std::vector<uint8_t> to_bytes() const;

@@ -26,9 +26,9 @@ struct LayerLinks {
 
 struct Effects {
     int64_t images = 0, directions = 0;
-    recon::Vector single;     // |a_u|^2, one a candidate
-    recon::Matrix products;   // A'A; empty where there are fewer rows than candidates
-    recon::Rows factor;       // A, [images x directions, candidates], where there are
+    recon::Vector single;    // |a_u|^2, one a candidate
+    recon::Matrix products;  // A'A; empty where there are fewer rows than candidates
+    recon::Rows factor;      // A, [images x directions, candidates], where there are
     std::vector<LayerLinks> layers;
 
     // From every other image: how far two halves of the images agree. Pearson's correlation of the
@@ -39,9 +39,8 @@ struct Effects {
     int columns() const { return static_cast<int>(single.size()); }
     // <a_u, a_v>.
     double product(int u, int v) const {
-        return products.size() > 0
-                   ? products(u, v)
-                   : static_cast<double>(factor.col(u).dot(factor.col(v)));
+        return products.size() > 0 ? products(u, v)
+                                   : static_cast<double>(factor.col(u).dot(factor.col(v)));
     }
 };
 

@@ -18,7 +18,7 @@ using net::ValueId;
 // What a candidate adds to the weights and bias of one layer.
 struct Change {
     size_t layer = 0;
-    recon::Rows weights;       // [F, D]
+    recon::Rows weights;      // [F, D]
     std::vector<float> bias;  // [F]
 };
 
@@ -46,12 +46,11 @@ class Running {
         const auto seeds = probes_.directions.seeds(before, first_image);
         EffectPiece piece;
         piece.first_image = first_image;
-        piece.rows = recon::Rows::Zero(images.shape[0] * probes_.directions.count,
-                                       candidates_.columns());
+        piece.rows =
+            recon::Rows::Zero(images.shape[0] * probes_.directions.count, candidates_.columns());
         for (const net::Layer& layer : candidates_.layers) {
-            piece.of_filters.emplace_back(
-                candidates_.widths[piece.of_filters.size()].size() *
-                static_cast<size_t>(layer.filters));
+            piece.of_filters.emplace_back(candidates_.widths[piece.of_filters.size()].size() *
+                                          static_cast<size_t>(layer.filters));
         }
         for (const auto& [layer, list] : starting_at_) {
             const std::vector<ValueId> cut = values_before(layer);
@@ -77,8 +76,8 @@ class Running {
             if (layer.bias != net::kNoValue) continue;
             net::Node& node = graph.nodes[static_cast<size_t>(layer.node)];
             node.inputs.resize(2);
-            node.inputs.push_back(graph.add_constant(
-                fmt::format("bias of {}", layer.name), Tensor(net::DType::kFloat, {layer.filters})));
+            node.inputs.push_back(graph.add_constant(fmt::format("bias of {}", layer.name),
+                                                     Tensor(net::DType::kFloat, {layer.filters})));
             graph.value(node.inputs[2]).type = net::DType::kFloat;
         }
         return graph;
@@ -95,8 +94,8 @@ class Running {
             const auto& readers = uses.readers(value);
             const bool is_fed = uses.producer(value) >= 0 ||
                                 std::count(graph_.inputs.begin(), graph_.inputs.end(), value) > 0;
-            if (is_fed && std::any_of(readers.begin(), readers.end(),
-                                      [&](int node) { return node >= at; })) {
+            if (is_fed &&
+                std::any_of(readers.begin(), readers.end(), [&](int node) { return node >= at; })) {
                 values.push_back(value);
             }
         }
@@ -216,8 +215,8 @@ Effects sense_by_forward(const Candidates& candidates, net::Engine& engine,
                          const ImageBatches& images, const ForwardOptions& options, Store& store,
                          StopToken stop, ProgressSink& progress) {
     const GradientOptions& common = options.common;
-    const Probes probes = probe_network(candidates, engine, images, probing_options(common), store,
-                                        stop, progress);
+    const Probes probes =
+        probe_network(candidates, engine, images, probing_options(common), store, stop, progress);
     Running running(candidates, engine, probes, options);
     EffectSums sums(candidates, common.images, probes.directions.count, common.threads);
     const int64_t batch = batch_size(candidates, common, probes.directions.count) * 4;

@@ -66,8 +66,8 @@ class Streaming {
                                              std::move(found_));
         EffectPiece piece;
         piece.first_image = first_image;
-        piece.rows = recon::Rows::Zero(images.shape[0] * probes_.directions.count,
-                                       candidates_.columns());
+        piece.rows =
+            recon::Rows::Zero(images.shape[0] * probes_.directions.count, candidates_.columns());
         const size_t layers = candidates_.layers.size();
         for (size_t k = 0; k < layers; ++k) {
             add_layer(k, found_.fetched[k], found_.gradients, piece);
@@ -138,8 +138,8 @@ class Streaming {
             for (int64_t w = 0; w < widths; ++w) {
                 float& sum = row[candidates_.column(k, static_cast<size_t>(w))];
                 for (int64_t f = 0; f < filters; ++f) {
-                    const float effect = roundings[(g * widths + w) * filters + f].dot(
-                        gradient[g * filters + f]);
+                    const float effect =
+                        roundings[(g * widths + w) * filters + f].dot(gradient[g * filters + f]);
                     sum += effect;
                     squares[w * layer.filters + g * filters + f] += effect * effect;
                 }
@@ -190,11 +190,11 @@ int64_t batch_size(const Candidates& candidates, const GradientOptions& options,
 }
 
 Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,
-                           const ImageBatches& images, const GradientOptions& options,
-                           Store& store, StopToken stop, ProgressSink& progress) {
+                           const ImageBatches& images, const GradientOptions& options, Store& store,
+                           StopToken stop, ProgressSink& progress) {
     ADIABAT_CHECK(options.images > 0, "no images to sense with");
-    const Probes probes = probe_network(candidates, engine, images, probing_options(options),
-                                        store, stop, progress);
+    const Probes probes =
+        probe_network(candidates, engine, images, probing_options(options), store, stop, progress);
     Streaming streaming(candidates, engine, probes, options.threads);
     EffectSums sums(candidates, options.images, probes.directions.count, options.threads);
     const int64_t batch = batch_size(candidates, options, probes.directions.count);

@@ -6,9 +6,10 @@
 // First the layers are probed (layer_probe.h): one walk through the network with a few hundred
 // images held, whose second moments hardly change with more. Then images are streamed batch by
 // batch: with G_j the gradient of direction j at a layer's output, a cut's effect on an image is
-// <G_j, -W_S e>, a width's <G_j, (W_b - W) x>, and both come from a few products (probe_products.h).
-// Groups that several layers read: the sum over them. Groups that something else than a probed
-// layer reads are taken to vanish where they are made: -<G_j, y - mean y>, nothing standing in.
+// <G_j, -W_S e>, a width's <G_j, (W_b - W) x>, and both come from a few products
+// (probe_products.h). Groups that several layers read: the sum over them. Groups that something
+// else than a probed layer reads are taken to vanish where they are made: -<G_j, y - mean y>,
+// nothing standing in.
 //
 // Cost, for all layers and an image: forward + directions x (backward + F D P) + (D^2 + widths F D)
 // P. Finished layers and batches go to the store, and are not done again by whoever calls with the
@@ -26,8 +27,8 @@ namespace adiabat::sense {
 
 struct GradientOptions {
     DirectionOptions directions;
-    int64_t images = 0;         // in all
-    int64_t probe_images = 512;  // that second moments are taken of, at most
+    int64_t images = 0;                         // in all
+    int64_t probe_images = 512;                 // that second moments are taken of, at most
     uint64_t memory_bytes = uint64_t{1} << 29;  // for a batch's activations and gradients
     int threads = 0;
 };
@@ -41,8 +42,7 @@ int64_t batch_size(const Candidates& candidates, const GradientOptions& options,
 // Throws Interrupted when stopped: what has been finished is in the store. InputError where
 // activations are not finite.
 Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,
-                           const ImageBatches& images, const GradientOptions& options,
-                           Store& store, StopToken stop = {},
-                           ProgressSink& progress = no_progress());
+                           const ImageBatches& images, const GradientOptions& options, Store& store,
+                           StopToken stop = {}, ProgressSink& progress = no_progress());
 
 }  // namespace adiabat::sense

@@ -17,6 +17,39 @@ namespace {
 using recon::Matrix;
 using recon::Rows;
 
+// In layers of so many inputs, widths above so many bits are rounded plainly: rounding in order
+// takes long there, and their effects are next to nothing.
+constexpr int64_t kManyInputs = 2048;
+constexpr int kFewBits = 4;
+
+// Filter by filter, each with the scale of least error in its weights.
+recon::RoundedFilters plainly_rounded(const Matrix& weights, int bits) {
+    const auto inputs = static_cast<size_t>(weights.cols());
+    recon::RoundedFilters rounded;
+    rounded.codes.resize(static_cast<size_t>(weights.size()));
+    std::vector<float> filter(inputs);
+    for (Eigen::Index f = 0; f < weights.rows(); ++f) {
+        for (size_t k = 0; k < inputs; ++k)
+            filter[k] = static_cast<float>(weights(f, static_cast<Eigen::Index>(k)));
+        rounded.scales.push_back(recon::best_scale(filter, bits));
+        recon::round_to_codes(
+            filter, rounded.scales.back(), bits,
+            std::span(rounded.codes).subspan(static_cast<size_t>(f) * inputs, inputs));
+    }
+    return rounded;
+}
+
+// Scales times codes, [F, inputs].
+Matrix values_of(const recon::RoundedFilters& rounded, Eigen::Index inputs) {
+    Matrix values(std::ssize(rounded.scales), inputs);
+    for (Eigen::Index f = 0; f < values.rows(); ++f) {
+        const auto scale = static_cast<double>(rounded.scales[static_cast<size_t>(f)]);
+        for (Eigen::Index k = 0; k < inputs; ++k)
+            values(f, k) = scale * rounded.codes[static_cast<size_t>(f * inputs + k)];
+    }
+    return values;
+}
+
 // One layer, its groups of filters one after another.
 class Probing {
   public:
@@ -38,21 +71,8 @@ class Probing {
         for (int64_t g = 0; g < facts_.groups; ++g) {
             const Matrix weights = weights_of(g);
             for (size_t w = 0; w < widths_.size(); ++w) {
-                Matrix rounded = weights;
-                std::vector<float> filter(static_cast<size_t>(inputs_));
-                std::vector<int8_t> codes(filter.size());
-                for (Eigen::Index f = 0; f < weights.rows(); ++f) {
-                    for (size_t k = 0; k < filter.size(); ++k) {
-                        filter[k] =
-                            static_cast<float>(weights(f, static_cast<Eigen::Index>(k)));
-                    }
-                    const float scale = recon::best_scale(filter, widths_[w]);
-                    recon::round_to_codes(filter, scale, widths_[w], codes);
-                    for (size_t k = 0; k < filter.size(); ++k) {
-                        rounded(f, static_cast<Eigen::Index>(k)) =
-                            static_cast<double>(scale * static_cast<float>(codes[k]));
-                    }
-                }
+                const Matrix rounded =
+                    values_of(plainly_rounded(weights, widths_[w]), weights.cols());
                 store_rounding(g, w, rounded - weights, recon::Vector::Zero(weights.cols()));
             }
         }
@@ -105,8 +125,7 @@ class Probing {
                 std::lower_bound(probe_.cuts.begin(), probe_.cuts.end(), labels->groups[i]);
             const auto cut = static_cast<size_t>(place - probe_.cuts.begin());
             for (int64_t tap = 0; tap < facts_.taps; ++tap) {
-                sets_[cut].push_back(
-                    static_cast<int>(static_cast<int64_t>(i) * facts_.taps + tap));
+                sets_[cut].push_back(static_cast<int>(static_cast<int64_t>(i) * facts_.taps + tap));
             }
         }
         for (size_t cut = 0; cut < sets_.size(); ++cut) {
@@ -164,15 +183,12 @@ class Probing {
         const recon::RoundingOrder order(moments);
         const recon::Vector outputs = outputs_of(group);
         for (size_t w = 0; w < widths_.size(); ++w) {
-            const recon::RoundedFilters rounded = recon::ordered_rounding(
-                {moments, weights, weights, widths_[w], least, threads_, &order});
-            Matrix change = -weights;
-            for (Eigen::Index f = 0; f < change.rows(); ++f) {
-                const auto scale = static_cast<double>(rounded.scales[static_cast<size_t>(f)]);
-                for (Eigen::Index k = 0; k < change.cols(); ++k) {
-                    change(f, k) += scale * rounded.codes[static_cast<size_t>(f * inputs_ + k)];
-                }
-            }
+            const bool is_plain = inputs_ > kManyInputs && widths_[w] > kFewBits;
+            const recon::RoundedFilters rounded =
+                is_plain ? plainly_rounded(weights, widths_[w])
+                         : recon::ordered_rounding(
+                               {moments, weights, weights, widths_[w], least, threads_, &order});
+            const Matrix change = values_of(rounded, weights.cols()) - weights;
             // The error of columns S: that of (W_b - W)_S x_S, as if the others were exact.
             const Matrix product = change * moments.inputs;
             const auto width = static_cast<Eigen::Index>(w);
@@ -191,8 +207,9 @@ class Probing {
     void store_rounding(int64_t group, size_t width, const Matrix& change,
                         const recon::Vector& means) {
         // Group by group as a grouped convolution has its filters: all widths of a group together.
-        const Eigen::Index first = (group * std::ssize(widths_) + static_cast<Eigen::Index>(width)) *
-                                   static_cast<Eigen::Index>(rows_a_group_);
+        const Eigen::Index first =
+            (group * std::ssize(widths_) + static_cast<Eigen::Index>(width)) *
+            static_cast<Eigen::Index>(rows_a_group_);
         probe_.rounding.middleRows(first, change.rows()) = change.cast<float>();
         const recon::Vector offset = change * means;
         for (Eigen::Index f = 0; f < change.rows(); ++f) {
@@ -219,8 +236,8 @@ LayerProbe probe_layer(const Candidates& candidates, size_t layer,
     Probing probing(candidates, layer, output_weights, threads);
     if (!rows) return probing.plain();
     const net::Layer& facts = candidates.layers[layer];
-    return probing.measured(
-        *rows, candidates.coupling.labels_of(facts.weight, 1 - facts.filter_axis));
+    return probing.measured(*rows,
+                            candidates.coupling.labels_of(facts.weight, 1 - facts.filter_axis));
 }
 
 }  // namespace adiabat::sense

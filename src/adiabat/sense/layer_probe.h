@@ -34,7 +34,7 @@ struct LayerProbe {
     std::vector<int> cut_of_row, column_of_row;
     recon::Rows residual;                // K: [filter groups x rows, D]
     std::vector<float> residual_offset;  // K mean x
-    recon::Rows rounding;  // W_b - W: [filter groups x widths x their filters, D]
+    recon::Rows rounding;                // W_b - W: [filter groups x widths x their filters, D]
     std::vector<float> rounding_offset;  // of (W_b - W) mean x
 
     recon::Vector single;  // E(u), one a cut

@@ -104,8 +104,8 @@ void LayerRows::fill(int64_t place, int64_t group, float* row) const {
     }
 }
 
-void LayerRows::targets_at(const net::Tensor& target, int64_t group,
-                           std::span<const int64_t> kept, int64_t place, float* t) const {
+void LayerRows::targets_at(const net::Tensor& target, int64_t group, std::span<const int64_t> kept,
+                           int64_t place, float* t) const {
     const int64_t filters = filters_ / groups_, targets = target.shape[1];
     const float* const values = target.as<float>().data();
     const int64_t image = place / positions_, at = place % positions_;
@@ -135,8 +135,8 @@ recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
 
 recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target, const net::Tensor& more,
                                   std::span<const int64_t> kept, int threads) const {
-    ADIABAT_CHECK(target.shape == more.shape, "{} targets, and {} more", net::to_string(target.shape),
-                  net::to_string(more.shape));
+    ADIABAT_CHECK(target.shape == more.shape, "{} targets, and {} more",
+                  net::to_string(target.shape), net::to_string(more.shape));
     const int64_t filters = filters_ / groups_;
     auto parts = sums(
         group, 2 * filters,
@@ -150,7 +150,13 @@ recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target, cons
 }
 
 recon::Moments LayerRows::moments(int64_t group, int threads) const {
-    return whole(sums(group, 0, [](int64_t, float*) {}, threads));
+<<<<<<< HEAD
+    return whole(sums(
+        group, 0, [](int64_t, float*) {}, threads));
+=======
+    return moments(
+        group, 0, [](int64_t, float*) {}, threads);
+>>>>>>> certificate
 }
 
 std::vector<recon::MomentSums> LayerRows::sums(

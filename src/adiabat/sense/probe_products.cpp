@@ -40,8 +40,9 @@ class Products {
             shape.insert(shape.end(), kernel.begin(), kernel.end());
         }
         const auto count = static_cast<size_t>(maps.size());
-        node.inputs = {input_,
-                       graph_.add_constant("w" + name, Tensor::of<float>(shape, std::span(maps.data(), count)))};
+        node.inputs = {
+            input_, graph_.add_constant("w" + name,
+                                        Tensor::of<float>(shape, std::span(maps.data(), count)))};
         if (!offset.empty()) {
             std::vector<float> bias;
             for (float mean : offset) bias.push_back(-mean);
@@ -73,7 +74,8 @@ ProbeProducts::ProbeProducts(const Candidates& candidates, size_t layer, const L
     const net::Node& node = graph.nodes[static_cast<size_t>(facts.node)];
     const net::Shape& weight = graph.constant(facts.weight)->shape;
     const bool convolves = node.op == "Conv";
-    const net::Shape kernel = convolves ? net::Shape(weight.begin() + 2, weight.end()) : net::Shape{};
+    const net::Shape kernel =
+        convolves ? net::Shape(weight.begin() + 2, weight.end()) : net::Shape{};
     Products products(graph, node.inputs[0]);
     if (has_cuts_) {
         products.add(probe.residual, probe.residual_offset, facts.groups, node.attributes, kernel);

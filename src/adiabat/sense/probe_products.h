@@ -9,8 +9,8 @@
 //   pullback    W' g, the rows of K alone    [N, groups x rows, positions]
 //
 // so that a cut's effect along a direction is -sum over its rows and positions of e times the
-// pullback of the output's gradient, a width's the sum of its roundings times the gradient: O(D^2 P)
-// an image and O(F D P) an image and direction, never an F x D gradient for every candidate.
+// pullback of the output's gradient, a width's the sum of its roundings times the gradient: O(D^2
+// P) an image and O(F D P) an image and direction, never an F x D gradient for every candidate.
 
 #include <memory>
 

@@ -137,10 +137,8 @@ class Walk {
             }
         }
         const net::Layer& layer = candidates_.layers[k];
-        const auto rows =
-            LayerRows::of(node_of(k), layer, graph_.constant(layer.weight)->shape, x);
-        LayerProbe result =
-            probe_layer(candidates_, k, rows, output_weights_[k], options_.threads);
+        const auto rows = LayerRows::of(node_of(k), layer, graph_.constant(layer.weight)->shape, x);
+        LayerProbe result = probe_layer(candidates_, k, rows, output_weights_[k], options_.threads);
         store_.put(name, to_bytes(result));
         return result;
     }
@@ -155,8 +153,8 @@ class Walk {
             bytes += 4 * directions.count * elements_an_image(graph_, wanted.back());
         }
         const int64_t images = std::min(kWeighingImages, images_.shape[0]);
-        const int64_t batch = std::clamp<int64_t>(
-            static_cast<int64_t>(options_.memory_bytes / 2) / bytes, 1, images);
+        const int64_t batch =
+            std::clamp<int64_t>(static_cast<int64_t>(options_.memory_bytes / 2) / bytes, 1, images);
         for (int64_t begin = 0; begin < images; begin += batch) {
             if (stop.requested()) throw Interrupted();
             const Tensor some = slice(begin, std::min(batch, images - begin));
@@ -188,9 +186,9 @@ class Walk {
         net::Shape shape = images_.shape;
         shape[0] = count;
         const auto row = static_cast<size_t>(elements_of_row());
-        return Tensor::of<float>(shape, images_.as<float>().subspan(
-                                            static_cast<size_t>(begin) * row,
-                                            static_cast<size_t>(count) * row));
+        return Tensor::of<float>(shape,
+                                 images_.as<float>().subspan(static_cast<size_t>(begin) * row,
+                                                             static_cast<size_t>(count) * row));
     }
     int64_t elements_of_row() const { return images_.size() / images_.shape[0]; }
 
@@ -205,9 +203,9 @@ class Walk {
         std::vector<int> makers;
         for (size_t f = 0; f < is_direct.size(); ++f) {
             const net::GroupFamily& family = candidates_.coupling.families[f];
-            is_direct[f] = std::any_of(
-                family.readers.begin(), family.readers.end(),
-                [&](int node) { return !is_probed[static_cast<size_t>(node)]; });
+            is_direct[f] = std::any_of(family.readers.begin(), family.readers.end(), [&](int node) {
+                return !is_probed[static_cast<size_t>(node)];
+            });
             if (is_direct[f]) {
                 makers.insert(makers.end(), family.makers.begin(), family.makers.end());
             }
@@ -248,8 +246,8 @@ class Walk {
                 }
             }
             for (size_t c = 0; c < sums.size(); ++c) {
-                direct.means[c] = static_cast<float>(
-                    sums[c] / static_cast<double>(y.shape[0] * positions));
+                direct.means[c] =
+                    static_cast<float>(sums[c] / static_cast<double>(y.shape[0] * positions));
             }
         }
     }
@@ -270,8 +268,8 @@ int64_t probing_images(const net::Graph& graph, const ProbingOptions& options) {
     uint64_t largest = 1;
     for (size_t id = 0; id < graph.values.size(); ++id) {
         if (graph.values[id].constant) continue;
-        largest = std::max(largest, static_cast<uint64_t>(4 * elements_an_image(
-                                                                  graph, static_cast<ValueId>(id))));
+        largest = std::max(
+            largest, static_cast<uint64_t>(4 * elements_an_image(graph, static_cast<ValueId>(id))));
     }
     const auto room = static_cast<int64_t>(options.memory_bytes / (kAlive * largest));
     return std::clamp<int64_t>(room, std::min<int64_t>(8, options.images), options.images);

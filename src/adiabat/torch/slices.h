@@ -39,8 +39,8 @@ inline int64_t images_a_slice(const net::Graph& graph, int64_t batch) {
 }
 
 // Sets the threads that one LibTorch call uses, on this thread, for the lifetime of the object.
-// LibTorch and oneDNN ask OpenMP, whose number is each thread's own. (at::set_num_threads would make
-// a pool of XNNPACK's anew each time, whose threads nobody uses and which spin for a while.)
+// LibTorch and oneDNN ask OpenMP, whose number is each thread's own. (at::set_num_threads would
+// make a pool of XNNPACK's anew each time, whose threads nobody uses and which spin for a while.)
 class CallThreads {
   public:
     explicit CallThreads(int threads) : before_(omp_get_max_threads()) {

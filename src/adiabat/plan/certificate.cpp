@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/plan/certificate.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <queue>
+#include <utility>
+
+#include "adiabat/anneal/bounds/convex_bound.h"
+#include "adiabat/base/errors.h"
+#include "adiabat/plan/branching.h"
+#include "adiabat/plan/relaxation.h"
+
+namespace adiabat::plan {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Energies this near, in parts of the energy, are one.
+constexpr double kRounding = 1e-9;
+constexpr int kRootTurns = 2000, kTurns = 60;
+constexpr double kRootPrecision = 1e-3, kPrecision = 0.2;
+
+// A part of all plans.
+struct Part {
+    Domain domain;
+    double bound = -kInfinity;
+    std::shared_ptr<const Relaxed> parent;
+    int64_t number = 0;
+
+    // The lowest bound on top, of equal ones the latest.
+    static bool is_behind(const Part& a, const Part& b) {
+        return a.bound != b.bound ? a.bound > b.bound : a.number < b.number;
+    }
+};
+
+// What cutting a group saves of the budgets, as far as the relaxation shows it: of a family minus
+// the mean gradient of what is neither cut nor kept, or of the last that is cut.
+std::vector<double> prices_of(const Network& network, const Encoding& encoding,
+                              const Relaxed& relaxed) {
+    std::vector<double> prices(static_cast<size_t>(encoding.variables));
+    for (size_t f = 0; f < network.families(); ++f) {
+        double weight = 0, sum = 0, last = -kInfinity;
+        const Eigen::Index first = encoding.first_cut[f], groups = network.groups(f);
+        for (Eigen::Index i = first; i < first + groups; ++i) {
+            const double z = relaxed.z[i];
+            weight += z * (1 - z);
+            sum += z * (1 - z) * relaxed.gradient[i];
+            if (z > 0.5) last = std::max(last, relaxed.gradient[i]);
+        }
+        const double price = weight > 1e-3 ? sum / weight : last > -kInfinity ? last : 0;
+        std::fill_n(prices.begin() + first, groups, -price);
+    }
+    return prices;
+}
+
+class Tree {
+  public:
+    Tree(const Network& network, const Hamiltonian& hamiltonian, const std::vector<Budget>& budgets,
+         const CostFunctions& costs, const CertifyOptions& options, const anneal::Watch& watch)
+        : network_(network),
+          hamiltonian_(hamiltonian),
+          budgets_(budgets),
+          costs_(costs),
+          options_(options),
+          watch_(watch),
+          layer_costs_(network, budgets, costs),
+          cheapest_(network, hamiltonian.encoding, layer_costs_) {}
+
+    Certificate run(const Plan& plan, ProgressSink& progress) {
+        best_ = plan;
+        energy_ = hamiltonian_.energy(network_, plan);
+        Part root{all_plans(network_), -kInfinity, nullptr, 0};
+        Relaxed relaxed = bound_root(root);
+        root_bound_ = std::min(relaxed.bound, energy_);
+        close(std::move(root), std::move(relaxed));
+        progress.begin("prove", 0, "parts");
+        while (!open_.empty() && !watch_.over() && gap() > options_.gap) {
+            std::pop_heap(open_.begin(), open_.end(), Part::is_behind);
+            Part part = std::move(open_.back());
+            open_.pop_back();
+            popped_ = part.bound;
+            if (part.bound < cutoff()) explore(std::move(part));
+            popped_ = kInfinity;
+            if (nodes_ % 16 == 0) {
+                progress.update(static_cast<uint64_t>(nodes_),
+                                fmt::format("gap {:.2f} %", 100 * gap()));
+            }
+        }
+        progress.end();
+        return certificate();
+    }
+
+  private:
+    double rounding() const { return kRounding * std::abs(energy_); }
+    // A bound above it says that nothing better is there.
+    double cutoff() const { return energy_ - rounding(); }
+
+    double bound() const {
+        double bound = std::min(energy_, popped_);
+        if (!open_.empty()) bound = std::min(bound, open_.front().bound);
+        return bound;
+    }
+    double gap() const {
+        const double size = std::max(std::abs(energy_), 1e-300);
+        return (energy_ - bound()) / size;
+    }
+
+    Certificate certificate() const {
+        Certificate result{best_, energy_,       bound(), root_bound_,
+                           gap(), open_.empty(), nodes_,  watch_.seconds()};
+        if (bound() >= cutoff()) result.is_optimal = true;
+        if (result.is_optimal) {
+            result.bound = std::min(energy_, energy_ - rounding());
+            result.gap = 0;
+        }
+        return result;
+    }
+
+    void visit(const Corner& corner) {
+        const double energy = corner.energy(*convex_);
+        if (energy >= cutoff() || !is_feasible(budgets_, costs_, corner.plan)) return;
+        best_ = corner.plan;
+        energy_ = hamiltonian_.energy(network_, best_);
+    }
+
+    // Bounds the root with one diagonal; keeps it where it is the best so far.
+    void try_shift(const Part& root, std::vector<double> shift, int turns, Relaxed& best) {
+        auto convex = std::make_unique<ConvexEnergy>(hamiltonian_, std::move(shift));
+        std::swap(convex, convex_);
+        relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
+        Relaxed start;
+        start.multipliers = best.multipliers;
+        start.corners.push_back(relaxation_->corner(best_, relaxation_->costs_of(best_)));
+        start.shares.push_back(1);
+        Relaxed relaxed = relaxation_->solve(
+            root.domain, start, {cutoff(), kRootPrecision, turns},
+            [this](const Corner& c) { visit(c); }, watch_);
+        ++nodes_;
+        if (best.corners.empty() || relaxed.bound > best.bound) {
+            best = std::move(relaxed);
+            return;
+        }
+        std::swap(convex, convex_);
+        relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
+    }
+
+    // The flat diagonal, the one that is best at the prices where that ended, and their mean.
+    Relaxed bound_root(const Part& root) {
+        Relaxed best;
+        best.bound = -kInfinity;
+        const auto flat = flat_shift(hamiltonian_, options_.seed, watch_);
+        try_shift(root, flat, kRootTurns, best);
+        if (best.bound >= cutoff() || watch_.over()) return best;
+        std::vector<double> priced = priced_shift(
+            hamiltonian_, prices_of(network_, hamiltonian_.encoding, best), options_.seed, watch_);
+        std::vector<double> mean = flat;
+        for (size_t i = 0; i < mean.size(); ++i) mean[i] = (3 * flat[i] + priced[i]) / 4;
+        for (auto* shift : {&priced, &mean}) {
+            if (best.bound >= cutoff() || watch_.over()) break;
+            try_shift(root, std::move(*shift), kRootTurns, best);
+        }
+        return best;
+    }
+
+    // What is left of the part once its bound is known.
+    void close(Part part, Relaxed relaxed) {
+        part.bound = std::max(part.bound, relaxed.bound);
+        if (part.bound >= cutoff()) return;
+        if (!settle(network_, cheapest_, relaxed, cutoff(), part.domain)) return;
+        const auto parent = std::make_shared<const Relaxed>(std::move(relaxed));
+        std::vector<Domain> parts = divide(network_, *parent, cheapest_, part.domain);
+        if (parts.empty()) visit(*relaxation_->corner(only_plan(network_, part.domain), {}));
+        for (Domain& domain : parts) {
+            if (!tighten(network_, domain)) continue;
+            open_.push_back({std::move(domain), part.bound, parent, ++numbers_});
+            std::push_heap(open_.begin(), open_.end(), Part::is_behind);
+        }
+    }
+
+    void explore(Part part) {
+        if (layer_costs_.breaks_activations(part.domain)) return;
+        if (part.domain.is_one_shape() && !keeps_budgets(part.domain)) return;
+        ++nodes_;
+        const RelaxOptions options{cutoff(), kPrecision, kTurns};
+        Relaxed relaxed = relaxation_->solve(
+            part.domain, *part.parent, options, [this](const Corner& c) { visit(c); }, watch_);
+        if (watch_.over()) {
+            part.bound = std::max(part.bound, relaxed.bound);
+            open_.push_back(std::move(part));
+            std::push_heap(open_.begin(), open_.end(), Part::is_behind);
+            return;
+        }
+        close(std::move(part), std::move(relaxed));
+    }
+
+    bool keeps_budgets(const Domain& domain) const {
+        std::vector<int64_t> cut;
+        std::vector<int> bits;
+        for (const auto& counts : domain.cut) cut.push_back(counts.least);
+        for (size_t l = 0; l < domain.allowed.size(); ++l) {
+            const auto& allowed = domain.allowed[l];
+            const auto at = std::find(allowed.begin(), allowed.end(), 1) - allowed.begin();
+            bits.push_back(network_.widths(l)[static_cast<size_t>(at)]);
+        }
+        return is_feasible(budgets_, costs_, cut, bits);
+    }
+
+    const Network& network_;
+    const Hamiltonian& hamiltonian_;
+    const std::vector<Budget>& budgets_;
+    const CostFunctions& costs_;
+    const CertifyOptions& options_;
+    const anneal::Watch& watch_;
+    LayerCosts layer_costs_;
+    CheapestPlans cheapest_;
+    std::unique_ptr<ConvexEnergy> convex_;
+    std::optional<Relaxation> relaxation_;
+    Plan best_;
+    double energy_ = 0, root_bound_ = -kInfinity, popped_ = kInfinity;
+    std::vector<Part> open_;  // a heap
+    int64_t nodes_ = 0, numbers_ = 0;
+};
+
+}  // namespace
+
+bool can_certify(const Hamiltonian& hamiltonian) {
+    return hamiltonian.encoding.variables <= anneal::kMostConvexVariables;
+}
+
+Certificate certify(const Network& network, const Hamiltonian& hamiltonian,
+                    const std::vector<Budget>& budgets, const CostFunctions& costs,
+                    const Plan& plan, const CertifyOptions& options, StopToken stop,
+                    ProgressSink& progress) {
+    check_plan(network, plan);
+    ADIABAT_CHECK(can_certify(hamiltonian), "{} variables", hamiltonian.encoding.variables);
+    ADIABAT_CHECK(is_feasible(budgets, costs, plan),
+                  "a certificate of a plan that breaks a budget");
+    const anneal::Watch watch(std::move(stop), options.time_limit, {}, no_progress());
+    return Tree(network, hamiltonian, budgets, costs, options, watch).run(plan, progress);
+}
+
+std::string to_sentence(const Certificate& certificate) {
+    if (certificate.is_optimal) return "no plan within the budgets has a lower energy: proven";
+    return fmt::format(
+        "no plan within the budgets can have an energy more than {:.1f} % below this one",
+        100 * certificate.gap);
+}
+
+}  // namespace adiabat::plan

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/plan/cheapest.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <numeric>
+
+#include "adiabat/base/errors.h"
+
+namespace adiabat::plan {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+// A family's groups in the order in which they go, and the levels that the domain has.
+struct CheapestPlans::Family {
+    std::vector<size_t> order;   // free groups, cheapest first
+    std::vector<double> prefix;  // the cheapest sum, by the number of free groups that go
+    int64_t settled = 0;         // groups that go anyway
+    struct Option {
+        size_t level = 0;
+        int64_t count = 0;  // the cheapest of the level
+        int64_t first = 0, last = 0;
+    };
+    std::vector<Option> options;
+
+    double at(int64_t count) const { return prefix[static_cast<size_t>(count - settled)]; }
+};
+
+// A layer's least sum over widths for every choice of its families' options.
+struct CheapestPlans::Layer {
+    CostTable table;
+    std::vector<uint8_t> width;   // the best one
+    std::vector<double> weights;  // of each width; infinite where not allowed
+};
+
+struct CheapestPlans::Sum {
+    std::vector<Family> families;
+    std::vector<Layer> layers;
+    std::vector<size_t> sizes;
+    std::vector<CostTable> prefixes;  // one a family
+    double constant = 0;
+
+    std::vector<const CostTable*> tables() const {
+        std::vector<const CostTable*> all;
+        for (const CostTable& table : prefixes) all.push_back(&table);
+        for (const Layer& layer : layers) all.push_back(&layer.table);
+        return all;
+    }
+};
+
+CheapestPlans::Family CheapestPlans::family(const Domain& domain, const Prices& prices,
+                                            size_t f) const {
+    Family family;
+    const auto& settled = domain.settled[f];
+    const auto weight = [&](size_t i) {
+        return prices.weights[static_cast<size_t>(encoding_.cut_variable(f, i))];
+    };
+    double sum = 0;
+    for (size_t i = 0; i < settled.size(); ++i) {
+        if (settled[i] == Settled::kFree) family.order.push_back(i);
+        if (settled[i] != Settled::kCut) continue;
+        sum += weight(i);
+        ++family.settled;
+    }
+    std::stable_sort(family.order.begin(), family.order.end(),
+                     [&](size_t a, size_t b) { return weight(a) < weight(b); });
+    family.prefix.push_back(sum);
+    for (size_t i : family.order) family.prefix.push_back(sum += weight(i));
+    const auto& levels = costs_.levels(f);
+    const auto& counts = domain.cut[f];
+    for (size_t level = 0; level < levels.size(); ++level) {
+        const int64_t first = std::max(levels[level].first, counts.least);
+        const int64_t last = std::min(levels[level].last, counts.most);
+        if (first > last) continue;
+        int64_t best = -1;
+        for (int64_t c = first; c <= last; ++c) {
+            const int64_t kept = network_.groups(f) - c;
+            if (kept != allowed_kept(network_, f, kept)) continue;
+            if (best < 0 || family.at(c) < family.at(best)) best = c;
+        }
+        if (best >= 0) family.options.push_back({level, best, first, last});
+    }
+    ADIABAT_CHECK(!family.options.empty(), "family {} has no count left", f);
+    return family;
+}
+
+CheapestPlans::Layer CheapestPlans::layer(const Domain& domain, const Prices& prices,
+                                          const std::vector<Family>& families, size_t l) const {
+    Layer layer;
+    const auto& widths = network_.widths(l);
+    const Encoding::LayerBits& bits = encoding_.layers[l];
+    for (size_t w = 0; w < widths.size(); ++w) {
+        double weight = domain.allowed[l][w] ? 0 : kInfinity;
+        const uint32_t pattern = encoding_.word(l, widths[w]).pattern;
+        for (int b = 0; b < bits.count; ++b) {
+            if (pattern >> b & 1) weight += prices.weights[static_cast<size_t>(bits.first + b)];
+        }
+        layer.weights.push_back(weight);
+    }
+    layer.table.scope = costs_.scope(l);
+    size_t cells = 1;
+    for (size_t f : layer.table.scope) cells *= families[f].options.size();
+    layer.table.values.resize(cells);
+    layer.width.resize(cells);
+    const bool asks = costs_.bits_count(l);
+    const auto cheapest = static_cast<size_t>(
+        std::min_element(layer.weights.begin(), layer.weights.end()) - layer.weights.begin());
+    std::vector<size_t> cells_at(1, 0);
+    for (size_t p = 0; p < layer.table.scope.size(); ++p) {
+        std::vector<size_t> next;
+        for (const auto& option : families[layer.table.scope[p]].options) {
+            for (size_t at : cells_at) next.push_back(at + option.level * costs_.stride(l, p));
+        }
+        cells_at = std::move(next);
+    }
+    for (size_t cell = 0; cell < cells; ++cell) {
+        double least = kInfinity;
+        for (size_t w = asks ? 0 : cheapest; w < widths.size(); ++w) {
+            if (layer.weights[w] == kInfinity) continue;
+            double value = layer.weights[w];
+            const auto costs = costs_.of(l, cells_at[cell], w);
+            for (size_t k = 0; k < costs.size(); ++k) value += prices.multipliers[k] * costs[k];
+            if (value < least) {
+                least = value;
+                layer.width[cell] = static_cast<uint8_t>(w);
+            }
+            if (!asks) break;
+        }
+        layer.table.values[cell] = least;
+    }
+    return layer;
+}
+
+double CheapestPlans::rest(const Domain& domain, const Prices& prices) const {
+    const auto rest = costs_.rest(domain);
+    return std::inner_product(rest.begin(), rest.end(), prices.multipliers.begin(), 0.0);
+}
+
+CheapestPlans::Sum CheapestPlans::sum(const Domain& domain, const Prices& prices) const {
+    Sum sum;
+    for (size_t f = 0; f < network_.families(); ++f) {
+        sum.families.push_back(family(domain, prices, f));
+        CostTable table{{f}, {}};
+        for (const auto& option : sum.families[f].options) {
+            table.values.push_back(sum.families[f].at(option.count));
+        }
+        sum.sizes.push_back(table.values.size());
+        sum.prefixes.push_back(std::move(table));
+    }
+    for (size_t l = 0; l < network_.layers.size(); ++l) {
+        sum.layers.push_back(layer(domain, prices, sum.families, l));
+    }
+    sum.constant = rest(domain, prices);
+    return sum;
+}
+
+Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
+    const Sum sum = this->sum(domain, prices);
+    Elimination elimination(sum.sizes, sum.tables());
+    elimination.run();
+    const auto choice = elimination.choice(0);
+    Cheapest found{elimination.result().values[0] + sum.constant, uniform_plan(network_, kMaxBits),
+                   std::vector<double>(costs_.budgets())};
+    for (size_t f = 0; f < choice.size(); ++f) {
+        const Family& family = sum.families[f];
+        for (size_t i = 0; i < domain.settled[f].size(); ++i) {
+            found.plan.cut[f][i] = domain.settled[f][i] == Settled::kCut;
+        }
+        const int64_t free = family.options[choice[f]].count - family.settled;
+        for (int64_t i = 0; i < free; ++i) {
+            found.plan.cut[f][family.order[static_cast<size_t>(i)]] = 1;
+        }
+    }
+    for (size_t l = 0; l < network_.layers.size(); ++l) {
+        size_t cell = 0, stride = 1, at = 0;
+        for (size_t p = 0; p < costs_.scope(l).size(); ++p) {
+            const size_t f = costs_.scope(l)[p];
+            cell += choice[f] * stride;
+            stride *= sum.sizes[f];
+            at += sum.families[f].options[choice[f]].level * costs_.stride(l, p);
+        }
+        const size_t width = sum.layers[l].width[cell];
+        found.plan.bits[l] = network_.widths(l)[width];
+        const auto costs = costs_.of(l, at, width);
+        for (size_t k = 0; k < costs.size(); ++k) found.costs[k] += costs[k];
+    }
+    return found;
+}
+
+namespace {
+
+// What plans cost at least that cut a group, or keep it, at a count: beyond the cheapest of that
+// count, the group takes the place of the last one that goes, or the first one that stays for it.
+void settle_margins(const std::vector<double>& prefix, int64_t settled, size_t place,
+                    const std::vector<double>& counts, double& cut, double& kept) {
+    const size_t free = prefix.size() - 1;
+    const auto weight = [&](size_t i) { return prefix[i + 1] - prefix[i]; };
+    for (size_t m = 0; m <= free; ++m) {
+        const double base = counts[m + static_cast<size_t>(settled)];
+        if (base == kInfinity) continue;
+        const bool goes = place < m;
+        if (m > 0) cut = std::min(cut, base + (goes ? 0 : weight(place) - weight(m - 1)));
+        if (m < free) kept = std::min(kept, base + (goes ? weight(m) - weight(place) : 0));
+    }
+}
+
+}  // namespace
+
+Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const {
+    const Sum sum = this->sum(domain, prices);
+    Margins margins;
+    for (size_t f = 0; f < network_.families(); ++f) {
+        const Family& family = sum.families[f];
+        Elimination elimination(sum.sizes, sum.tables());
+        elimination.run({f});
+        std::vector<double> counts(static_cast<size_t>(network_.groups(f)) + 1, kInfinity);
+        for (size_t o = 0; o < family.options.size(); ++o) {
+            const auto& option = family.options[o];
+            for (int64_t c = option.first; c <= option.last; ++c) {
+                counts[static_cast<size_t>(c)] = elimination.result().values[o] + sum.constant +
+                                                 family.at(c) - family.at(option.count);
+            }
+        }
+        std::vector<double> cut(domain.settled[f].size(), kInfinity), kept = cut;
+        for (size_t place = 0; place < family.order.size(); ++place) {
+            const size_t i = family.order[place];
+            settle_margins(family.prefix, family.settled, place, counts, cut[i], kept[i]);
+        }
+        margins.counts.push_back(std::move(counts));
+        margins.cut.push_back(std::move(cut));
+        margins.kept.push_back(std::move(kept));
+    }
+    for (size_t l = 0; l < network_.layers.size(); ++l) {
+        std::vector<double> widths(network_.widths(l).size(), kInfinity);
+        if (domain.widths_left(l) > 1) {
+            Elimination elimination(sum.sizes, sum.tables());
+            elimination.run(costs_.scope(l));
+            for (size_t w = 0; w < widths.size(); ++w) {
+                if (!domain.allowed[l][w]) continue;
+                Domain one = domain;
+                std::fill(one.allowed[l].begin(), one.allowed[l].end(), uint8_t{0});
+                one.allowed[l][w] = 1;
+                const Layer there = layer(one, prices, sum.families, l);
+                for (size_t cell = 0; cell < there.table.values.size(); ++cell) {
+                    const double value = elimination.result().values[cell] -
+                                         sum.layers[l].table.values[cell] +
+                                         there.table.values[cell] + sum.constant;
+                    widths[w] = std::min(widths[w], value);
+                }
+            }
+        }
+        margins.widths.push_back(std::move(widths));
+    }
+    return margins;
+}
+
+}  // namespace adiabat::plan

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/plan/domain.h"
+
+#include <algorithm>
+
+namespace adiabat::plan {
+
+namespace {
+
+bool may_cut(const Network& network, size_t family, int64_t count) {
+    const int64_t kept = network.groups(family) - count;
+    return kept == allowed_kept(network, family, kept);
+}
+
+bool tighten_family(const Network& network, size_t family, Domain::Counts& counts,
+                    std::vector<Settled>& settled) {
+    const auto cut = std::count(settled.begin(), settled.end(), Settled::kCut);
+    const auto kept = std::count(settled.begin(), settled.end(), Settled::kKept);
+    counts.least = std::max<int64_t>(counts.least, cut);
+    counts.most = std::min<int64_t>(counts.most, std::ssize(settled) - kept);
+    while (counts.least <= counts.most && !may_cut(network, family, counts.least)) ++counts.least;
+    while (counts.least <= counts.most && !may_cut(network, family, counts.most)) --counts.most;
+    if (counts.least > counts.most) return false;
+    const bool all_cut = counts.least == std::ssize(settled) - kept;
+    if (!all_cut && counts.most != cut) return true;
+    std::replace(settled.begin(), settled.end(), Settled::kFree,
+                 all_cut ? Settled::kCut : Settled::kKept);
+    return true;
+}
+
+}  // namespace
+
+bool Domain::is_one_shape() const {
+    for (const Counts& counts : cut) {
+        if (!counts.is_one()) return false;
+    }
+    for (size_t k = 0; k < allowed.size(); ++k) {
+        if (widths_left(k) != 1) return false;
+    }
+    return true;
+}
+
+int64_t Domain::widths_left(size_t layer) const {
+    return std::count(allowed[layer].begin(), allowed[layer].end(), 1);
+}
+
+bool Domain::contains(const Network& network, const Plan& plan) const {
+    for (size_t f = 0; f < cut.size(); ++f) {
+        const int64_t count = cut_count(plan, f);
+        if (count < cut[f].least || count > cut[f].most) return false;
+        for (size_t i = 0; i < settled[f].size(); ++i) {
+            if (settled[f][i] != Settled::kFree &&
+                (settled[f][i] == Settled::kCut) != plan.cut[f][i])
+                return false;
+        }
+    }
+    for (size_t k = 0; k < allowed.size(); ++k) {
+        const auto& widths = network.widths(k);
+        const auto at = std::find(widths.begin(), widths.end(), plan.bits[k]) - widths.begin();
+        if (!allowed[k][static_cast<size_t>(at)]) return false;
+    }
+    return true;
+}
+
+Domain all_plans(const Network& network) {
+    Domain domain;
+    for (size_t f = 0; f < network.families(); ++f) {
+        const int64_t groups = network.groups(f);
+        domain.cut.push_back({0, groups - allowed_kept(network, f, 0)});
+        domain.settled.emplace_back(static_cast<size_t>(groups), Settled::kFree);
+    }
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        domain.allowed.emplace_back(network.widths(k).size(), uint8_t{1});
+    }
+    tighten(network, domain);
+    return domain;
+}
+
+Domain one_plan(const Network& network, const Plan& plan) {
+    Domain one = all_plans(network);
+    for (size_t f = 0; f < one.cut.size(); ++f) {
+        one.cut[f].least = one.cut[f].most = cut_count(plan, f);
+        for (size_t i = 0; i < one.settled[f].size(); ++i) {
+            one.settled[f][i] = plan.cut[f][i] ? Settled::kCut : Settled::kKept;
+        }
+    }
+    for (size_t l = 0; l < one.allowed.size(); ++l) {
+        const auto& widths = network.widths(l);
+        for (size_t w = 0; w < widths.size(); ++w) one.allowed[l][w] = widths[w] == plan.bits[l];
+    }
+    return one;
+}
+
+Plan only_plan(const Network& network, const Domain& domain) {
+    Plan plan = uniform_plan(network, kMaxBits);
+    for (size_t f = 0; f < plan.cut.size(); ++f) {
+        for (size_t i = 0; i < plan.cut[f].size(); ++i) {
+            plan.cut[f][i] = domain.settled[f][i] == Settled::kCut;
+        }
+    }
+    for (size_t l = 0; l < plan.bits.size(); ++l) {
+        const auto& allowed = domain.allowed[l];
+        const auto at = std::find(allowed.begin(), allowed.end(), 1) - allowed.begin();
+        plan.bits[l] = network.widths(l)[static_cast<size_t>(at)];
+    }
+    return plan;
+}
+
+bool tighten(const Network& network, Domain& domain) {
+    for (size_t f = 0; f < domain.cut.size(); ++f) {
+        if (!tighten_family(network, f, domain.cut[f], domain.settled[f])) return false;
+    }
+    for (size_t k = 0; k < domain.allowed.size(); ++k) {
+        if (domain.widths_left(k) == 0) return false;
+    }
+    return true;
+}
+
+}  // namespace adiabat::plan

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A part of all plans: how many groups of each family may be cut, which widths each layer may have,
+// and single groups that are settled. What branch and bound divides.
+
+#include <cstdint>
+#include <vector>
+
+#include "adiabat/plan/hamiltonian.h"
+#include "adiabat/plan/plan.h"
+
+namespace adiabat::plan {
+
+enum class Settled : uint8_t { kKept, kCut, kFree };
+
+struct Domain {
+    struct Counts {
+        int64_t least = 0, most = 0;  // groups cut, both allowed
+        bool is_one() const { return least == most; }
+    };
+    std::vector<Counts> cut;                    // one a family
+    std::vector<std::vector<Settled>> settled;  // one entry a group
+    std::vector<std::vector<uint8_t>> allowed;  // of each layer, one entry a width of the network
+
+    // Counts and widths have one value each.
+    bool is_one_shape() const;
+    int64_t widths_left(size_t layer) const;
+    bool contains(const Network& network, const Plan& plan) const;
+};
+
+Domain all_plans(const Network& network);
+Domain one_plan(const Network& network, const Plan& plan);
+// Of a tightened domain that has one shape and no free group.
+Plan only_plan(const Network& network, const Domain& domain);
+
+// Draws counts and settled groups together: counts to what settled groups and alignment leave,
+// groups to what counts leave. False where nothing is left.
+bool tighten(const Network& network, Domain& domain);
+
+}  // namespace adiabat::plan
