@@ -93,16 +93,20 @@ class Calibration {
             coded_.set(stage.codes, run_piece(s, stage.codes));
         } else {
             std::vector<Tensor> target;
+            Tensor lost;
             if (!is_input(stage.real)) {
                 std::vector<ValueId> fetches = {stage.original, stage.activated};
                 if (skips_[s].is_there()) fetches.push_back(skips_[s].original);
                 target = session_->run(real_.feeds(s), fetches);
-                if (skips_[s].is_there()) absorb_skip(s, target[0], std::move(target[2]));
+                if (skips_[s].is_there()) lost = skip_loss(s, target[0], std::move(target[2]));
             }
-            if (stage.layer >= 0) round_layer(static_cast<size_t>(stage.layer), s, target[0]);
+            if (stage.layer >= 0) round_layer(static_cast<size_t>(stage.layer), s, target[0], lost);
             Tensor real = is_input(stage.real) ? coded_.at(stage.real) : run_piece(s, stage.real);
             if (!is_input(stage.real)) {
-                if (stage.layer >= 0) recenter(static_cast<size_t>(stage.layer), target[0], real);
+                if (stage.layer >= 0) {
+                    add(lost, target[0]);
+                    recenter(static_cast<size_t>(stage.layer), target[0], real);
+                }
                 real_.set(stage.activated, std::move(target[1]));
             }
             if (stage.codes != kNoValue) code(stage, std::move(real));
@@ -161,27 +165,35 @@ class Calibration {
         });
     }
 
-    // The target of stage s made to give back what its skip has lost so far: then the sum is right.
-    void absorb_skip(size_t s, Tensor& target, Tensor original) {
+    // What the skip of stage s has lost so far, in the channels that stay: of the target's shape, or
+    // empty where the two do not match.
+    Tensor skip_loss(size_t s, const Tensor& target, Tensor original) {
         const ValueId id = skips_[s].real;
-        Tensor real = run_piece(s, id);
+        Tensor real = run_piece(s, id), lost;
         const auto& kept = kept_[static_cast<size_t>(quantized_.stages[s].layer)];
         const int64_t images = target.shape[0], channels = target.shape[1];
         if (original.shape == target.shape && real.shape.size() == target.shape.size() &&
             real.shape[1] == std::ssize(kept) &&
             real.size() * channels == original.size() * std::ssize(kept)) {
+            lost = Tensor(net::DType::kFloat, target.shape);
             const int64_t positions = target.size() / images / channels;
-            float* t = target.as<float>().data();
+            float* to = lost.as<float>().data();
             const float *was = original.as<float>().data(), *is = real.as<float>().data();
             for (int64_t n = 0; n < images; ++n) {
                 for (int64_t c : kept) {
                     const int64_t at = (n * channels + c) * positions;
-                    for (int64_t p = 0; p < positions; ++p) t[at + p] += was[at + p] - *is++;
+                    for (int64_t p = 0; p < positions; ++p) to[at + p] = was[at + p] - *is++;
                 }
             }
         }
         coded_.set(id, std::move(real));
         real_.set(skips_[s].original, std::move(original));
+        return lost;
+    }
+    static void add(const Tensor& more, Tensor& to) {
+        if (more.shape.empty()) return;
+        const auto from = more.as<float>();
+        for (size_t k = 0; k < from.size(); ++k) to.as<float>()[k] += from[k];
     }
 
     void set_constant(ValueId id, Tensor tensor) {
@@ -198,8 +210,9 @@ class Calibration {
         return std::move(engine_.open(piece.graph, options_)->run(feeds, piece.graph.outputs)[0]);
     }
 
-    // Weights, scales and the bias as it was. `target` is what the original gives.
-    void round_layer(size_t k, size_t s, const Tensor& target) {
+    // Weights, scales and the bias as it was. `target` is what the original gives, `lost` what is to
+    // be given besides, if it is not empty.
+    void round_layer(size_t k, size_t s, const Tensor& target, const Tensor& lost) {
         const LayerParameters& p = quantized_.layers[k];
         net::Layer layer = input_.network.layers[k];
         const Tensor& weight = *input_.cut.constant(layer.weight);
@@ -226,7 +239,8 @@ class Calibration {
         const auto positions = sense::LayerRows::of(node, layer, weight.shape, read);
         const Filters given{filters, least, p.weight.bits};
         const recon::RoundedFilters result =
-            positions ? reconstructed(given, *positions, target, kept_[k]) : rounded(given);
+            positions ? reconstructed(given, *positions, {target, lost, kept_[k]})
+                      : rounded(given);
 
         std::vector<float> bias_scales(rows);
         std::vector<int32_t> biases(rows, 0);
@@ -265,16 +279,25 @@ class Calibration {
         return result;
     }
 
+    // What a layer should give.
+    struct Wanted {
+        const Tensor &target, &lost;
+        const std::vector<int64_t>& kept;
+    };
+
     // By least squares and ordered rounding, group by group.
     recon::RoundedFilters reconstructed(const Filters& filters, const sense::LayerRows& positions,
-                                        const Tensor& target,
-                                        const std::vector<int64_t>& kept) const {
+                                        const Wanted& wanted) const {
         const size_t rows = filters.rows() / static_cast<size_t>(positions.groups());
         recon::RoundedFilters result;
         for (size_t g = 0; g < static_cast<size_t>(positions.groups()); ++g) {
             const size_t first = g * rows;
+            const auto group = static_cast<int64_t>(g);
             const recon::Moments moments =
-                positions.moments(static_cast<int64_t>(g), target, kept, options_.threads);
+                wanted.lost.shape.empty()
+                    ? positions.moments(group, wanted.target, wanted.kept, options_.threads)
+                    : positions.moments(group, wanted.target, wanted.lost, wanted.kept,
+                                        options_.threads);
             const recon::Matrix given =
                 Eigen::Map<const recon::Rows>(filters.values.data() + first * filters.width(),
                                               static_cast<Eigen::Index>(rows),

@@ -69,6 +69,7 @@ int run_tool(int argc, char** argv) {
     add_eval(tool, frame);
     add_compress(tool, frame);
     add_sense(tool, frame);
+    add_pareto(tool, frame);
     add_qubo(tool, frame);
     add_explain(tool, frame);
     add_solve(tool, frame);

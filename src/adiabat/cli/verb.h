@@ -56,6 +56,7 @@ void add_inspect(CLI::App& tool, Frame& frame);
 void add_eval(CLI::App& tool, Frame& frame);
 void add_compress(CLI::App& tool, Frame& frame);
 void add_sense(CLI::App& tool, Frame& frame);
+void add_pareto(CLI::App& tool, Frame& frame);
 void add_qubo(CLI::App& tool, Frame& frame);
 void add_explain(CLI::App& tool, Frame& frame);
 void add_solve(CLI::App& tool, Frame& frame);

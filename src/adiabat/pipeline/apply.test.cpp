@@ -97,9 +97,10 @@ TEST(Apply, EightBitsAreCloseToFloat) {
     }
 }
 
-// Whatever the bits and cuts, every channel of every layer has the original's mean on the images,
-// within half a unit of its bias.
+// Whatever the bits and cuts, every channel of every layer has the original's mean on the images, or
+// that of the sum where it is added to a skip path, within half a unit of its bias.
 TEST(Apply, BiasesAreRecentered) {
+    int skips = 0;
     for (uint64_t seed = 0; seed < 6; ++seed) {
         const net::Tensor images = net::random_tensor({48, 3, 8, 8}, seed);
         const auto applied = apply_plan(seed, 3, true, images);
@@ -107,8 +108,21 @@ TEST(Apply, BiasesAreRecentered) {
         const auto engine = load_engine();
         const auto original = engine->open(a.graph, {});
         const auto small = engine->open(a.quantized.graph, {});
+        const net::Uses uses(a.graph);
         for (const apply::Stage& stage : a.quantized.stages) {
             if (stage.layer < 0) continue;
+            // The other operand of the addition, before and after.
+            std::vector<net::ValueId> skip;
+            const auto& readers = uses.readers(stage.original);
+            if (readers.size() == 1 &&
+                a.graph.nodes[static_cast<size_t>(readers[0])].op == "Add") {
+                const net::Node& add = a.graph.nodes[static_cast<size_t>(readers[0])];
+                const size_t other = add.inputs[0] == stage.original ? 1 : 0;
+                const auto here =
+                    static_cast<size_t>(a.quantized.node_of[static_cast<size_t>(readers[0])]);
+                skip = {add.inputs[other], a.quantized.graph.nodes[here].inputs[other]};
+                ++skips;
+            }
             const auto k = static_cast<size_t>(stage.layer);
             const std::vector<net::Feed> feeds = {{a.graph.inputs[0], &images}};
             const std::vector<net::Feed> small_feeds = {{a.quantized.graph.inputs[0], &images}};
@@ -132,13 +146,22 @@ TEST(Apply, BiasesAreRecentered) {
                 }
                 return sum / static_cast<double>(t.shape[0] * positions);
             };
+            net::Tensor skip_before, skip_after;
+            if (!skip.empty()) {
+                skip_before = original->run(feeds, std::vector{skip[0]})[0];
+                skip_after = small->run(small_feeds, std::vector{skip[1]})[0];
+            }
             for (size_t c = 0; c < kept.size(); ++c) {
-                EXPECT_NEAR(mean(after, static_cast<int64_t>(c)), mean(before, kept[c]),
+                const auto channel = static_cast<int64_t>(c);
+                const double lost =
+                    skip.empty() ? 0 : mean(skip_before, kept[c]) - mean(skip_after, channel);
+                EXPECT_NEAR(mean(after, channel), mean(before, kept[c]) + lost,
                             0.51 * static_cast<double>(units[c]) + 1e-5)
                     << "seed " << seed << ", " << a.network.layers[k].name << ", channel " << c;
             }
         }
     }
+    EXPECT_EQ(skips, 12);
 }
 
 TEST(Apply, WhatIsReadBackComputesTheSame) {

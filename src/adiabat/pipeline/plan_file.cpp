@@ -91,8 +91,8 @@ class Member {
         std::vector<size_t> result;
         std::vector<uint8_t> seen(count);
         for (const Json& value : list(name)) {
-            const bool is_index =
-                value.is_number_integer() && value >= 0 && value.get<uint64_t>() < count;
+            const bool is_index = value.is_number_integer() && value.get<int64_t>() >= 0 &&
+                                  value.get<uint64_t>() < count;
             if (!is_index) fail(name, value, fmt::format("numbers from 0 to {}", count - 1));
             const auto index = value.get<size_t>();
             if (seen[index]) fail(name, value, "each number once");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/recon/least_squares.h"
 
+#include <utility>
+
 #include "adiabat/base/errors.h"
 
 namespace adiabat::recon {
@@ -37,6 +39,30 @@ Matrix reconstructed(const Moments& moments, const Matrix& weights) {
     const Eigen::LLT<Matrix> factor = damped_factor(moments.inputs, damping);
     const Matrix right = (moments.targets + damping * weights).transpose();
     return factor.solve(right).transpose();
+}
+
+Moments with_additions(const Moments& first, const Moments& second, const Moments& whole) {
+    const Eigen::Index filters = whole.targets.rows() / 2;
+    Moments result = whole;
+    result.targets = whole.targets.topRows(filters);
+    result.variances = whole.variances.head(filters);
+    const double damping = damping_of(whole);
+    if (!(damping > 0)) return result;
+    // What the fits of d leave of it on the other half, less its variance.
+    Vector change = Vector::Zero(filters);
+    for (const auto& [fitted, other] : {std::pair{&first, &second}, {&second, &first}}) {
+        const Eigen::LLT<Matrix> factor = damped_factor(fitted->inputs, damping);
+        const Matrix w = factor.solve(fitted->targets.bottomRows(filters).transpose()).transpose();
+        const Matrix product = w * other->inputs - 2 * other->targets.bottomRows(filters);
+        change += product.cwiseProduct(w).rowwise().sum();
+    }
+    for (Eigen::Index f = 0; f < filters; ++f) {
+        if (change[f] >= 0) continue;
+        result.targets.row(f) += whole.targets.row(filters + f);
+        // Of the sum, as far as it is known: what the fit leaves is a variance still.
+        result.variances[f] += whole.variances[filters + f];
+    }
+    return result;
 }
 
 }  // namespace adiabat::recon

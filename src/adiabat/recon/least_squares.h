@@ -30,4 +30,9 @@ Eigen::LLT<Matrix> damped_factor(Matrix h, double damping);
 // `weights` is W, [F, D].
 Matrix reconstructed(const Moments& moments, const Matrix& weights);
 
+// Of targets that come as [t, d], [2 F, D]: t + d for the filters whose d can be foretold from the
+// inputs, t for the others. It can be where the least squares of d on either half of the rows
+// lower its error on the other half. `whole` holds both halves; the result has F targets.
+Moments with_additions(const Moments& first, const Moments& second, const Moments& whole);
+
 }  // namespace adiabat::recon

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "adiabat/recon/moments.test.h"
 
 namespace adiabat::recon {
@@ -68,6 +70,28 @@ TEST(LeastSquares, TakesInputsWithoutFullRank) {
 
     s.x.setConstant(1);
     EXPECT_EQ(reconstructed(moments_of(s), s.weights), s.weights);
+}
+
+// Two filters; what is to be given besides is a function of the inputs for the first, noise that
+// they do not know of for the second.
+TEST(LeastSquares, AdditionsAreTakenWhereTheyCanBeForetold) {
+    const auto s = sample(400, 20, 2, 6);
+    Random random(7, 1);
+    Rows both(s.t.rows(), 4);
+    both.leftCols(2) = s.t;
+    both.col(2) = 0.4f * s.x.col(3) - 0.2f * s.x.col(11);
+    both.col(3) = Rows::NullaryExpr(s.t.rows(), 1, [&] { return random.uniform_float() - 0.5f; });
+    std::vector<MomentSums> halves(2, MomentSums(s.x.row(0), both.row(0)));
+    halves[0].add(s.x.topRows(200), both.topRows(200));
+    halves[1].add(s.x.bottomRows(200), both.bottomRows(200));
+    MomentSums all(s.x.row(0), both.row(0));
+    all.add(s.x, both);
+    const Moments whole = all.moments();
+    const Moments found = with_additions(halves[0].moments(), halves[1].moments(), whole);
+    ASSERT_EQ(found.targets.rows(), 2);
+    EXPECT_LT((found.targets.row(0) - whole.targets.row(0) - whole.targets.row(2)).norm(), 1e-12);
+    EXPECT_LT((found.targets.row(1) - whole.targets.row(1)).norm(), 1e-12);
+    EXPECT_EQ(found.inputs, whole.inputs);
 }
 
 }  // namespace

@@ -104,29 +104,58 @@ void LayerRows::fill(int64_t place, int64_t group, float* row) const {
     }
 }
 
+void LayerRows::targets_at(const net::Tensor& target, int64_t group,
+                           std::span<const int64_t> kept, int64_t place, float* t) const {
+    const int64_t filters = filters_ / groups_, targets = target.shape[1];
+    const float* const values = target.as<float>().data();
+    const int64_t image = place / positions_, at = place % positions_;
+    for (int64_t f = 0; f < filters; ++f) {
+        const int64_t channel = kept[static_cast<size_t>(group * filters + f)];
+        t[f] = values[(image * targets + channel) * positions_ + at];
+    }
+}
+
+namespace {
+
+recon::Moments whole(std::vector<recon::MomentSums> parts) {
+    for (size_t part = 1; part < parts.size(); ++part) parts[0].add(parts[part]);
+    return parts[0].moments();
+}
+
+}  // namespace
+
 recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
                                   std::span<const int64_t> kept, int threads) const {
-    const int64_t filters = filters_ / groups_, targets = target.shape[1];
-    ADIABAT_CHECK(target.size() == images_ * targets * positions_, "{} targets for {} positions",
-                  target.size(), images_ * positions_);
-    const auto values = target.as<float>();
-    const auto read = [&](int64_t place, float* t) {
-        const int64_t image = place / positions_, at = place % positions_;
-        for (int64_t f = 0; f < filters; ++f) {
-            const int64_t channel = kept[static_cast<size_t>(group * filters + f)];
-            t[f] = values[static_cast<size_t>((image * targets + channel) * positions_ + at)];
-        }
-    };
-    return moments(group, filters, read, threads);
+    ADIABAT_CHECK(target.size() == images_ * target.shape[1] * positions_,
+                  "{} targets for {} positions", target.size(), images_ * positions_);
+    return whole(sums(
+        group, filters_ / groups_,
+        [&](int64_t place, float* t) { targets_at(target, group, kept, place, t); }, threads));
+}
+
+recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target, const net::Tensor& more,
+                                  std::span<const int64_t> kept, int threads) const {
+    ADIABAT_CHECK(target.shape == more.shape, "{} targets, and {} more", net::to_string(target.shape),
+                  net::to_string(more.shape));
+    const int64_t filters = filters_ / groups_;
+    auto parts = sums(
+        group, 2 * filters,
+        [&](int64_t place, float* t) {
+            targets_at(target, group, kept, place, t);
+            targets_at(more, group, kept, place, t + filters);
+        },
+        threads);
+    const recon::Moments first = parts[0].moments(), second = parts[1].moments();
+    return recon::with_additions(first, second, whole(std::move(parts)));
 }
 
 recon::Moments LayerRows::moments(int64_t group, int threads) const {
-    return moments(group, 0, [](int64_t, float*) {}, threads);
+    return whole(sums(group, 0, [](int64_t, float*) {}, threads));
 }
 
-recon::Moments LayerRows::moments(int64_t group, int64_t filters,
-                                  const std::function<void(int64_t, float*)>& read_targets,
-                                  int threads) const {
+std::vector<recon::MomentSums> LayerRows::sums(
+    int64_t group, int64_t filters, const std::function<void(int64_t, float*)>& read_targets,
+    int threads) const {
     const int64_t unknowns = inputs_ * taps_;
     const int64_t rows = std::min(
         images_ * positions_, std::clamp(recon::kRowsAnUnknown * unknowns, kFewestRows, kMostRows));
@@ -153,8 +182,7 @@ recon::Moments LayerRows::moments(int64_t group, int64_t filters,
             }
         }
     });
-    for (size_t part = 1; part < parts.size(); ++part) parts[0].add(parts[part]);
-    return parts[0].moments();
+    return parts;
 }
 
 }  // namespace adiabat::sense

@@ -16,6 +16,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "adiabat/net/layers.h"
 #include "adiabat/net/sliding_window.h"
@@ -40,6 +41,10 @@ class LayerRows {
     // filters, of which `kept` are the layer's. The same for any number of threads.
     recon::Moments moments(int64_t group, const net::Tensor& target, std::span<const int64_t> kept,
                            int threads) const;
+    // The same where `more`, of the target's shape, is to be given besides, for those filters for
+    // which that holds on images it was not fitted to (recon/least_squares.h).
+    recon::Moments moments(int64_t group, const net::Tensor& target, const net::Tensor& more,
+                           std::span<const int64_t> kept, int threads) const;
     // Of the inputs alone.
     recon::Moments moments(int64_t group, int threads) const;
 
@@ -51,10 +56,14 @@ class LayerRows {
 
     explicit LayerRows(const net::Tensor& input) : input_(&input) {}
     int64_t drawn(int64_t row, int64_t rows) const;
-    // `read_targets(place, t)` fills in `filters` targets.
-    recon::Moments moments(int64_t group, int64_t filters,
-                           const std::function<void(int64_t, float*)>& read_targets,
-                           int threads) const;
+    // Of the first and of the second half of the images. `read_targets(place, t)` fills in
+    // `filters` targets.
+    std::vector<recon::MomentSums> sums(int64_t group, int64_t filters,
+                                        const std::function<void(int64_t, float*)>& read_targets,
+                                        int threads) const;
+    // The values of a group's kept filters at a place.
+    void targets_at(const net::Tensor& target, int64_t group, std::span<const int64_t> kept,
+                    int64_t place, float* t) const;
     void fill(int64_t place, int64_t group, float* row) const;
 
     const net::Tensor* input_;

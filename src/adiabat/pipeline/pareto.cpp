@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/pareto.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <optional>
+
+#include "adiabat/base/atomic_file.h"
+#include "adiabat/base/digest.h"
+#include "adiabat/base/units.h"
+#include "adiabat/pipeline/inspect.h"
+#include "adiabat/pipeline/plan_file.h"
+#include "adiabat/pipeline/ranking.h"
+#include "adiabat/pipeline/record.h"
+#include "adiabat/plan/measured.h"
+#include "adiabat/report/curve.h"
+
+namespace adiabat::pipeline {
+
+namespace {
+
+// The first quantity that every budget limits: the curve's x axis.
+std::string axis_of(const Json& points) {
+    for (const Json& budget : points.front()["budgets"]) {
+        const std::string name = budget["quantity"].get<std::string>();
+        bool everywhere = true;
+        for (const Json& point : points) {
+            bool here = false;
+            for (const Json& other : point["budgets"]) here = here || other["quantity"] == name;
+            everywhere = everywhere && here;
+        }
+        if (everywhere) return name;
+    }
+    return "file";
+}
+
+double cost_at(const Json& point, const std::string& quantity) {
+    return point["after"][quantity == "params" ? "parameters" : quantity].get<double>();
+}
+
+double loss_at(const Json& point) {
+    const Json& measured = point["measured"];
+    return measured.contains("divergence") ? measured["divergence"].get<double>()
+                                           : measured["relative_squared_error"].get<double>();
+}
+
+std::string to_csv(const Json& points) {
+    std::string csv =
+        "point,budget,file,bytes,parameters,macs,bops,activations,energy,loss,agreement,top1,"
+        "model\n";
+    for (size_t k = 0; k < points.size(); ++k) {
+        const Json &point = points[k], &after = point["after"], &measured = point["measured"];
+        const auto number = [](const Json& from, const char* name) {
+            return from.contains(name) ? fmt::format("{:.6g}", from[name].get<double>())
+                                       : std::string();
+        };
+        csv += fmt::format("{},\"{}\",{},{},{},{},{},{},{:.8g},{:.8g},{},{},{}\n", k,
+                           point["budget"].get<std::string>(), after["file"].get<int64_t>(),
+                           after["bytes"].get<int64_t>(), after["parameters"].get<int64_t>(),
+                           after["macs"].get<int64_t>(), after["bops"].get<int64_t>(),
+                           after["activations"].get<int64_t>(), point["energy"].get<double>(),
+                           loss_at(point), number(measured, "agreement"),
+                           number(measured, "top1_after"), point["file"].get<std::string>());
+    }
+    return csv;
+}
+
+class Sweep {
+  public:
+    Sweep(const ParetoOptions& options, StopToken stop, ProgressSink& progress)
+        : options_(options),
+          stop_(stop),
+          progress_(progress),
+          how_(options.of_deciding()),
+          subject_(options.of_subject(), progress) {}
+
+    Json run() {
+        clock_.begin("data");
+        // Budgets that cannot be kept are named before anything is done.
+        for (const std::string& budget : options_.budgets) {
+            asked_.push_back(ask_budgets(subject_, budget, progress_));
+        }
+        make_folder();
+        images_ = read_calibration(subject_, options_.of_draw(), stop_, progress_);
+        clock_.begin("sense");
+        weighed_ = weigh(subject_, images_, how_, stop_, progress_);
+        judge_.emplace(subject_, images_.judging, stop_);
+        clock_.begin("points");
+        Json points = Json::array();
+        for (size_t k = 0; k < options_.budgets.size(); ++k) {
+            if (stop_.requested()) throw Interrupted();
+            points.push_back(point(k));
+        }
+        clock_.end();
+        return document(std::move(points));
+    }
+
+  private:
+    void make_folder() const {
+        std::error_code error;
+        std::filesystem::create_directories(options_.folder, error);
+        if (error) {
+            throw InputError("{}: cannot be made: {}: name a folder that can",
+                             options_.folder.string(), error.message());
+        }
+        check_writable(options_.folder / "pareto.json");
+    }
+
+    // What a point depends on.
+    std::string key_of(size_t k) const {
+        Json options = to_json(static_cast<const RunOptions&>(options_));
+        options.erase("threads");
+        options.erase("cache");
+        return sha256(to_text({{"adiabat", version()},
+                               {"model", subject_.model().sha256},
+                               {"data", images_.document},
+                               {"options", options},
+                               {"candidates", options_.candidates},
+                               {"budget", options_.budgets[k]}}));
+    }
+
+    std::optional<Json> finished(const std::filesystem::path& document, const std::string& key,
+                                 const std::filesystem::path& network) const {
+        std::error_code error;
+        if (!std::filesystem::is_regular_file(document, error) ||
+            !std::filesystem::is_regular_file(network, error)) {
+            return {};
+        }
+        const auto bytes = read_file(document);
+        const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
+        if (!json.is_object() || json.value("key", "") != key ||
+            json.value("sha256", "") != sha256_of_file(network)) {
+            return {};
+        }
+        return json;
+    }
+
+    Json point(size_t k) {
+        const std::string name = fmt::format("point-{:02}", k);
+        const auto network = options_.folder / (name + ".onnx"),
+                   document = options_.folder / (name + ".json");
+        const std::string key = key_of(k);
+        if (auto found = finished(document, key, network)) return std::move(*found);
+        const Ranking ranking = decide_and_rank({subject_, images_, *judge_, asked_[k].budgets, how_},
+                                                weighed_, options_.candidates, false, stop_,
+                                                progress_);
+        const CarriedOut& best = ranking.best;
+        Json json = {{"key", key},
+                     {"budget", options_.budgets[k]},
+                     {"budgets", asked_[k].document},
+                     {"file", name + ".onnx"},
+                     {"sha256", sha256(best.file)},
+                     {"energy", best.energy},
+                     {"problem", to_json(weighed_, how_, ranking.decision)},
+                     {"candidates", ranking.document},
+                     {"model", to_json(subject_.model())}};
+        add_plan(json, subject_.graph(), subject_.network(), best.plan);
+        json["after"] = to_json(plan::cost(subject_.network(), best.plan));
+        json["after"]["file"] = best.file.size();
+        json["measured"] = best.judgement.to_json(images_.judging.size(), best.file.size());
+        // The network first: a point counts once its document is there.
+        write_file_atomically(network, best.file);
+        write_file_atomically(document, to_text(json) + "\n");
+        return json;
+    }
+
+    Json document(Json points) {
+        const std::string axis = axis_of(points);
+        report::Curve curve{subject_.model().path, axis, "", {}, {}};
+        curve.y_title = points.front()["measured"].contains("divergence")
+                            ? "KL divergence on judging images"
+                            : "relative squared error on judging images";
+        std::vector<plan::JudgedPlan> judged;
+        for (Json& point : points) {
+            curve.points.push_back({cost_at(point, axis), loss_at(point),
+                                    point["budget"].get<std::string>()});
+            if (weighed_.effects.columns() == 0 || loss_at(point) <= 0) continue;
+            const plan::Plan plan =
+                plan_from_json(subject_.graph(), subject_.network(), point, "the sweep's point");
+            judged.push_back({plan::energy_terms(subject_.network(), weighed_.effects, plan,
+                                                 how_.interactions.shares),
+                              loss_at(point)});
+        }
+        const plan::Fit fit = plan::calibrate(judged, how_.interactions);
+        curve.marked = report::knee_of(curve.points);
+        Json document;
+        document["adiabat"] = version();
+        document["verb"] = "pareto";
+        document["command"] = options_.command;
+        document["model"] = to_json(subject_.model());
+        document["options"] = to_json(static_cast<const RunOptions&>(options_));
+        document["data"] = images_.document;
+        document["engine"] = subject_.engine().name();
+        document["sensing"] = weighed_.sensing;
+        document["axis"] = axis;
+        document["before"] = subject_.before();
+        const std::string csv = to_csv(points);
+        document["points"] = std::move(points);
+        document["knee"] = curve.marked ? Json(*curve.marked) : Json(nullptr);
+        if (!judged.empty()) {
+            document["fit"] = {{"scale", fit.scale},
+                               {"exponent", fit.exponent},
+                               {"correlation", fit.correlation},
+                               {"error", fit.error}};
+        }
+        document["stages"] = clock_.to_json();
+        document["seconds"] = std::round(clock_.total_seconds() * 1e3) / 1e3;
+        document["peak_memory_bytes"] = peak_memory_bytes();
+        write_file_atomically(options_.folder / "pareto.csv", csv);
+        write_file_atomically(options_.folder / "pareto.svg", report::to_svg(curve));
+        write_file_atomically(options_.folder / "pareto.json", to_text(document) + "\n");
+        return document;
+    }
+
+    const ParetoOptions& options_;
+    StopToken stop_;
+    ProgressSink& progress_;
+    DecidingOptions how_;
+    StageClock clock_;
+    Subject subject_;
+    std::vector<AskedBudgets> asked_;
+    Calibration images_;
+    Weighed weighed_;
+    std::optional<Judge> judge_;
+};
+
+// "40%" as 40 and "%", "20M" as 20 and "M".
+std::pair<double, std::string> number_and_unit(const std::string& text) {
+    size_t used = 0;
+    double number = 0;
+    try {
+        number = std::stod(text, &used);
+    } catch (const std::exception&) {
+        used = 0;
+    }
+    if (used == 0 || !(number > 0) || !std::isfinite(number)) {
+        throw InputError("--from, --to: `{}` is no limit: expected 40%, 20M, 120KB ..", text);
+    }
+    return {number, text.substr(used)};
+}
+
+}  // namespace
+
+std::vector<std::string> sweep_of(const std::string& quantity, const std::string& from,
+                                  const std::string& to, int points) {
+    const auto [first, unit] = number_and_unit(from);
+    const auto [last, other] = number_and_unit(to);
+    if (unit != other) {
+        throw InputError("--from {} and --to {} have different units: expected one", from, to);
+    }
+    if (points < 1) throw InputError("--points: {}: expected 1 at least", points);
+    std::vector<std::string> budgets;
+    for (int k = 0; k < points; ++k) {
+        const double at = points == 1 ? 0 : static_cast<double>(k) / (points - 1);
+        budgets.push_back(fmt::format("{}={:.10g}{}", quantity, first + at * (last - first), unit));
+    }
+    return budgets;
+}
+
+Json pareto(const ParetoOptions& options, StopToken stop, ProgressSink& progress) {
+    if (options.budgets.empty()) {
+        throw InputError("no budgets: expected --budgets, or --quantity with --from and --to");
+    }
+    return Sweep(options, stop, progress).run();
+}
+
+}  // namespace adiabat::pipeline
