@@ -215,7 +215,7 @@ class Reading {
         for (const auto& layer : encoding.layers) {
             uint32_t pattern = 0;
             for (int b = 0; b < layer.count; ++b) {
-                pattern |= uint32_t{sample_[static_cast<size_t>(layer.first + b)]} << b;
+                pattern |= uint32_t{sample_[layer.at(b)]} << b;
             }
             words_ += std::none_of(layer.words.begin(), layer.words.end(),
                                    [&](const auto& word) { return word.pattern == pattern; });

@@ -262,7 +262,7 @@ class Writing {
             add_filters(json, k);
             const plan::Encoding::LayerBits& layer = encoding().layers[k];
             for (int b = 0; b < layer.count; ++b) {
-                Json& width = json[static_cast<size_t>(layer.first + b)];
+                Json& width = json[layer.at(b)];
                 width["kind"] = "width";
                 width["layer"] = network().layers[k].name;
                 width["bit"] = b;

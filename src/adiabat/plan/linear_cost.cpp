@@ -64,7 +64,7 @@ LinearCost linear_cost(const Network& network, const Encoding& encoding,
         const Eigen::VectorXd prices = prices_of_bits(layer, k, cut, bits, cost);
         const Encoding::Word& here = encoding.word(k, bits[k]);
         for (int b = 0; b < layer.count; ++b) {
-            result.terms[static_cast<size_t>(layer.first + b)] = prices[b];
+            result.terms[layer.at(b)] = prices[b];
             result.constant -= bit_of(here, b) * prices[b];
         }
     }
@@ -89,7 +89,7 @@ LinearRange range_of(const Network& network, const Encoding& encoding, const Lin
         for (const Encoding::Word& word : layer.words) {
             words.push_back(0);
             for (int b = 0; b < layer.count; ++b) {
-                words.back() += bit_of(word, b) * cost.terms[static_cast<size_t>(layer.first + b)];
+                words.back() += bit_of(word, b) * cost.terms[layer.at(b)];
             }
         }
         widen(*std::min_element(words.begin(), words.end()),
