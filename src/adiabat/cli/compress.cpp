@@ -98,7 +98,6 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
     auto* const budget = verb->add_option("--budget", options->budget, kBudgetHelp);
-<<<<<<< HEAD
     verb->add_option(
         "--plan", *plan_file,
         "Take the plan from a file (a run.json, or one of adiabat qubo --read) instead "
@@ -111,12 +110,6 @@ void add_compress(CLI::App& tool, Frame& frame) {
         ->capture_default_str();
     verb->add_flag("--fit", options->fit,
                    "First fit how much interactions count to a few plans carried out");
-=======
-    verb->add_option(
-        "--plan", *plan_file,
-        "Take the plan from a file (a run.json, or one of adiabat qubo --read) instead "
-        "of deciding; --budget is then checked, if given");
->>>>>>> certificate
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_run_options(*verb, *options, *run);

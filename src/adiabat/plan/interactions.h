@@ -7,15 +7,9 @@ namespace adiabat::plan {
 
 struct Interactions {
     double kappa = 1;
-<<<<<<< HEAD
     // Of the effects of widths, beside those of cuts: layers that follow make part of them good
     // when a plan is carried out, and large changes do less than their derivative says.
     double tau = 0.5;
-=======
-    // Of the effects of widths, beside those of cuts: layers that follow make part of them good
-    // when a plan is carried out, and large changes do less than their derivative says.
-    double tau = 1;
->>>>>>> certificate
     // Of pairs of cuts, of a cut and a width, of two widths.
     double rho_cuts = 0, rho_mixed = 0, rho_widths = 0;
     bool shares = false;

@@ -150,13 +150,8 @@ recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target, cons
 }
 
 recon::Moments LayerRows::moments(int64_t group, int threads) const {
-<<<<<<< HEAD
     return whole(sums(
         group, 0, [](int64_t, float*) {}, threads));
-=======
-    return moments(
-        group, 0, [](int64_t, float*) {}, threads);
->>>>>>> certificate
 }
 
 std::vector<recon::MomentSums> LayerRows::sums(
