@@ -77,6 +77,14 @@ void print(const Json& d) {
         fmt::print("\nrelative squared error {:.3e} on {}\n",
                    measured["relative_squared_error"].get<double>(), judges);
     }
+    if (const Json& proof = d["certificate"]; !proof.is_null()) {
+        fmt::print("{}\n", proof["text"].get<std::string>());
+    }
+    if (const Json& program = d["integer_program"]; program.contains("gain")) {
+        fmt::print("energy {} below that of the separable integer program's plan{}\n",
+                   percent(100 * program["gain"].get<double>()),
+                   program["is_optimal"].get<bool>() ? "" : " (not proven optimal)");
+    }
     if (const Json& tried = d["candidates"]; !tried.is_null() && tried["plans"].size() > 1) {
         fmt::print("best of {} plans carried out, {} below that of least energy\n",
                    tried["plans"].size(), percent(100 * tried["gain"].get<double>()));
@@ -107,6 +115,15 @@ void add_compress(CLI::App& tool, Frame& frame) {
             "Good plans to carry out and rank on the judging images; 0: 8, fewer for large "
             "networks")
         ->check(CLI::Range(0, 64))
+        ->capture_default_str();
+    verb->add_option("--certify", options->certify,
+                     "Seconds for a bound on how much better a plan can be; 0: none")
+        ->check(CLI::Range(0.0, 1e6))
+        ->capture_default_str();
+    verb->add_option("--integer-program", options->integer_program,
+                     "Seconds for the separable integer program of other toolkits (Cbc), to "
+                     "compare; 0: none")
+        ->check(CLI::Range(0.0, 1e6))
         ->capture_default_str();
     verb->add_flag("--fit", options->fit,
                    "First fit how much interactions count to a few plans carried out");

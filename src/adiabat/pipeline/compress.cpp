@@ -14,6 +14,9 @@
 #include "adiabat/pipeline/ranking.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/subject.h"
+#include "adiabat/plan/certificate.h"
+#include "adiabat/plan/integer_program.h"
+#include "adiabat/plan/measured.h"
 
 namespace adiabat::pipeline {
 
@@ -113,6 +116,47 @@ class Run {
         document_["sensing"] = weighed.sensing;
         document_["problem"] = to_json(weighed, how, ranking.decision);
         document_["candidates"] = ranking.document;
+        certify(weighed, ranking.decision);
+        compare_with_program(weighed, how, ranking.decision);
+    }
+
+    // How far the plan of least energy can be from the best there is.
+    void certify(const Weighed& weighed, const plan::Decision& decision) {
+        if (options_.certify <= 0 || !plan::can_certify(weighed.hamiltonian)) return;
+        clock_.begin("certify");
+        const plan::Certificate proof = plan::certify(
+            subject_->network(), weighed.hamiltonian, budgets_, subject_->costs(), decision.plan(),
+            {.time_limit = options_.certify, .seed = options_.seed}, stop_, progress_);
+        if (stop_.requested()) throw Interrupted();
+        document_["certificate"] = {{"energy", proof.energy},
+                                    {"bound", proof.bound},
+                                    {"root_bound", proof.root_bound},
+                                    {"gap", proof.gap},
+                                    {"is_optimal", proof.is_optimal},
+                                    {"nodes", proof.nodes},
+                                    {"seconds", proof.seconds},
+                                    {"text", plan::to_sentence(proof)}};
+    }
+
+    // The plan that effects alone would choose, in energies with their interactions.
+    void compare_with_program(const Weighed& weighed, const DecidingOptions& how,
+                              const plan::Decision& decision) {
+        if (options_.integer_program <= 0) return;
+        clock_.begin("integer program");
+        const plan::Network& network = subject_->network();
+        const plan::Hamiltonian separable =
+            how.hamiltonian == HamiltonianKind::kMeasured
+                ? plan::measured_hamiltonian(network, weighed.effects,
+                                             plan::Interactions::none())
+                : weighed.hamiltonian;
+        const plan::IntegerProgramResult found = plan::solve_integer_program(
+            network, separable, budgets_, subject_->costs(), {options_.integer_program});
+        Json& json = document_["integer_program"];
+        json = {{"is_optimal", found.is_optimal}, {"seconds", found.seconds}};
+        if (!found.plan) return;
+        const double energy = weighed.hamiltonian.energy(network, *found.plan);
+        json["energy"] = energy;
+        json["gain"] = energy > 0 ? 1 - decision.energy() / energy : 0.0;
     }
 
     void keep(const Judgement& judgement) {
@@ -134,7 +178,9 @@ class Run {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
         document["options"] = {{"budget", options_.budget},
                                {"candidates", options_.candidates},
-                               {"fit", options_.fit}};
+                               {"fit", options_.fit},
+                               {"certify", options_.certify},
+                               {"integer_program", options_.integer_program}};
         document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
         const net::Cost cost = plan::cost(subject_->network(), plan_);
         document["data"] = images_.document;
@@ -144,6 +190,8 @@ class Run {
         document["sensing"] = document_["sensing"];
         document["problem"] = document_["problem"];
         document["candidates"] = document_["candidates"];
+        document["certificate"] = document_["certificate"];
+        document["integer_program"] = document_["integer_program"];
         document["groups"] = groups_to_json(subject_->network(), plan_);
         document["plan_from"] = plan_from_;
         add_plan(document, subject_->graph(), subject_->network(), plan_);
