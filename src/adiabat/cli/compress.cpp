@@ -94,10 +94,9 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
     auto* const budget = verb->add_option("--budget", options->budget, kBudgetHelp);
-    verb->add_option(
-        "--plan", *plan_file,
-        "Take the plan from a file (a run.json, or one of adiabat qubo --read) instead "
-        "of deciding; --budget is then checked, if given");
+    verb->add_option("--plan", *plan_file,
+                     "Take the plan from a file (a run.json, or one of adiabat qubo --read) instead "
+                     "of deciding; --budget is then checked, if given");
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_run_options(*verb, *options, *run);

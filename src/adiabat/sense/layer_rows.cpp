@@ -121,8 +121,7 @@ recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
 }
 
 recon::Moments LayerRows::moments(int64_t group, int threads) const {
-    return moments(
-        group, 0, [](int64_t, float*) {}, threads);
+    return moments(group, 0, [](int64_t, float*) {}, threads);
 }
 
 recon::Moments LayerRows::moments(int64_t group, int64_t filters,
