@@ -86,10 +86,9 @@ class Run {
             const int64_t cost = subject_->costs().cost(budget.quantity, plan_);
             if (cost <= budget.limit) continue;
             const auto name = plan::name_of(budget.quantity);
-            throw InputError(
-                "{}: the plan needs {}={}, --budget allows {}: expected {}={} or more, "
-                "or another plan",
-                *options_.plan_file, name, cost, budget.limit, name, cost);
+            throw InputError("{}: the plan needs {}={}, --budget allows {}: expected {}={} or more, "
+                             "or another plan",
+                             *options_.plan_file, name, cost, budget.limit, name, cost);
         }
     }
 

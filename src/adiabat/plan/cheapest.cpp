@@ -98,7 +98,8 @@ CheapestPlans::Layer CheapestPlans::layer(const Domain& domain, const Prices& pr
         double weight = domain.allowed[l][w] ? 0 : kInfinity;
         const uint32_t pattern = encoding_.word(l, widths[w]).pattern;
         for (int b = 0; b < bits.count; ++b) {
-            if (pattern >> b & 1) weight += prices.weights[static_cast<size_t>(bits.first + b)];
+            const int variable = bits.first + b;
+            if (pattern >> b & 1) weight += prices.weights[static_cast<size_t>(variable)];
         }
         layer.weights.push_back(weight);
     }
@@ -226,14 +227,13 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
                                                  family.at(c) - family.at(option.count);
             }
         }
-        std::vector<double> cut(domain.settled[f].size(), kInfinity), kept = cut;
+        std::vector<double>& cut = margins.cut.emplace_back(domain.settled[f].size(), kInfinity);
+        std::vector<double>& kept = margins.kept.emplace_back(cut);
         for (size_t place = 0; place < family.order.size(); ++place) {
             const size_t i = family.order[place];
             settle_margins(family.prefix, family.settled, place, counts, cut[i], kept[i]);
         }
         margins.counts.push_back(std::move(counts));
-        margins.cut.push_back(std::move(cut));
-        margins.kept.push_back(std::move(kept));
     }
     for (size_t l = 0; l < network_.layers.size(); ++l) {
         std::vector<double> widths(network_.widths(l).size(), kInfinity);

@@ -70,7 +70,7 @@ class Work {
         return std::any_of(corners_.begin(), corners_.end(),
                            [&](const auto& other) { return other->x == corner.x; });
     }
-    void add(std::shared_ptr<const Corner> corner) {
+    void add(const std::shared_ptr<const Corner>& corner) {
         corners_.push_back(corner);
         idle_.push_back(0);
         std::vector<double> products, excess;
@@ -188,7 +188,7 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
         if (now.value < options.cutoff && open <= options.precision * (options.cutoff - now.value))
             break;
         if (open <= 1e-10 * stiffness) break;
-        if (!work.has(*next)) work.add(std::move(next));
+        if (!work.has(*next)) work.add(next);
         work.drop_idle();
     }
     best.corners = now.corners;
