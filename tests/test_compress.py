@@ -267,7 +267,7 @@ def test_run_json_is_as_documented(small):
     jsonschema.validate(written, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
     assert written["model"]["sha256"] == hashlib.sha256(MODEL.read_bytes()).hexdigest()
     assert written["data"]["calibration_images"] + written["data"]["judging_images"] == 512
-    assert {stage["name"] for stage in written["stages"]} >= {"read", "decide", "apply", "judge", "write"}
+    assert {stage["name"] for stage in written["stages"]} >= {"read", "sense", "decide and apply", "write"}
 
 
 def test_a_killed_run_leaves_no_broken_file(tmp_path):
