@@ -7,13 +7,13 @@
 #include <numeric>
 
 #include "adiabat/apply/cut.h"
-#include "adiabat/sense/layer_rows.h"
 #include "adiabat/net/extract.h"
 #include "adiabat/net/frontier.h"
 #include "adiabat/recon/least_squares.h"
 #include "adiabat/recon/ordered_rounding.h"
 #include "adiabat/recon/range.h"
 #include "adiabat/recon/rounding.h"
+#include "adiabat/sense/layer_rows.h"
 
 namespace adiabat::apply {
 

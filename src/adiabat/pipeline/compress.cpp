@@ -86,9 +86,10 @@ class Run {
             const int64_t cost = subject_->costs().cost(budget.quantity, plan_);
             if (cost <= budget.limit) continue;
             const auto name = plan::name_of(budget.quantity);
-            throw InputError("{}: the plan needs {}={}, --budget allows {}: expected {}={} or more, "
-                             "or another plan",
-                             *options_.plan_file, name, cost, budget.limit, name, cost);
+            throw InputError(
+                "{}: the plan needs {}={}, --budget allows {}: expected {}={} or more, "
+                "or another plan",
+                *options_.plan_file, name, cost, budget.limit, name, cost);
         }
     }
 
@@ -127,14 +128,11 @@ class Run {
             subject_->network(), weighed.hamiltonian, budgets_, subject_->costs(), decision.plan(),
             {.time_limit = options_.certify, .seed = options_.seed}, stop_, progress_);
         if (stop_.requested()) throw Interrupted();
-        document_["certificate"] = {{"energy", proof.energy},
-                                    {"bound", proof.bound},
-                                    {"root_bound", proof.root_bound},
-                                    {"gap", proof.gap},
-                                    {"is_optimal", proof.is_optimal},
-                                    {"nodes", proof.nodes},
-                                    {"seconds", proof.seconds},
-                                    {"text", plan::to_sentence(proof)}};
+        document_["certificate"] = {
+            {"energy", proof.energy},         {"bound", proof.bound},
+            {"root_bound", proof.root_bound}, {"gap", proof.gap},
+            {"is_optimal", proof.is_optimal}, {"nodes", proof.nodes},
+            {"seconds", proof.seconds},       {"text", plan::to_sentence(proof)}};
     }
 
     // The plan that effects alone would choose, in energies with their interactions.
@@ -145,8 +143,7 @@ class Run {
         const plan::Network& network = subject_->network();
         const plan::Hamiltonian separable =
             how.hamiltonian == HamiltonianKind::kMeasured
-                ? plan::measured_hamiltonian(network, weighed.effects,
-                                             plan::Interactions::none())
+                ? plan::measured_hamiltonian(network, weighed.effects, plan::Interactions::none())
                 : weighed.hamiltonian;
         const plan::IntegerProgramResult found = plan::solve_integer_program(
             network, separable, budgets_, subject_->costs(), {options_.integer_program});

@@ -47,9 +47,9 @@ Place place_of(const net::Graph& graph, const net::Coupling& coupling, int famil
     for (size_t id = 0; id < graph.values.size(); ++id) {
         if (!graph.values[id].constant) continue;
         for (size_t axis = 0; axis < coupling.axes[id].size(); ++axis) {
-            const Place place{static_cast<net::ValueId>(id), static_cast<int64_t>(axis),
-                              coupling.labels_of(static_cast<net::ValueId>(id),
-                                                 static_cast<int64_t>(axis))};
+            const Place place{
+                static_cast<net::ValueId>(id), static_cast<int64_t>(axis),
+                coupling.labels_of(static_cast<net::ValueId>(id), static_cast<int64_t>(axis))};
             if (!place.labels) continue;
             for (const auto& share : place.labels->shares) {
                 if (share.family == family) return place;
@@ -167,8 +167,7 @@ class Reading {
         const size_t k = layer_of(Member(json, where_ + ": a row of \"plan\"").text("name"));
         const Member row(json, fmt::format("{}: layer {}", where_, names_[k]));
         static const std::set<std::string> known = {
-            "name",           "bits",          "cut", "filters", "inputs",
-            "filters_before", "inputs_before", "cost"};
+            "name", "bits", "cut", "filters", "inputs", "filters_before", "inputs_before", "cost"};
         for (const auto& [name, value] : json.items()) {
             if (!known.contains(name)) {
                 throw InputError("{}: found \"{}\", expected name, bits and cut", row.where(),
@@ -232,9 +231,10 @@ class Reading {
             if (here[i] || groups[i] == net::kStays) continue;
             const std::string& named = named_[static_cast<size_t>(groups[i])];
             if (named.empty()) continue;
-            throw InputError("{}: {}: filter {} goes together with {}, which is cut: expected both "
-                             "or none",
-                             where_, place, i, named);
+            throw InputError(
+                "{}: {}: filter {} goes together with {}, which is cut: expected both "
+                "or none",
+                where_, place, i, named);
         }
     }
 
@@ -246,9 +246,10 @@ class Reading {
         for (size_t i = 0; i < groups.size(); ++i) {
             if (!going.contains(groups[i])) continue;
             if (std::find(indices.begin(), indices.end(), i) != indices.end()) continue;
-            throw InputError("{}: {}: index {} goes together with {}, which is cut: expected both "
-                             "or none",
-                             where_, place, i, named_[static_cast<size_t>(groups[i])]);
+            throw InputError(
+                "{}: {}: index {} goes together with {}, which is cut: expected both "
+                "or none",
+                where_, place, i, named_[static_cast<size_t>(groups[i])]);
         }
     }
 
@@ -350,17 +351,19 @@ PlanFile read_plan(const Subject& subject, const std::filesystem::path& path,
     const auto bytes = read_file(path);
     const Json document = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
     if (!document.is_object() || !document.contains("plan")) {
-        throw InputError("{}: expected a plan: a run.json of adiabat compress, or a file of "
-                         "adiabat qubo --read",
-                         where);
+        throw InputError(
+            "{}: expected a plan: a run.json of adiabat compress, or a file of "
+            "adiabat qubo --read",
+            where);
     }
     PlanFile file{plan_from_json(subject.graph(), subject.network(), document, where), {}};
     const Json model = document.value("model", Json());
     const Json digest = model.is_object() ? model.value("sha256", Json()) : Json();
     if (digest.is_string() && digest != subject.model().sha256) {
-        progress.say(fmt::format("{} was made for another model than {}: layers and channels fit, "
-                                 "whether the plan is good here is not known",
-                                 where, subject.model().path));
+        progress.say(
+            fmt::format("{} was made for another model than {}: layers and channels fit, "
+                        "whether the plan is good here is not known",
+                        where, subject.model().path));
     }
     file.document = {{"path", where},
                      {"kind", document.contains("verb") ? "run" : "plan"},

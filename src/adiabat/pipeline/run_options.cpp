@@ -110,10 +110,10 @@ RunOptions run_options_from(const Json& document, const std::string& where) {
     try {
         return read(document, where);
     } catch (const Json::exception& error) {
-        throw InputError("{}: its options cannot be read ({}): expected them as adiabat {} writes "
-                         "them",
-                         where, error.what(),
-                         document.value("verb", std::string("compress")));
+        throw InputError(
+            "{}: its options cannot be read ({}): expected them as adiabat {} writes "
+            "them",
+            where, error.what(), document.value("verb", std::string("compress")));
     }
 }
 

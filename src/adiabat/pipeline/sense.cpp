@@ -75,8 +75,8 @@ Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) 
     document["sensing"] = sensed.document;
     if (options.compare) {
         clock.begin("compare");
-        how.method = how.method == SenseMethod::kGradient ? SenseMethod::kForward
-                                                          : SenseMethod::kGradient;
+        how.method =
+            how.method == SenseMethod::kGradient ? SenseMethod::kForward : SenseMethod::kGradient;
         const Sensed other = sense_effects(subject, images, how, stop, progress);
         document["comparison"] = other.document;
         document["comparison"]["log_correlation"] =

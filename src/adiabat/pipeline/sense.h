@@ -20,6 +20,7 @@ struct SenseOptions : RunOptions {
 
 // {"sensing": .., "layers": [{"name", "widths": [{"bits", "effect"}], "cuts": [{"filter", "group",
 // "effect"}]}], "comparison": ..}: effects are |a|^2 (sense/effects.h).
-Json sense(const SenseOptions& options, StopToken stop = {}, ProgressSink& progress = no_progress());
+Json sense(const SenseOptions& options, StopToken stop = {},
+           ProgressSink& progress = no_progress());
 
 }  // namespace adiabat::pipeline

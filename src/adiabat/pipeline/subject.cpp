@@ -31,20 +31,20 @@ Subject::Subject(const SubjectOptions& options, ProgressSink& progress) : option
     network_ = std::make_unique<plan::Network>(model_.graph, controls);
     for (const net::LeftAlone& left : net::search_layers(model_.graph).left_alone) {
         const net::Node& node = model_.graph.nodes[static_cast<size_t>(left.node)];
-        progress.say(fmt::format("left as it is: {}: {}", net::describe(model_.graph, node),
-                                 left.reason));
+        progress.say(
+            fmt::format("left as it is: {}: {}", net::describe(model_.graph, node), left.reason));
     }
     // Operators that cannot be run are named before any work is done.
     engine_ = load_engine();
     original_ = engine_->open(model_.graph, {options_.threads});
     file_size_ = std::make_unique<apply::FileSize>(model_.graph, *network_, options_.weights);
-    costs_.emplace(*network_,
-                   [this](auto cut, auto bits) { return file_size_->bytes(cut, bits); },
-                   plan::CostFunctions::FileParts{
-                       [this](size_t layer, auto cut, int bits) {
-                           return file_size_->layer_bytes(layer, cut, bits);
-                       },
-                       [this](auto cut, auto bits) { return file_size_->other_bytes(cut, bits); }});
+    costs_.emplace(
+        *network_, [this](auto cut, auto bits) { return file_size_->bytes(cut, bits); },
+        plan::CostFunctions::FileParts{
+            [this](size_t layer, auto cut, int bits) {
+                return file_size_->layer_bytes(layer, cut, bits);
+            },
+            [this](auto cut, auto bits) { return file_size_->other_bytes(cut, bits); }});
 }
 
 void Subject::raise_opset(ProgressSink& progress) {
@@ -52,8 +52,8 @@ void Subject::raise_opset(ProgressSink& progress) {
     const int least = apply::least_opset(options_.weights);
     if (opset_before_ >= least) return;
     net::raise_opset(model_.graph, least);
-    progress.say(fmt::format("opset {} raised to {}, which the written file needs", opset_before_,
-                             least));
+    progress.say(
+        fmt::format("opset {} raised to {}, which the written file needs", opset_before_, least));
 }
 
 Json Subject::opset() const {
