@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 from conftest import (CALIBRATION, CIFAR_DATA, CIFAR_MODEL, CIFAR_PREPROCESS, MODEL, PREPROCESS, ROOT, TEST_IMAGES,
-                      TOOL, adiabat, cifar_test, compress, fashion_images, runtime_outputs, session)
+                      TOOL, adiabat, cifar_test, compress, fashion_images, read_idx, runtime_outputs, session)
 
 
 def kernels(path, tmp_path):
@@ -308,3 +308,47 @@ def test_eval_agrees_with_the_runtime(small):
     assert abs(result["result"]["top1"] - 100 * (expected == labels).mean()) <= 0.2
     assert abs(result["reference"]["agreement"] - 100 * (expected == original).mean()) <= 0.2
     assert 0 < result["reference"]["divergence"] < 0.2
+
+
+def test_the_smallest_network_within_a_loss(tmp_path):
+    path = tmp_path / "small.onnx"
+    done = adiabat("compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 128, "--max-kl",
+                   0.02, "--minimize", "macs", "--certify", 0, "-o", path, "--json")
+    assert done.returncode == 0, done.stderr
+    d = json.loads(done.stdout)
+    jsonschema.validate(d, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
+    found = d["smallest_within"]
+    assert d["measured"]["divergence"] <= 0.02 and d["after"]["macs"] <= found["limit"] < d["before"]["macs"]
+    # What was tried below it loses more; and the bisection came near.
+    below = [t for t in found["tried"] if t["limit"] < found["limit"]]
+    assert below and all(t["divergence"] > 0.02 for t in below)
+    assert max(t["limit"] for t in below) > 0.95 * found["limit"]
+    # The same as deciding for that limit.
+    compress(tmp_path / "again.onnx", "--images", 128, budget=f"macs={found['limit']}")
+    assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("--max-kl", 1e-12), "already loses more"),
+    (("--max-kl", 0.1, "--minimize", "size"), "--minimize: unknown quantity `size`"),
+    (("--max-kl", -1), "--max-kl"),
+    ((), "--budget is required"),
+])
+def test_losses_that_cannot_be_kept_are_said(arguments, words, tmp_path):
+    done = adiabat("compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 64, "-o",
+                   tmp_path / "never.onnx", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "never.onnx").exists()
+
+
+def test_a_drop_needs_labels(tmp_path):
+    np.save(tmp_path / "images.npy", read_idx(CALIBRATION)[:64])
+    done = adiabat("compress", MODEL, "--data", tmp_path / "images.npy", "--preprocess", PREPROCESS, "--images", 64,
+                   "--max-drop", 1, "-o", tmp_path / "never.onnx")
+    assert done.returncode == 2
+    assert "no labels" in done.stderr.splitlines()[-1]
+    d = json.loads(adiabat("compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 128,
+                           "--max-drop", 5, "--certify", 0, "-o", tmp_path / "small.onnx", "--json").stdout)
+    assert d["measured"]["top1_before"] - d["measured"]["top1_after"] <= 5
+    assert d["after"]["file"] <= d["smallest_within"]["limit"]

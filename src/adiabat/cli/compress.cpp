@@ -125,6 +125,17 @@ void add_compress(CLI::App& tool, Frame& frame) {
                      "compare; 0: none")
         ->check(CLI::Range(0.0, 1e6))
         ->capture_default_str();
+    verb->add_option("--max-kl", options->max_kl,
+                     "The smallest network whose divergence on the judging images is at most this "
+                     "(relative squared error where there are no classes)")
+        ->check(CLI::Range(0.0, 1e9));
+    verb->add_option("--max-drop", options->max_drop,
+                     "The smallest network that loses at most so many points of top-1 there; needs "
+                     "labels")
+        ->check(CLI::Range(0.0, 100.0));
+    verb->add_option("--minimize", options->minimize,
+                     "Of which quantity: file, bytes, params, macs, bops or activations")
+        ->capture_default_str();
     verb->add_flag("--fit", options->fit,
                    "First fit how much interactions count to a few plans carried out");
     verb->add_option("--run", *run_file,
@@ -133,8 +144,14 @@ void add_compress(CLI::App& tool, Frame& frame) {
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
-            if (budget->empty() && plan_file->empty()) {
-                throw InputError("--budget is required, or --plan: see adiabat compress --help");
+            const bool has_limit = options->max_kl || options->max_drop;
+            if (budget->empty() && plan_file->empty() && !has_limit) {
+                throw InputError(
+                    "--budget is required, or --max-kl, --max-drop or --plan: see adiabat compress "
+                    "--help");
+            }
+            if (has_limit && !plan_file->empty()) {
+                throw InputError("--plan leaves nothing to decide: expected it without --max-kl");
             }
             run->finish(*options);
             options->command = frame.command;

@@ -10,6 +10,7 @@
 #include "adiabat/pipeline/calibration.h"
 #include "adiabat/pipeline/deciding.h"
 #include "adiabat/pipeline/inspect.h"
+#include "adiabat/pipeline/inverse.h"
 #include "adiabat/pipeline/plan_file.h"
 #include "adiabat/pipeline/ranking.h"
 #include "adiabat/pipeline/record.h"
@@ -33,7 +34,7 @@ void check_paths(const CompressOptions& options) {
     std::vector<std::filesystem::path> inputs = {options.model, options.data.path};
     if (options.data.labels) inputs.push_back(*options.data.labels);
     if (options.data.classes) inputs.push_back(*options.data.classes);
-    if (options.plan_file) inputs.push_back(*options.plan_file);
+    if (options.plan_file) inputs.emplace_back(*options.plan_file);
     for (const auto& path : {output, run_file}) check_output(path, inputs);
     std::error_code error;
     if (std::filesystem::weakly_canonical(output, error) ==
@@ -52,6 +53,7 @@ class Run {
     Json run() {
         clock_.begin("read");
         check_paths(options_);
+        plan::parse_quantity(options_.minimize, "--minimize");
         subject_.emplace(options_.of_subject(), progress_);
         clock_.begin("budget");
         if (options_.plan_file) take_plan();
@@ -77,7 +79,7 @@ class Run {
 
     void ask() {
         document_["budgets"] = Json::array();
-        if (options_.plan_file && options_.budget.empty()) return;
+        if (options_.budget.empty()) return;
         AskedBudgets asked = ask_budgets(*subject_, options_.budget, progress_);
         budgets_ = std::move(asked.budgets);
         document_["budgets"] = std::move(asked.document);
@@ -105,10 +107,7 @@ class Run {
         clock_.begin("sense");
         Weighed weighed = weigh(*subject_, images_, how, stop_, progress_);
         clock_.begin("decide and apply");
-        const size_t candidates =
-            options_.candidates > 0 ? options_.candidates : usual_candidates(*subject_);
-        Ranking ranking = decide_and_rank({*subject_, images_, judge, budgets_, how}, weighed,
-                                          candidates, options_.fit, stop_, progress_);
+        Ranking ranking = rank({*subject_, images_, judge, budgets_, how}, weighed);
         how.interactions = ranking.interactions;
         plan_ = std::move(ranking.best.plan);
         file_ = std::move(ranking.best.file);
@@ -118,6 +117,20 @@ class Run {
         document_["candidates"] = ranking.document;
         certify(weighed, ranking.decision);
         compare_with_program(weighed, how, ranking.decision);
+    }
+
+    Ranking rank(const RankingTask& task, Weighed& weighed) {
+        const LossLimit limit{options_.max_kl, options_.max_drop};
+        if (!limit.is_there()) {
+            const size_t candidates =
+                options_.candidates > 0 ? options_.candidates : usual_candidates(*subject_);
+            return decide_and_rank(task, weighed, candidates, options_.fit, stop_, progress_);
+        }
+        const plan::Quantity quantity = plan::parse_quantity(options_.minimize, "--minimize");
+        SmallestWithin found = smallest_within(task, weighed, limit, quantity, stop_, progress_);
+        budgets_.push_back(found.budget);
+        document_["smallest_within"] = std::move(found.document);
+        return std::move(found.ranking);
     }
 
     // How far the plan of least energy can be from the best there is.
@@ -175,6 +188,9 @@ class Run {
         document["options"] = {{"budget", options_.budget},
                                {"candidates", options_.candidates},
                                {"fit", options_.fit},
+                               {"max_kl", options_.max_kl ? Json(*options_.max_kl) : Json()},
+                               {"max_drop", options_.max_drop ? Json(*options_.max_drop) : Json()},
+                               {"minimize", options_.minimize},
                                {"certify", options_.certify},
                                {"integer_program", options_.integer_program}};
         document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
@@ -186,6 +202,7 @@ class Run {
         document["sensing"] = document_["sensing"];
         document["problem"] = document_["problem"];
         document["candidates"] = document_["candidates"];
+        document["smallest_within"] = document_["smallest_within"];
         document["certificate"] = document_["certificate"];
         document["integer_program"] = document_["integer_program"];
         document["groups"] = groups_to_json(subject_->network(), plan_);

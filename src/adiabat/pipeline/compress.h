@@ -23,7 +23,12 @@ namespace adiabat::pipeline {
 struct CompressOptions : RunOptions {
     std::string output;
     std::optional<std::string> run_file;  // run.json beside the output where not given
-    std::string budget;                   // plan/budget.h; may be empty where there is a plan
+    // plan/budget.h; may be empty where there is a plan or a limit of the loss.
+    std::string budget;
+    // The smallest network that loses no more (inverse.h): of which quantity, and how much. Budgets
+    // are kept besides.
+    std::optional<double> max_kl, max_drop;
+    std::string minimize = "file";
     // A plan from a file (plan_file.h): nothing is sensed or decided, budgets are only checked.
     std::optional<std::string> plan_file;
     size_t candidates = 0;  // good plans to carry out and rank; 0: ranking.h says

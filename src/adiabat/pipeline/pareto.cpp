@@ -23,7 +23,7 @@ namespace {
 // The first quantity that every budget limits: the curve's x axis.
 std::string axis_of(const Json& points) {
     for (const Json& budget : points.front()["budgets"]) {
-        const std::string name = budget["quantity"].get<std::string>();
+        std::string name = budget["quantity"].get<std::string>();
         bool everywhere = true;
         for (const Json& point : points) {
             bool here = false;

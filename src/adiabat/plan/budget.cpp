@@ -19,16 +19,6 @@ bool is_bytes(Quantity quantity) {
            quantity == Quantity::kActivations;
 }
 
-Quantity parse_quantity(std::string_view name) {
-    for (Quantity quantity : kQuantities) {
-        if (name == name_of(quantity)) return quantity;
-    }
-    throw InputError(
-        "--budget: unknown quantity `{}`: it must be file, bytes, params, macs, bops or "
-        "activations",
-        name);
-}
-
 // The number before `suffix`, above zero.
 double parse_factor(std::string_view text, std::string_view whole) {
     double factor = 0;
@@ -77,6 +67,16 @@ std::string_view name_of(Quantity quantity) {
     return "";
 }
 
+Quantity parse_quantity(std::string_view name, std::string_view where) {
+    for (Quantity quantity : kQuantities) {
+        if (name == name_of(quantity)) return quantity;
+    }
+    throw InputError(
+        "{}: unknown quantity `{}`: it must be file, bytes, params, macs, bops or "
+        "activations",
+        where, name);
+}
+
 int64_t value_of(Quantity quantity, const net::Cost& cost) {
     switch (quantity) {
         case Quantity::kFile:
@@ -105,7 +105,7 @@ std::vector<Budget> parse_budgets(std::string_view text, const Originals& origin
         if (equals == std::string_view::npos) {
             throw InputError("--budget: `{}` is not a budget: {}", item, kForm);
         }
-        const Quantity quantity = parse_quantity(item.substr(0, equals));
+        const Quantity quantity = parse_quantity(item.substr(0, equals), "--budget");
         for (const Budget& budget : budgets) {
             if (budget.quantity == quantity) {
                 throw InputError("--budget: {} is given twice", name_of(quantity));

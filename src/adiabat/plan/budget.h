@@ -37,6 +37,8 @@ inline constexpr std::array<Quantity, 6> kQuantities = {Quantity::kFile,   Quant
                                                         Quantity::kBops,   Quantity::kActivations};
 
 std::string_view name_of(Quantity quantity);
+// Throws InputError that begins with `where` for a name that is none.
+Quantity parse_quantity(std::string_view name, std::string_view where);
 
 // The quantity in a network's cost; not for the file, which is no part of it.
 int64_t value_of(Quantity quantity, const net::Cost& cost);
