@@ -141,7 +141,8 @@ def test_compressed_network_stands_for_the_original(name, budget, images, tmp_pa
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["output"]["bytes"] == document["predicted"]["file"]
-    assert (document["groups"]["cut"] > 0) == (budget == "bytes=9%")
+    # Where nothing must go, only what nobody reads does.
+    assert document["groups"]["cut"] > 0 or budget == "bytes=30%"
     before, after = onnx.load(str(tmp_path / "net.onnx")), onnx.load(str(tmp_path / "small.onnx"))
     onnx.checker.check_model(after, full_check=True)
     assert after.producer_name == "the exporter" and after.graph.name == "the graph"

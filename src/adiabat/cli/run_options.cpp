@@ -80,7 +80,7 @@ void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments
         ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
         ->capture_default_str();
     verb.add_option("--judging-share", options.judging_share,
-                    "Share of them that decides nothing and only measures")
+                    "Share of them that judges plans and measures no effects")
         ->capture_default_str();
     verb.add_option("--weights", arguments.weights,
                     "Storage of weight codes: planes, int4 (opset 21) or int8")

@@ -22,7 +22,7 @@ struct RunOptions {
     DataOptions data;
     Controls controls;
     int64_t images = 1024;
-    double judging_share = 0.5;  // of the images: measure only, decide nothing
+    double judging_share = 0.5;  // of the images: judge plans, measure no effects
     onnx::Storage weights = onnx::Storage::kPlanes;
     DecidingOptions deciding;  // its seeds and threads are those below
     uint64_t seed = 0;

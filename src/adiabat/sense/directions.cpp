@@ -115,14 +115,21 @@ std::vector<net::ValueId> sensed_outputs(const net::Graph& graph) {
     const net::Uses uses(graph);
     std::vector<net::ValueId> result;
     for (net::ValueId output : graph.outputs) {
-        const int producer = uses.producer(output);
-        if (producer >= 0) {
+        for (int producer = uses.producer(output); producer >= 0;) {
             const net::Node& node = graph.nodes[static_cast<size_t>(producer)];
-            if ((node.op == "Softmax" || node.op == "LogSoftmax") && node.domain.empty()) {
-                output = node.inputs[0];
-            }
+            const bool is_behind =
+                node.domain.empty() &&
+                (node.op == "Softmax" || node.op == "LogSoftmax" || node.op == "Cast");
+            if (!is_behind || !net::is_real(graph.value(node.inputs[0]).type)) break;
+            output = node.inputs[0];
+            producer = uses.producer(output);
         }
         if (graph.value(output).type == net::DType::kFloat) result.push_back(output);
+    }
+    if (result.empty()) {
+        throw InputError(
+            "the network has no output of real numbers: nothing can be sensed (--hamiltonian l1 "
+            "decides from the weights alone)");
     }
     return result;
 }

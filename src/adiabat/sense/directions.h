@@ -51,8 +51,8 @@ struct Directions {
                                                 int64_t first_image) const;
 };
 
-// The values that changes are looked at: the graph's outputs, or what a final Softmax or LogSoftmax
-// of an output reads.
+// The values that changes are looked at: the graph's outputs of real numbers, or what a final
+// Softmax, LogSoftmax or Cast of one reads. Throws InputError where there are none.
 std::vector<net::ValueId> sensed_outputs(const net::Graph& graph);
 
 }  // namespace adiabat::sense

@@ -116,6 +116,19 @@ TEST(Directions, AreTheSameHoweverImagesAreBatched) {
     }
 }
 
+TEST(Directions, LookBehindCastsAndRefuseWhatHasNoRealOutput) {
+    net::GraphBuilder b;
+    const net::ValueId x = b.input({net::kUnknown, 5});
+    const net::ValueId probabilities = b.node("Softmax", {x});
+    b.graph.value(probabilities).type = net::DType::kFloat;
+    b.graph.outputs = {b.node("Cast", {probabilities}, {{"to", int64_t{10}}})};
+    b.graph.value(b.graph.outputs[0]).type = net::DType::kFloat16;
+    EXPECT_EQ(sensed_outputs(b.graph), std::vector<net::ValueId>{x});
+    b.graph.outputs = {b.node("ArgMax", {x})};
+    b.graph.value(b.graph.outputs[0]).type = net::DType::kInt64;
+    EXPECT_THROW(sensed_outputs(b.graph), InputError);
+}
+
 TEST(Directions, LookBehindAFinalSoftmax) {
     net::GraphBuilder b;
     const net::ValueId x = b.input({net::kUnknown, 5});

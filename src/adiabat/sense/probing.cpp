@@ -182,15 +182,15 @@ class Walk {
         }
     }
 
+    // Of whatever type the network takes.
     Tensor slice(int64_t begin, int64_t count) const {
         net::Shape shape = images_.shape;
+        const auto row = static_cast<std::ptrdiff_t>(images_.bytes.size()) / shape[0];
         shape[0] = count;
-        const auto row = static_cast<size_t>(elements_of_row());
-        return Tensor::of<float>(shape,
-                                 images_.as<float>().subspan(static_cast<size_t>(begin) * row,
-                                                             static_cast<size_t>(count) * row));
+        Tensor some(images_.type, shape);
+        std::copy_n(images_.bytes.begin() + begin * row, count * row, some.bytes.begin());
+        return some;
     }
-    int64_t elements_of_row() const { return images_.size() / images_.shape[0]; }
 
     // Families that something else than a layer with second moments reads are seen where they are
     // made.
