@@ -51,7 +51,8 @@ class Decider {
             add_start(state);
         }
         require_going();
-        if (hamiltonian_.encoding.variables > kMostPriced) return;
+        const bool is_factored = std::holds_alternative<qubo::Factored>(hamiltonian_.problem.form);
+        if (is_factored || hamiltonian_.encoding.variables > kMostPriced) return;
         state.set(uniform_plan(network_, kMaxBits));
         const Priced priced = anneal_priced(state, wall,
                                             {.technique = options_.technique,

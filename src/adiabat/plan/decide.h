@@ -4,8 +4,8 @@
 // The decision: the plans of least energy within exact budgets, of any Hamiltonian.
 //
 //   starts   what greed finds (energy for what is saved, search.h); the least plans there are; and,
-//            in problems of at most kMostPriced variables, plans of samplers at bisected prices
-//            (priced.h)
+//            in problems with all couplings of at most kMostPriced variables, plans of samplers at
+//            bisected prices (priced.h)
 //   anneal   inside the budgets, `starts` walks from the lowest of these (search.h)
 //   polish   descent from the best different plans of all walks
 //
