@@ -27,23 +27,6 @@ using net::ValueId;
 // A bias of 2^30 units leaves the sum of products room in 32 bits.
 constexpr double kMostBiasUnits = 1 << 30;
 
-// Mean of every channel (axis 1) over images and positions.
-std::vector<double> channel_means(const Tensor& tensor) {
-    const int64_t images = tensor.shape[0], channels = tensor.shape[1];
-    const int64_t positions = images * channels > 0 ? tensor.size() / images / channels : 0;
-    std::vector<double> means(static_cast<size_t>(channels), 0.0);
-    const float* x = tensor.as<float>().data();
-    for (int64_t n = 0; n < images; ++n) {
-        for (size_t c = 0; c < means.size(); ++c, x += positions) {
-            double sum = 0;
-            for (int64_t p = 0; p < positions; ++p) sum += static_cast<double>(x[p]);
-            means[c] += sum;
-        }
-    }
-    for (double& mean : means) mean /= static_cast<double>(images * positions);
-    return means;
-}
-
 void add_to_channels(Tensor& tensor, const std::vector<float>& shifts) {
     const int64_t images = tensor.shape[0];
     const int64_t positions = tensor.size() / images / static_cast<int64_t>(shifts.size());
@@ -130,38 +113,35 @@ class Calibration {
     // is finished before it.
     void find_skips() {
         const net::Uses uses(input_.cut);
-        std::map<ValueId, size_t> finished_by;
+        std::map<ValueId, size_t> stage_of;
         for (size_t s = 0; s < quantized_.stages.size(); ++s) {
+            if (quantized_.stages[s].real == kNoValue) continue;  // only moves what is there
+            stage_of[quantized_.stages[s].original] = s;
+            stage_of[quantized_.stages[s].activated] = s;
+        }
+        skips_.resize(quantized_.stages.size());
+        for (size_t s = 0; s < skips_.size(); ++s) {
             const Stage& stage = quantized_.stages[s];
-            skips_.emplace_back();
             const auto& readers = uses.readers(stage.original);
-            if (stage.layer >= 0 && !stage.has_relu() && readers.size() == 1) {
-                const net::Node& add = input_.cut.nodes[static_cast<size_t>(readers[0])];
-                const int here = quantized_.node_of[static_cast<size_t>(readers[0])];
-                if (add.op == "Add" && here >= 0) {
-                    const size_t other = add.inputs[0] == stage.original ? 1 : 0;
-                    const ValueId skip = add.inputs[other];
-                    if (!input_.cut.constant(skip) && is_finished(skip, uses, finished_by)) {
-                        skips_[s] = {skip, graph_.nodes[static_cast<size_t>(here)].inputs[other]};
-                    }
-                }
-            }
-            finished_by[stage.original] = s;
-            finished_by[stage.activated] = s;
+            if (stage.layer < 0 || stage.has_relu() || readers.size() != 1) continue;
+            const net::Node& add = input_.cut.nodes[static_cast<size_t>(readers[0])];
+            const int here = quantized_.node_of[static_cast<size_t>(readers[0])];
+            if (add.op != "Add" || here < 0) continue;
+            const size_t other = add.inputs[0] == stage.original ? 1 : 0;
+            const ValueId skip = add.inputs[other];
+            const auto is_before = [&](ValueId id, const auto& again) -> bool {
+                if (id == kNoValue || input_.cut.constant(id)) return true;
+                if (const auto found = stage_of.find(id); found != stage_of.end())
+                    return found->second < s;
+                const int producer = uses.producer(id);
+                if (producer < 0) return true;
+                const auto& inputs = input_.cut.nodes[static_cast<size_t>(producer)].inputs;
+                return std::all_of(inputs.begin(), inputs.end(),
+                                   [&](ValueId input) { return again(input, again); });
+            };
+            if (input_.cut.constant(skip) || !is_before(skip, is_before)) continue;
+            skips_[s] = {skip, graph_.nodes[static_cast<size_t>(here)].inputs[other]};
         }
-    }
-    bool is_finished(ValueId id, const net::Uses& uses,
-                     const std::map<ValueId, size_t>& finished_by) const {
-        if (id == kNoValue || input_.cut.constant(id) || finished_by.contains(id)) return true;
-        const int producer = uses.producer(id);
-        if (producer < 0) return true;
-        for (const Stage& stage : quantized_.stages) {
-            if (stage.real != kNoValue && (stage.original == id || stage.activated == id))
-                return false;
-        }
-        const auto& inputs = input_.cut.nodes[static_cast<size_t>(producer)].inputs;
-        return std::all_of(inputs.begin(), inputs.end(),
-                           [&](ValueId input) { return is_finished(input, uses, finished_by); });
     }
 
     // What the skip of stage s has lost so far, in the channels that stay: of the target's shape,
@@ -238,7 +218,9 @@ class Calibration {
         const auto positions = sense::LayerRows::of(node, layer, weight.shape, read);
         const Filters given{filters, least, p.weight.bits};
         const recon::RoundedFilters result =
-            positions ? reconstructed(given, *positions, {target, lost, kept_[k]}) : rounded(given);
+            positions ? reconstructed(given, *positions, {target, lost, kept_[k]})
+                      : recon::plain_rounding(given.matrix(0, given.rows()), p.weight.bits,
+                                              given.least_scales);
 
         std::vector<float> bias_scales(rows);
         std::vector<int32_t> biases(rows, 0);
@@ -261,21 +243,13 @@ class Calibration {
 
         size_t rows() const { return least_scales.size(); }
         size_t width() const { return values.size() / rows(); }
-    };
-
-    // Filter by filter, each with the scale of least error in its weights.
-    static recon::RoundedFilters rounded(const Filters& filters) {
-        const size_t width = filters.width();
-        recon::RoundedFilters result{std::vector<int8_t>(filters.values.size()), {}};
-        for (size_t i = 0; i < filters.rows(); ++i) {
-            const std::span filter(filters.values.data() + i * width, width);
-            result.scales.push_back(
-                std::max(recon::best_scale(filter, filters.bits), filters.least_scales[i]));
-            recon::round_to_codes(filter, result.scales[i], filters.bits,
-                                  std::span(result.codes).subspan(i * width, width));
+        recon::Matrix matrix(size_t first, size_t count) const {
+            return Eigen::Map<const recon::Rows>(values.data() + first * width(),
+                                                 static_cast<Eigen::Index>(count),
+                                                 static_cast<Eigen::Index>(width()))
+                .cast<double>();
         }
-        return result;
-    }
+    };
 
     // What a layer should give.
     struct Wanted {
@@ -296,11 +270,7 @@ class Calibration {
                     ? positions.moments(group, wanted.target, wanted.kept, options_.threads)
                     : positions.moments(group, wanted.target, wanted.lost, wanted.kept,
                                         options_.threads);
-            const recon::Matrix given =
-                Eigen::Map<const recon::Rows>(filters.values.data() + first * filters.width(),
-                                              static_cast<Eigen::Index>(rows),
-                                              static_cast<Eigen::Index>(filters.width()))
-                    .cast<double>();
+            const recon::Matrix given = filters.matrix(first, rows);
             const recon::Matrix weights = recon::reconstructed(moments, given);
             const recon::RoundedFilters part = recon::ordered_rounding(
                 {moments, weights, given, filters.bits,
@@ -331,7 +301,8 @@ class Calibration {
     void recenter(size_t k, const Tensor& target, Tensor& real) {
         const LayerParameters& p = quantized_.layers[k];
         const std::vector<int64_t>& kept = kept_[k];
-        const std::vector<double> means = channel_means(real), wanted = channel_means(target);
+        const std::vector<double> means = net::channel_means(real),
+                                  wanted = net::channel_means(target);
         const auto scales = graph_.constant(p.weight.bias_scales)->as<float>();
         Tensor bias = *graph_.constant(p.bias);
         std::vector<float> shifts(means.size());

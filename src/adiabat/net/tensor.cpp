@@ -196,4 +196,35 @@ std::vector<int64_t> Tensor::to_ints() const {
     return out;
 }
 
+Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t count) {
+    Shape shape = tensor.shape;
+    const int64_t all = shape.at(0);
+    ADIABAT_CHECK(begin >= 0 && count >= 0 && begin + count <= all, "rows {} .. {} of {}", begin,
+                  begin + count, all);
+    shape[0] = count;
+    Tensor part(tensor.type, shape);
+    const size_t row = all > 0 ? tensor.bytes.size() / static_cast<size_t>(all) : 0;
+    if (!part.bytes.empty()) {
+        std::memcpy(part.bytes.data(), tensor.bytes.data() + static_cast<size_t>(begin) * row,
+                    part.bytes.size());
+    }
+    return part;
+}
+
+std::vector<double> channel_means(const Tensor& tensor) {
+    const int64_t images = tensor.shape[0], channels = tensor.shape[1];
+    const int64_t positions = images * channels > 0 ? tensor.size() / images / channels : 0;
+    std::vector<double> means(static_cast<size_t>(channels), 0.0);
+    const float* x = tensor.as<float>().data();
+    for (int64_t n = 0; n < images; ++n) {
+        for (size_t c = 0; c < means.size(); ++c, x += positions) {
+            double sum = 0;
+            for (int64_t p = 0; p < positions; ++p) sum += static_cast<double>(x[p]);
+            means[c] += sum;
+        }
+    }
+    for (double& mean : means) mean /= static_cast<double>(images * positions);
+    return means;
+}
+
 }  // namespace adiabat::net

@@ -161,4 +161,11 @@ struct Tensor {
     bool operator==(const Tensor&) const = default;
 };
 
+// Rows begin .. begin + count - 1 of the first dimension (images of a batch), of any type of whole
+// bytes.
+Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t count);
+
+// Mean of every channel (axis 1) over images and positions, of a float tensor [N, C, ..].
+std::vector<double> channel_means(const Tensor& tensor);
+
 }  // namespace adiabat::net

@@ -44,5 +44,17 @@ TEST(Tensor, IsReadOnlyAsWhatItIs) {
     EXPECT_THROW(tensor.as<int32_t>(), InternalError);
 }
 
+TEST(Tensor, RowsOfAreTheRowsOfAnyType) {
+    const Tensor t = Tensor::of<int16_t>({3, 2}, std::vector<int16_t>{1, 2, 3, 4, 5, 6});
+    EXPECT_EQ(rows_of(t, 1, 2), Tensor::of<int16_t>({2, 2}, std::vector<int16_t>{3, 4, 5, 6}));
+    EXPECT_EQ(rows_of(t, 3, 0).size(), 0);
+    EXPECT_THROW(rows_of(t, 2, 2), InternalError);
+}
+
+TEST(Tensor, ChannelMeansAreOverImagesAndPositions) {
+    const Tensor t = Tensor::of<float>({2, 2, 2}, std::vector<float>{1, 3, 10, 20, 5, 7, 30, 40});
+    EXPECT_EQ(channel_means(t), (std::vector<double>{4, 25}));
+}
+
 }  // namespace
 }  // namespace adiabat::net

@@ -29,7 +29,7 @@ std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
         apply::cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
     apply::Quantized quantized = apply::quantize(cut, net::find_layers(cut), plan.bits, storage);
     const net::Tensor pixels =
-        net::as_type(some_images(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
+        net::as_type(net::rows_of(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
                      graph.value(graph.inputs[0]).type);
     apply::calibrate(quantized, {graph, cut, network, plan, pixels}, subject.engine(),
                      {subject.options().threads}, stop, progress);

@@ -31,15 +31,4 @@ Calibration read_calibration(const Subject& subject, const DrawOptions& options,
     return result;
 }
 
-net::Tensor some_images(const net::Tensor& pixels, int64_t begin, int64_t count) {
-    net::Shape shape = pixels.shape;
-    const int64_t all = shape.at(0), row = all > 0 ? pixels.size() / all : 0;
-    ADIABAT_CHECK(begin >= 0 && count >= 0 && begin + count <= all, "images {} .. {} of {}", begin,
-                  begin + count, all);
-    shape[0] = count;
-    return net::Tensor::of<float>(
-        shape, pixels.as<float>().subspan(static_cast<size_t>(begin) * static_cast<size_t>(row),
-                                          static_cast<size_t>(count) * static_cast<size_t>(row)));
-}
-
 }  // namespace adiabat::pipeline

@@ -25,7 +25,4 @@ struct Calibration {
 Calibration read_calibration(const Subject& subject, const DrawOptions& options, StopToken stop,
                              ProgressSink& progress);
 
-// Images begin .. begin + count - 1.
-net::Tensor some_images(const net::Tensor& pixels, int64_t begin, int64_t count);
-
 }  // namespace adiabat::pipeline

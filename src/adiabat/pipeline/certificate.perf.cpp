@@ -17,31 +17,13 @@
 
 #include "adiabat/anneal/watch.h"
 #include "adiabat/pipeline/deciding.h"
+#include "adiabat/pipeline/mixes.perf.h"
 #include "adiabat/plan/certificate.h"
 #include "adiabat/plan/integer_program.h"
 #include "adiabat/plan/measured.h"
 
 namespace adiabat::pipeline {
 namespace {
-
-std::vector<std::string> split(const std::string& text, char at) {
-    std::vector<std::string> parts;
-    for (size_t begin = 0; begin <= text.size();) {
-        const size_t end = std::min(text.find(at, begin), text.size());
-        parts.push_back(text.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return parts;
-}
-
-plan::Interactions parse_mix(const std::string& text) {
-    plan::Interactions mix = plan::Interactions::none();
-    const auto numbers = split(text, ',');
-    double* const to[] = {&mix.kappa, &mix.tau, &mix.rho_cuts, &mix.rho_mixed, &mix.rho_widths};
-    for (size_t i = 0; i < 5; ++i) *to[i] = std::atof(numbers.at(i).c_str());
-    mix.shares = numbers.size() > 5;
-    return mix;
-}
 
 int run(int argc, char** argv) {
     if (argc < 8) return 2;
@@ -57,11 +39,7 @@ int run(int argc, char** argv) {
         if (text.rfind("effort=", 0) == 0) search.effort = std::atof(value.c_str());
     }
     const Subject subject(options, no_progress());
-    DrawOptions draw;
-    draw.data.path = argv[2];
-    draw.data.preprocess = data::read_preprocess(argv[3]);
-    draw.images = 2 * std::atoll(argv[4]);
-    const Calibration calibration = read_calibration(subject, draw, {}, no_progress());
+    const Calibration calibration = read_case(subject, argv, 0);
     const Sensed sensed = sense_effects(subject, calibration, {}, {}, no_progress());
     fmt::print(
         "budget,mix,variables,decide_seconds,energy,bound,root_bound,gap,optimal,nodes,"
@@ -69,8 +47,8 @@ int run(int argc, char** argv) {
     for (const std::string& budget : split(argv[6], ';')) {
         const AskedBudgets asked = ask_budgets(subject, budget, no_progress());
         for (const std::string& text : split(argv[7], ';')) {
-            const plan::Hamiltonian hamiltonian =
-                plan::measured_hamiltonian(subject.network(), sensed.effects, parse_mix(text));
+            const plan::Hamiltonian hamiltonian = plan::measured_hamiltonian(
+                subject.network(), sensed.effects, parse_interactions(text));
             const anneal::Watch watch{};
             const plan::Decision decision = plan::decide(
                 subject.network(), hamiltonian, asked.budgets, subject.costs(), search, {});
@@ -100,10 +78,5 @@ int run(int argc, char** argv) {
 }  // namespace adiabat::pipeline
 
 int main(int argc, char** argv) {
-    try {
-        return adiabat::pipeline::run(argc, argv);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "{}\n", error.what());
-        return 2;
-    }
+    return adiabat::pipeline::in_main(adiabat::pipeline::run, argc, argv);
 }

@@ -20,20 +20,11 @@
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/pipeline/applied.h"
 #include "adiabat/pipeline/deciding.h"
+#include "adiabat/pipeline/mixes.perf.h"
 #include "adiabat/plan/measured.h"
 
 namespace adiabat::pipeline {
 namespace {
-
-std::vector<std::string> split(const std::string& text, char at) {
-    std::vector<std::string> parts;
-    for (size_t begin = 0; begin <= text.size();) {
-        const size_t end = std::min(text.find(at, begin), text.size());
-        parts.push_back(text.substr(begin, end - begin));
-        begin = end + 1;
-    }
-    return parts;
-}
 
 struct Mix {
     HamiltonianKind kind = HamiltonianKind::kSeparable;
@@ -50,27 +41,16 @@ Mix parse_mix(const std::string& text) {
             mix.best = static_cast<size_t>(std::atoi(parts[k].c_str() + 5));
             continue;
         }
-        const auto numbers = split(parts[k], ',');
-        double* const to[] = {&mix.interactions.kappa, &mix.interactions.tau,
-                              &mix.interactions.rho_cuts, &mix.interactions.rho_mixed,
-                              &mix.interactions.rho_widths};
-        for (size_t i = 0; i < 5; ++i) *to[i] = std::atof(numbers.at(i).c_str());
-        mix.interactions.shares = numbers.size() > 5;
+        mix.interactions = parse_interactions(parts[k]);
     }
     return mix;
 }
 
 int run(int argc, char** argv) {
     if (argc < 8) return 2;
-    const auto images = std::atoll(argv[4]);
     const auto seed = static_cast<uint64_t>(std::atoll(argv[5]));
     Subject subject({.model = argv[1]}, no_progress());
-    DrawOptions draw;
-    draw.data.path = argv[2];
-    draw.data.preprocess = data::read_preprocess(argv[3]);
-    draw.images = 2 * images;
-    draw.seed = seed;
-    const Calibration calibration = read_calibration(subject, draw, {}, no_progress());
+    const Calibration calibration = read_case(subject, argv, seed);
     const Judge judge(subject, calibration.judging, {});
     DecidingOptions how;
     how.sensing.seed = seed;
@@ -121,10 +101,5 @@ int run(int argc, char** argv) {
 }  // namespace adiabat::pipeline
 
 int main(int argc, char** argv) {
-    try {
-        return adiabat::pipeline::run(argc, argv);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "{}\n", error.what());
-        return 2;
-    }
+    return adiabat::pipeline::in_main(adiabat::pipeline::run, argc, argv);
 }

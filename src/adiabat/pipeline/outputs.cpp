@@ -10,17 +10,6 @@ namespace adiabat::pipeline {
 
 namespace {
 
-// Images begin .. begin + count - 1.
-net::Tensor rows(const net::Tensor& images, int64_t begin, int64_t count) {
-    net::Shape shape = images.shape;
-    shape[0] = count;
-    net::Tensor part(images.type, shape);
-    const size_t row_bytes = images.bytes.size() / static_cast<size_t>(images.shape[0]);
-    std::memcpy(part.bytes.data(), images.bytes.data() + static_cast<size_t>(begin) * row_bytes,
-                part.bytes.size());
-    return part;
-}
-
 std::span<const float> row(const net::Tensor& tensor, int64_t n) {
     const auto width = static_cast<size_t>(tensor.size() / tensor.shape[0]);
     return tensor.as<float>().subspan(static_cast<size_t>(n) * width, width);
@@ -46,7 +35,7 @@ net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_
     for (int64_t begin = 0; begin < images.shape[0]; begin += batch) {
         if (stop.requested()) throw Interrupted();
         const net::Tensor part =
-            net::as_type(rows(images, begin, std::min(batch, images.shape[0] - begin)),
+            net::as_type(net::rows_of(images, begin, std::min(batch, images.shape[0] - begin)),
                          graph.value(graph.inputs[0]).type);
         const std::vector<net::Feed> feeds = {{graph.inputs[0], &part}};
         net::Tensor outputs =

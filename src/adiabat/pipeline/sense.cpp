@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "adiabat/base/correlation.h"
 #include "adiabat/pipeline/calibration.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/sensing.h"
@@ -13,21 +14,13 @@ namespace adiabat::pipeline {
 
 namespace {
 
-// Pearson's correlation of logarithms, of candidates that both see.
+// Of logarithms, of candidates that both methods see.
 double log_correlation(const recon::Vector& a, const recon::Vector& b) {
-    double n = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0;
+    Correlation correlation;
     for (Eigen::Index u = 0; u < a.size(); ++u) {
-        if (!(a[u] > 0 && b[u] > 0)) continue;
-        const double p = std::log(a[u]), q = std::log(b[u]);
-        n += 1;
-        x += p;
-        y += q;
-        xx += p * p;
-        yy += q * q;
-        xy += p * q;
+        if (a[u] > 0 && b[u] > 0) correlation.add(std::log(a[u]), std::log(b[u]));
     }
-    const double variance = (xx - x * x / n) * (yy - y * y / n);
-    return n > 2 && variance > 0 ? (xy - x * y / n) / std::sqrt(variance) : 1;
+    return correlation.value();
 }
 
 Json layers_of(const Subject& subject, const sense::Effects& effects) {

@@ -90,7 +90,7 @@ Sensed sense_effects(const Subject& subject, const Calibration& images,
     how.memory_bytes = options.memory_bytes;
     how.threads = subject.options().threads;
     const auto batches = [&](int64_t begin, int64_t count) {
-        return net::as_type(some_images(images.sensing.pixels, begin, count),
+        return net::as_type(net::rows_of(images.sensing.pixels, begin, count),
                             subject.graph().value(subject.graph().inputs[0]).type);
     };
     const std::string key = key_of(subject, images, options);

@@ -29,7 +29,7 @@ struct Subject {
         options.images = count;
     }
     sense::ImageBatches batches() const {
-        return [this](int64_t begin, int64_t n) { return some_images(images, begin, n); };
+        return [this](int64_t begin, int64_t n) { return net::rows_of(images, begin, n); };
     }
     Effects by_gradients(Store& store, StopToken stop = {},
                          ProgressSink& progress = no_progress()) {
@@ -126,7 +126,7 @@ TEST(Sensing, GoesOnWhereItWasStopped) {
     int64_t asked = 0;
     const auto counting = [&](int64_t begin, int64_t n) {
         asked += n;
-        return some_images(s.images, begin, n);
+        return net::rows_of(s.images, begin, n);
     };
     const Effects resumed = sense_by_gradients(s.candidates, *s.engine, counting, s.options, store);
     EXPECT_EQ(resumed.single, whole.single);

@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adiabat/base/correlation.h"
+
 namespace adiabat::plan {
 
 namespace {
 
+// Squared logarithm of energies that say nothing of an exponent.
+constexpr double kSameEnergy = 1e-9;
 constexpr double kLeastExponent = 0.5, kMostExponent = 4;
 // The pull to the factors before, in units of squared log divergence a plan.
 constexpr double kPull = 1e-4;
@@ -45,25 +49,18 @@ Fit calibrate(std::span<const JudgedPlan> plans, const Interactions& interaction
     Fit fit;
     fit.interactions = interactions;
     if (plans.empty()) return fit;
-    const auto n = static_cast<double>(plans.size());
-    double x = 0, y = 0, xx = 0, yy = 0, xy = 0;
+    Correlation logs;
     for (const JudgedPlan& plan : plans) {
-        const double e = log_energy(plan.terms, interactions);
-        const double d = std::log(std::max(plan.divergence, 1e-300));
-        x += e / n;
-        y += d / n;
-        xx += e * e / n;
-        yy += d * d / n;
-        xy += e * d / n;
+        logs.add(log_energy(plan.terms, interactions), std::log(std::max(plan.divergence, 1e-300)));
     }
-    const double var_x = xx - x * x, var_y = yy - y * y, cov = xy - x * y;
-    if (plans.size() > 1 && var_x > 1e-9) {
-        fit.exponent = std::clamp(cov / var_x, kLeastExponent, kMostExponent);
+    if (plans.size() > 1 && logs.variance_x() > kSameEnergy) {
+        fit.exponent =
+            std::clamp(logs.covariance() / logs.variance_x(), kLeastExponent, kMostExponent);
     }
-    if (plans.size() > 2 && var_x > 0 && var_y > 0)
-        fit.correlation = cov / std::sqrt(var_x * var_y);
-    fit.scale = std::exp(y - fit.exponent * x);
-    const double rest = var_y - 2 * fit.exponent * cov + fit.exponent * fit.exponent * var_x;
+    fit.correlation = logs.value();
+    fit.scale = std::exp(logs.mean_y() - fit.exponent * logs.mean_x());
+    const double rest = logs.variance_y() - 2 * fit.exponent * logs.covariance() +
+                        fit.exponent * fit.exponent * logs.variance_x();
     fit.error = std::sqrt(std::max(rest, 0.0));
     return fit;
 }

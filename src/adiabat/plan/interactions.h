@@ -8,7 +8,7 @@ namespace adiabat::plan {
 struct Interactions {
     double kappa = 1;
     // Of the effects of widths, beside those of cuts: layers that follow make part of them good
-    // when a plan is carried out, and large changes do less than their derivative says.
+    // when a plan is carried out.
     double tau = 0.5;
     // Of pairs of cuts, of a cut and a width, of two widths.
     double rho_cuts = 0, rho_mixed = 0, rho_widths = 0;

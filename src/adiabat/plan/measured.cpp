@@ -91,6 +91,15 @@ std::vector<qubo::Group> one_hot_groups(const Network& network, const Encoding& 
     return groups;
 }
 
+// <sum of a_u over the first list, sum of a_v over the second>.
+double product_of_sums(const sense::Effects& effects, const std::vector<int>& first,
+                       const std::vector<int>& second) {
+    if (effects.products.size() > 0) return effects.products(first, second).sum();
+    const Eigen::VectorXf a = effects.factor(Eigen::all, first).rowwise().sum();
+    const Eigen::VectorXf b = effects.factor(Eigen::all, second).rowwise().sum();
+    return a.cast<double>().dot(b.cast<double>());
+}
+
 void check(const Network& network, const sense::Effects& effects, const Numbering& numbering) {
     ADIABAT_CHECK(
         effects.columns() == numbering.columns() && effects.layers.size() == network.layers.size(),
@@ -264,19 +273,21 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     const Numbering numbering(network, encoding);
     check(network, effects, numbering);
     const auto flags = cut_flags(network, plan);
-    std::vector<int> chosen;
-    for (size_t g = 0; g < flags.size(); ++g) {
-        if (flags[g]) chosen.push_back(static_cast<int>(g));
-    }
-    const size_t cuts = chosen.size();
     EnergyTerms terms;
-    for (int u : chosen) terms.single += effects.single[u];
+    std::vector<int> cuts, widths;
+    for (size_t g = 0; g < flags.size(); ++g) {
+        if (!flags[g]) continue;
+        cuts.push_back(static_cast<int>(g));
+        terms.single += effects.single[cuts.back()];
+    }
+    double width_squares = 0;
     for (size_t k = 0; k < network.layers.size(); ++k) {
-        const auto& widths = network.widths(k);
-        const auto w = static_cast<size_t>(std::find(widths.begin(), widths.end(), plan.bits[k]) -
-                                           widths.begin());
+        const auto& allowed = network.widths(k);
+        const auto w = static_cast<size_t>(std::find(allowed.begin(), allowed.end(), plan.bits[k]) -
+                                           allowed.begin());
         const int column = numbering.width_column(k, w);
-        chosen.push_back(column);
+        widths.push_back(column);
+        width_squares += effects.single[column];
         double counts = 1;
         if (shares) {
             for (const auto& [group, share] : shares_of(network, effects, k, w)) {
@@ -285,17 +296,15 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
         }
         terms.single_widths += counts * effects.single[column];
     }
-    const auto joint = joint_costs(effects);
-    for (size_t i = 0; i < chosen.size(); ++i) {
-        for (size_t j = i + 1; j < chosen.size(); ++j) {
-            const auto cost = joint.find({chosen[i], chosen[j]});
-            if (cost != joint.end()) {
-                terms.within += cost->second;
-                continue;
-            }
-            double& sum = j < cuts ? terms.cuts : i < cuts ? terms.mixed : terms.widths;
-            sum += 2 * effects.product(chosen[i], chosen[j]);
-        }
+    // Sums over pairs from squares of sums, less the pairs that are joint.
+    terms.cuts = product_of_sums(effects, cuts, cuts) - terms.single;
+    terms.mixed = 2 * product_of_sums(effects, cuts, widths);
+    terms.widths = product_of_sums(effects, widths, widths) - width_squares;
+    for (const auto& [pair, cost] : joint_costs(effects)) {
+        const auto [u, v] = pair;
+        if (!flags[static_cast<size_t>(u)] || !flags[static_cast<size_t>(v)]) continue;
+        terms.within += cost;
+        terms.cuts -= 2 * effects.product(u, v);
     }
     return terms;
 }

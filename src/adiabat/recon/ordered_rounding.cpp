@@ -177,6 +177,25 @@ RoundingOrder::RoundingOrder(const Moments& moments) {
     upper = root.triangularView<Eigen::Upper>().solve(Matrix::Identity(inputs, inputs));
 }
 
+RoundedFilters plain_rounding(const Matrix& weights, int bits,
+                              std::span<const float> least_scales) {
+    const auto inputs = static_cast<size_t>(weights.cols());
+    RoundedFilters rounded;
+    rounded.codes.resize(static_cast<size_t>(weights.size()));
+    std::vector<float> filter(inputs);
+    for (size_t f = 0; f < static_cast<size_t>(weights.rows()); ++f) {
+        for (size_t k = 0; k < inputs; ++k) {
+            filter[k] = static_cast<float>(
+                weights(static_cast<Eigen::Index>(f), static_cast<Eigen::Index>(k)));
+        }
+        float scale = best_scale(filter, bits);
+        if (!least_scales.empty()) scale = std::max(scale, least_scales[f]);
+        rounded.scales.push_back(scale);
+        round_to_codes(filter, scale, bits, std::span(rounded.codes).subspan(f * inputs, inputs));
+    }
+    return rounded;
+}
+
 RoundedFilters ordered_rounding(const RoundingTask& task) {
     ADIABAT_CHECK(task.bits >= kMinBits && task.bits <= kMaxBits, "{} bits", task.bits);
     return Rounding(task).run();

@@ -51,6 +51,11 @@ struct RoundingTask {
 };
 RoundedFilters ordered_rounding(const RoundingTask& task);
 
+// Filter by filter, each with the scale of least error in its weights (rounding.h), at least
+// least_scales[f] where these are given.
+RoundedFilters plain_rounding(const Matrix& weights, int bits,
+                              std::span<const float> least_scales = {});
+
 // The codes [F, D] that rounding in order gives for one scale a filter. O(D^3 + F D^2).
 Matrix ordered_codes(const RoundingTask& task, const Vector& scales);
 

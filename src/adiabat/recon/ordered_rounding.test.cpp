@@ -26,18 +26,20 @@ double error_of(const Moments& moments, const RoundedFilters& rounded, Eigen::In
     return squared_errors(moments, weights)[f];
 }
 
-RoundedFilters plain(const Matrix& weights, int bits) {
-    RoundedFilters result;
-    for (Eigen::Index f = 0; f < weights.rows(); ++f) {
+// The twin of it is rounding.h, filter by filter.
+TEST(PlainRounding, TakesTheBestScaleOfEachFilterOrTheLeastAllowed) {
+    const Matrix weights = sample(10, 30, 3, 5).weights;
+    const std::vector<float> least = {0.0f, 0.5f, 0.0f};
+    const RoundedFilters rounded = plain_rounding(weights, 3, least);
+    for (Eigen::Index f = 0; f < 3; ++f) {
         std::vector<float> filter;
-        for (Eigen::Index k = 0; k < weights.cols(); ++k)
-            filter.push_back(static_cast<float>(weights(f, k)));
-        result.scales.push_back(best_scale(filter, bits));
-        std::vector<int8_t> codes(filter.size());
-        round_to_codes(filter, result.scales.back(), bits, codes);
-        result.codes.insert(result.codes.end(), codes.begin(), codes.end());
+        for (Eigen::Index k = 0; k < 30; ++k) filter.push_back(static_cast<float>(weights(f, k)));
+        const float scale = f == 1 ? 0.5f : best_scale(filter, 3);
+        std::vector<int8_t> codes(30);
+        round_to_codes(filter, scale, 3, codes);
+        EXPECT_EQ(rounded.scales[static_cast<size_t>(f)], scale);
+        EXPECT_TRUE(std::equal(codes.begin(), codes.end(), rounded.codes.begin() + 30 * f));
     }
-    return result;
 }
 
 TEST(OrderedRounding, IsNeverWorseThanPlainRounding) {
@@ -50,7 +52,7 @@ TEST(OrderedRounding, IsNeverWorseThanPlainRounding) {
         const Matrix weights = reconstructed(moments, s.weights);
         const RoundedFilters found =
             ordered_rounding({moments, weights, s.weights, bits, least, 2});
-        const RoundedFilters twin = plain(s.weights, bits);
+        const RoundedFilters twin = plain_rounding(s.weights, bits);
         for (Eigen::Index f = 0; f < 4; ++f) {
             const double ours = error_of(moments, found, f), theirs = error_of(moments, twin, f);
             EXPECT_LE(ours, theirs * (1 + 1e-6)) << seed;
@@ -117,7 +119,7 @@ TEST(OrderedRounding, ComesCloseToTheBestOfAllCodes) {
         const std::vector<float> least(1, 0.0f);
         ours +=
             error_of(moments, ordered_rounding({moments, s.weights, s.weights, 2, least, 1}), 0);
-        theirs += error_of(moments, plain(s.weights, 2), 0);
+        theirs += error_of(moments, plain_rounding(s.weights, 2), 0);
         double lowest = std::numeric_limits<double>::infinity();
         for (int number = 0; number < 1 << 10; ++number) {
             Vector codes(5);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "adiabat/base/correlation.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/base/store.h"
 #include "adiabat/base/threads.h"
@@ -16,27 +17,6 @@ using recon::Vector;
 
 // Beyond so many candidates their products are not written out.
 constexpr int kMostProducts = 8192;
-
-// Pearson's correlation; 1 for fewer than three pairs or no variance.
-class Correlation {
-  public:
-    void add(double x, double y) {
-        ++count_;
-        x_ += x;
-        y_ += y;
-        xx_ += x * x;
-        yy_ += y * y;
-        xy_ += x * y;
-    }
-    double value() const {
-        if (count_ < 3) return 1;
-        const double n = count_, xx = xx_ - x_ * x_ / n, yy = yy_ - y_ * y_ / n;
-        return xx > 0 && yy > 0 ? (xy_ - x_ * y_ / n) / std::sqrt(xx * yy) : 1;
-    }
-
-  private:
-    double count_ = 0, x_ = 0, y_ = 0, xx_ = 0, yy_ = 0, xy_ = 0;
-};
 
 }  // namespace
 

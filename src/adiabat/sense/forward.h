@@ -18,7 +18,8 @@ struct ForwardOptions {
     double step = 1;
 };
 
-// As sense_by_gradients; shares of single filters are not seen and are 0.
+// As sense_by_gradients; shares of single filters, and groups that something else than a probed
+// layer reads, are not seen and are 0.
 Effects sense_by_forward(const Candidates& candidates, net::Engine& engine,
                          const ImageBatches& images, const ForwardOptions& options, Store& store,
                          StopToken stop = {}, ProgressSink& progress = no_progress());

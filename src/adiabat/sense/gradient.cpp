@@ -76,7 +76,12 @@ class Streaming {
             add_direct(probes_.direct[d], found_.fetched[layers + d], layers + d, found_.gradients,
                        piece);
         }
-        ADIABAT_CHECK(piece.rows.allFinite(), "effects that are not numbers");
+        if (!piece.rows.allFinite()) {
+            throw InputError(
+                "images {} .. {}: an activation or a gradient is no number: the network or its "
+                "preprocessing is broken",
+                first_image, first_image + images.shape[0] - 1);
+        }
         return piece;
     }
 

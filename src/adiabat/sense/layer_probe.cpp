@@ -8,7 +8,6 @@
 #include "adiabat/base/threads.h"
 #include "adiabat/recon/compensation.h"
 #include "adiabat/recon/ordered_rounding.h"
-#include "adiabat/recon/rounding.h"
 
 namespace adiabat::sense {
 
@@ -21,23 +20,6 @@ using recon::Rows;
 // takes long there, and their effects are next to nothing.
 constexpr int64_t kManyInputs = 2048;
 constexpr int kFewBits = 4;
-
-// Filter by filter, each with the scale of least error in its weights.
-recon::RoundedFilters plainly_rounded(const Matrix& weights, int bits) {
-    const auto inputs = static_cast<size_t>(weights.cols());
-    recon::RoundedFilters rounded;
-    rounded.codes.resize(static_cast<size_t>(weights.size()));
-    std::vector<float> filter(inputs);
-    for (Eigen::Index f = 0; f < weights.rows(); ++f) {
-        for (size_t k = 0; k < inputs; ++k)
-            filter[k] = static_cast<float>(weights(f, static_cast<Eigen::Index>(k)));
-        rounded.scales.push_back(recon::best_scale(filter, bits));
-        recon::round_to_codes(
-            filter, rounded.scales.back(), bits,
-            std::span(rounded.codes).subspan(static_cast<size_t>(f) * inputs, inputs));
-    }
-    return rounded;
-}
 
 // Scales times codes, [F, inputs].
 Matrix values_of(const recon::RoundedFilters& rounded, Eigen::Index inputs) {
@@ -72,7 +54,7 @@ class Probing {
             const Matrix weights = weights_of(g);
             for (size_t w = 0; w < widths_.size(); ++w) {
                 const Matrix rounded =
-                    values_of(plainly_rounded(weights, widths_[w]), weights.cols());
+                    values_of(recon::plain_rounding(weights, widths_[w]), weights.cols());
                 store_rounding(g, w, rounded - weights, recon::Vector::Zero(weights.cols()));
             }
         }
@@ -185,7 +167,7 @@ class Probing {
         for (size_t w = 0; w < widths_.size(); ++w) {
             const bool is_plain = inputs_ > kManyInputs && widths_[w] > kFewBits;
             const recon::RoundedFilters rounded =
-                is_plain ? plainly_rounded(weights, widths_[w])
+                is_plain ? recon::plain_rounding(weights, widths_[w])
                          : recon::ordered_rounding(
                                {moments, weights, weights, widths_[w], least, threads_, &order});
             const Matrix change = values_of(rounded, weights.cols()) - weights;

@@ -89,6 +89,26 @@ class Walk {
         const std::vector<Tensor> sample = session_->run(feeds, outputs_);
         Probes probes{Directions(sample, options_.directions), {}, {}, {}};
         find_direct(probes);
+        if (!take_finished(probes)) walk(probes, stop, progress);
+        measure_direct(probes);
+        return probes;
+    }
+
+  private:
+    // True where all layers have been probed before.
+    bool take_finished(Probes& probes) const {
+        for (size_t k = 0; k < candidates_.layers.size(); ++k) {
+            const auto bytes = store_.get(name_of(k));
+            if (!bytes) {
+                probes.layers.clear();
+                return false;
+            }
+            probes.layers.push_back(from_bytes(*bytes));
+        }
+        return true;
+    }
+
+    void walk(Probes& probes, const StopToken& stop, ProgressSink& progress) {
         weigh_outputs(probes.directions, stop);
         net::Frontier frontier(graph_, graph_.inputs);
         for (size_t k = 0; k < candidates_.layers.size(); ++k) {
@@ -108,11 +128,10 @@ class Walk {
             frontier.drop_after(2 * k + 1);
             progress.update(k + 1);
         }
-        measure_direct(probes);
-        return probes;
     }
 
-  private:
+    static std::string name_of(size_t layer) { return fmt::format("layer-{:05}", layer); }
+
     const net::Node& node_of(size_t layer) const {
         return graph_.nodes[static_cast<size_t>(candidates_.layers[layer].node)];
     }
@@ -126,8 +145,7 @@ class Walk {
     }
 
     LayerProbe probe(size_t k, const Tensor& x) {
-        const std::string name = fmt::format("layer-{:05}", k);
-        if (const auto bytes = store_.get(name)) return from_bytes(*bytes);
+        if (const auto bytes = store_.get(name_of(k))) return from_bytes(*bytes);
         for (float value : x.as<float>()) {
             if (!std::isfinite(value)) {
                 throw InputError(
@@ -139,12 +157,18 @@ class Walk {
         const net::Layer& layer = candidates_.layers[k];
         const auto rows = LayerRows::of(node_of(k), layer, graph_.constant(layer.weight)->shape, x);
         LayerProbe result = probe_layer(candidates_, k, rows, output_weights_[k], options_.threads);
-        store_.put(name, to_bytes(result));
+        store_.put(name_of(k), to_bytes(result));
         return result;
     }
 
     // Mean over images of the sum over positions and directions of the squared gradient.
-    void weigh_outputs(const Directions& directions, StopToken stop) {
+    void weigh_outputs(const Directions& directions, const StopToken& stop) {
+        if (const auto bytes = store_.get("output-weights")) {
+            ByteReader reader(*bytes);
+            for (size_t k = 0; k < candidates_.layers.size(); ++k)
+                output_weights_.push_back(reader.list<double>());
+            return;
+        }
         std::vector<ValueId> wanted;
         int64_t bytes = 1;
         for (size_t k = 0; k < candidates_.layers.size(); ++k) {
@@ -157,7 +181,7 @@ class Walk {
             std::clamp<int64_t>(static_cast<int64_t>(options_.memory_bytes / 2) / bytes, 1, images);
         for (int64_t begin = 0; begin < images; begin += batch) {
             if (stop.requested()) throw Interrupted();
-            const Tensor some = slice(begin, std::min(batch, images - begin));
+            const Tensor some = net::rows_of(images_, begin, std::min(batch, images - begin));
             const std::vector<net::Feed> feeds = {{graph_.inputs[0], &some}};
             const auto seeds = directions.seeds(session_->run(feeds, outputs_), begin);
             const auto found = session_->gradients_of_many(feeds, outputs_, seeds, wanted, {});
@@ -167,6 +191,9 @@ class Walk {
                 }
             }
         }
+        ByteWriter writer;
+        for (const auto& weights : output_weights_) writer.list(weights);
+        store_.put("output-weights", writer.take());
     }
 
     static void add_squares(const Tensor& gradient, double images, std::vector<double>& sums) {
@@ -180,16 +207,6 @@ class Walk {
                 g += positions;
             }
         }
-    }
-
-    // Of whatever type the network takes.
-    Tensor slice(int64_t begin, int64_t count) const {
-        net::Shape shape = images_.shape;
-        const auto row = static_cast<std::ptrdiff_t>(images_.bytes.size()) / shape[0];
-        shape[0] = count;
-        Tensor some(images_.type, shape);
-        std::copy_n(images_.bytes.begin() + begin * row, count * row, some.bytes.begin());
-        return some;
     }
 
     // Families that something else than a layer with second moments reads are seen where they are
@@ -233,22 +250,8 @@ class Walk {
             const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images_}};
             const std::vector<ValueId> fetches = {direct.value};
             const Tensor y = std::move(session_->run(feeds, fetches)[0]);
-            const auto channels = std::ssize(direct.groups);
-            direct.means.assign(direct.groups.size(), 0.0f);
-            const int64_t positions = y.size() / y.shape[0] / channels;
-            const float* values = y.as<float>().data();
-            std::vector<double> sums(direct.groups.size());
-            for (int64_t n = 0; n < y.shape[0]; ++n) {
-                for (double& sum : sums) {
-                    sum += static_cast<double>(
-                        Eigen::Map<const Eigen::VectorXf>(values, positions).sum());
-                    values += positions;
-                }
-            }
-            for (size_t c = 0; c < sums.size(); ++c) {
-                direct.means[c] =
-                    static_cast<float>(sums[c] / static_cast<double>(y.shape[0] * positions));
-            }
+            for (double mean : net::channel_means(y))
+                direct.means.push_back(static_cast<float>(mean));
         }
     }
 
