@@ -12,6 +12,8 @@ import onnxruntime
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Whether the tool was built with sanitizers, which take memory of their own.
+SANITIZED = "ASAN_OPTIONS" in os.environ
 TOOL = pathlib.Path(os.environ.get("ADIABAT_TOOL", ROOT / "build" / "release" / "adiabat"))
 TESTDATA = ROOT / "testdata"
 MODEL = TESTDATA / "fashion-resnet.onnx"
@@ -27,6 +29,11 @@ CIFAR_PREPROCESS = '{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]
 # What is sensed in tests is kept nowhere else, and nothing comes from elsewhere.
 CACHE = tempfile.TemporaryDirectory(prefix="adiabat-tests-")
 os.environ["XDG_CACHE_HOME"] = CACHE.name
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: many whole runs, or what other runs do as well, for its numbers; "
+                                       "not under sanitizers, where a run takes seven times as long")
 
 
 def adiabat(*arguments, **options):

@@ -10,12 +10,13 @@ from conftest import CALIBRATION, MODEL, PREPROCESS, adiabat, compress
 FEW = ("--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 64)
 
 
-@pytest.fixture(scope="module", params=["measured", "separable", "l1"])
+@pytest.fixture(scope="module", params=["measured", "separable", "l1", "steps"])
 def decided(request, tmp_path_factory):
     """A run with deep cuts and few bits: (run.json, its document)."""
     folder = tmp_path_factory.mktemp("explain")
-    document = compress(folder / "small.onnx", "--images", 64, "--candidates", 1, "--hamiltonian", request.param,
-                        "--cache", folder / "cache", budget="file=60KB,macs=70%")
+    how = ("--steps", 2) if request.param == "steps" else ("--hamiltonian", request.param)
+    document = compress(folder / "small.onnx", "--images", 64, "--candidates", 1, *how, "--cache", folder / "cache",
+                        budget="file=60KB,macs=70%")
     return folder / "run.json", document
 
 

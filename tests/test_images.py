@@ -369,7 +369,8 @@ def test_the_draw_replaces_broken_files(tmp_path):
 
     def run(*options):
         done = adiabat("compress", MODEL, "--data", folder, "--preprocess", preprocess, "--budget", "file=100KB", "-o",
-                       tmp_path / "small.onnx", "--images", 20, "--json", *options)
+                       tmp_path / "small.onnx", "--images", 20, "--hamiltonian", "l1", "--candidates", 1,
+                       "--certify", 0, "--json", *options)
         if done.returncode != 0:
             return done, None
         document = json.loads(done.stdout)

@@ -8,6 +8,7 @@ import subprocess
 import time
 import xml.etree.ElementTree
 
+import pytest
 from conftest import CALIBRATION, MODEL, PREPROCESS, TOOL, adiabat, compress, fashion_images, runtime_outputs
 
 FEW = ("--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 128)
@@ -20,6 +21,7 @@ def pareto(folder, *more):
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_points_are_what_compress_gives(tmp_path):
     d = pareto(tmp_path / "sweep", *SWEEP)
     assert json.loads((tmp_path / "sweep" / "pareto.json").read_text()) == d
@@ -43,6 +45,7 @@ def test_points_are_what_compress_gives(tmp_path):
     assert d["knee"] is None or 0 <= d["knee"] < 4
 
 
+@pytest.mark.long
 def test_a_sweep_that_was_killed_goes_on(tmp_path):
     whole = pareto(tmp_path / "whole", *SWEEP)
     folder = tmp_path / "killed"

@@ -23,6 +23,7 @@ def effects(document):
     return [(layer["name"], layer["widths"], layer["cuts"]) for layer in document["layers"]]
 
 
+@pytest.mark.long
 def test_effects_fall_with_every_bit_and_both_methods_agree(tmp_path):
     document = sense("--compare", "--cache", tmp_path / "cache", "-o", tmp_path / "sense.json")
     assert json.loads((tmp_path / "sense.json").read_text()) == document
@@ -36,6 +37,7 @@ def test_effects_fall_with_every_bit_and_both_methods_agree(tmp_path):
     assert document["sensing"]["agreement"] > 0.9
 
 
+@pytest.mark.long
 def test_the_cache_is_found_by_content(tmp_path):
     cache = tmp_path / "cache"
     first = sense("--cache", cache)
@@ -53,6 +55,7 @@ def test_the_cache_is_found_by_content(tmp_path):
     assert effects(sense("--cache", "none")) == effects(first)
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_goes_on(tmp_path):
     cache = tmp_path / "cache"
     command = [TOOL, "sense", MODEL, *FEW, "--json", "--cache", cache]

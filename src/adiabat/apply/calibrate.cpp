@@ -27,17 +27,6 @@ using net::ValueId;
 // A bias of 2^30 units leaves the sum of products room in 32 bits.
 constexpr double kMostBiasUnits = 1 << 30;
 
-void add_to_channels(Tensor& tensor, const std::vector<float>& shifts) {
-    const int64_t images = tensor.shape[0];
-    const int64_t positions = tensor.size() / images / static_cast<int64_t>(shifts.size());
-    float* x = tensor.as<float>().data();
-    for (int64_t n = 0; n < images; ++n) {
-        for (float shift : shifts) {
-            for (int64_t p = 0; p < positions; ++p) *x++ += shift;
-        }
-    }
-}
-
 class Calibration {
   public:
     Calibration(Quantized& quantized, const CalibrationInput& input, net::Engine& engine,
@@ -316,7 +305,7 @@ class Calibration {
             units = static_cast<int32_t>(moved);
         }
         set_constant(p.bias, std::move(bias));
-        add_to_channels(real, shifts);
+        net::add_to_channels(real, shifts);
     }
 
     // Range, scale and codes of a value.

@@ -77,6 +77,26 @@ void print(const Json& d) {
         fmt::print("\nrelative squared error {:.3e} on {}\n",
                    measured["relative_squared_error"].get<double>(), judges);
     }
+    if (const Json& path = d["path"]; !path.is_null()) {
+        std::vector<std::vector<std::string>> steps;
+        for (const Json& step : path["steps"]) {
+            std::string budgets;
+            for (const Json& budget : step["budgets"]) {
+                budgets += fmt::format("{}{}={}", budgets.empty() ? "" : ",",
+                                       budget["quantity"].get<std::string>(),
+                                       budget["limit"].get<int64_t>());
+            }
+            const auto number = [&](const char* name) {
+                return fmt::format("{:.3g}", step[name].get<double>());
+            };
+            steps.push_back({budgets, number("divergence"), number("true_growth"),
+                             number("predicted_growth"),
+                             std::to_string(step["came_back"].get<int64_t>())});
+        }
+        fmt::print("\n");
+        print_table({{"step to", false}, {"KL"}, {"grown by"}, {"predicted"}, {"came back"}},
+                    steps);
+    }
     if (const Json& proof = d["certificate"]; !proof.is_null()) {
         fmt::print("{}\n", proof["text"].get<std::string>());
     }
@@ -115,6 +135,11 @@ void add_compress(CLI::App& tool, Frame& frame) {
             "Good plans to carry out and rank on the judging images; 0: 8, fewer for large "
             "networks")
         ->check(CLI::Range(0, 64))
+        ->capture_default_str();
+    verb->add_option("--steps", options->steps,
+                     "Steps to the budgets: after each, effects are sensed anew around what was "
+                     "found, and what was cut may come back")
+        ->check(CLI::Range(1, 64))
         ->capture_default_str();
     verb->add_option("--certify", options->certify,
                      "Seconds for a bound on how much better a plan can be; 0: none")

@@ -47,6 +47,11 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
     verb.add_option("--rho-cuts", deciding.interactions.rho_cuts)->group(group);
     verb.add_option("--rho-mixed", deciding.interactions.rho_mixed)->group(group);
     verb.add_option("--rho-widths", deciding.interactions.rho_widths)->group(group);
+    verb.add_option("--rho-residual", deciding.interactions.rho_residual,
+                    "In steps: how much counts what was sensed along the error that is there")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str()
+        ->group(group);
     verb.add_option("--cache", deciding.sensing.cache,
                     "Folder that keeps what was sensed; none: nothing is kept")
         ->group(group);

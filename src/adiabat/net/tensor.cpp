@@ -227,4 +227,15 @@ std::vector<double> channel_means(const Tensor& tensor) {
     return means;
 }
 
+void add_to_channels(Tensor& tensor, const std::vector<float>& shifts) {
+    const int64_t images = tensor.shape[0];
+    const int64_t positions = tensor.size() / images / static_cast<int64_t>(shifts.size());
+    float* x = tensor.as<float>().data();
+    for (int64_t n = 0; n < images; ++n) {
+        for (float shift : shifts) {
+            for (int64_t p = 0; p < positions; ++p) *x++ += shift;
+        }
+    }
+}
+
 }  // namespace adiabat::net

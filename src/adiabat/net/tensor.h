@@ -167,5 +167,7 @@ Tensor rows_of(const Tensor& tensor, int64_t begin, int64_t count);
 
 // Mean of every channel (axis 1) over images and positions, of a float tensor [N, C, ..].
 std::vector<double> channel_means(const Tensor& tensor);
+// Adds to channel c of a float tensor, [N, C, ..], shifts[c]; N and C are not 0.
+void add_to_channels(Tensor& tensor, const std::vector<float>& shifts);
 
 }  // namespace adiabat::net

@@ -57,9 +57,10 @@ Json Judgement::to_json(int64_t images, size_t file_bytes) const {
     return json;
 }
 
-Judge::Judge(const Subject& subject, const Images& images, StopToken stop)
+Judge::Judge(const Subject& subject, const Images& images, double temperature, StopToken stop)
     : subject_(subject),
       images_(images),
+      temperature_(temperature),
       expected_(run_network(subject.original(), images.pixels, kBatch, stop)) {}
 
 Judgement Judge::judge(std::span<const uint8_t> file, const std::string& name, StopToken stop,
@@ -71,12 +72,13 @@ Judgement Judge::judge(std::span<const uint8_t> file, const std::string& name, S
     Judgement judgement;
     judgement.is_classifier = is_classifier(expected_);
     if (!judgement.is_classifier) {
-        judgement.divergence = relative_squared_error(expected_, outputs);
+        judgement.divergence = judgement.tempered = relative_squared_error(expected_, outputs);
         return judgement;
     }
     const auto before = predictions(expected_), after = predictions(outputs);
     judgement.agreement = share_equal(before, after);
     judgement.divergence = mean_divergence(expected_, outputs);
+    judgement.tempered = mean_divergence(expected_, outputs, temperature_);
     if (images_.labels.empty()) return judgement;
     judgement.has_labels = true;
     judgement.top1_before = share_equal(before, images_.labels);

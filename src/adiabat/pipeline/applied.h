@@ -26,6 +26,7 @@ struct Judgement {
     bool is_classifier = false;
     // KL(original || written) in nats, or the relative squared error: what plans are ranked by.
     double divergence = 0;
+    double tempered = 0;   // the divergence at the Judge's temperature; the same for others
     double agreement = 0;  // share of equal answers, of classifiers
     bool has_labels = false;
     double top1_before = 0, top1_after = 0;  // shares
@@ -35,8 +36,8 @@ struct Judgement {
 
 class Judge {
   public:
-    // Runs the original once.
-    Judge(const Subject& subject, const Images& images, StopToken stop);
+    // Runs the original once. The temperature is that of sensing.
+    Judge(const Subject& subject, const Images& images, double temperature, StopToken stop);
 
     // Reads the file back, as anybody would; `name` is for messages.
     Judgement judge(std::span<const uint8_t> file, const std::string& name, StopToken stop,
@@ -45,6 +46,7 @@ class Judge {
   private:
     const Subject& subject_;
     const Images& images_;
+    double temperature_;
     net::Tensor expected_;
 };
 

@@ -11,6 +11,7 @@
 #include "adiabat/pipeline/deciding.h"
 #include "adiabat/pipeline/inspect.h"
 #include "adiabat/pipeline/inverse.h"
+#include "adiabat/pipeline/path.h"
 #include "adiabat/pipeline/plan_file.h"
 #include "adiabat/pipeline/ranking.h"
 #include "adiabat/pipeline/record.h"
@@ -54,13 +55,14 @@ class Run {
         clock_.begin("read");
         check_paths(options_);
         plan::parse_quantity(options_.minimize, "--minimize");
+        check_options();
         subject_.emplace(options_.of_subject(), progress_);
         clock_.begin("budget");
         if (options_.plan_file) take_plan();
         ask();
         clock_.begin("data");
         images_ = read_calibration(*subject_, options_.of_draw(), stop_, progress_);
-        const Judge judge(*subject_, images_.judging, stop_);
+        const Judge judge(*subject_, images_.judging, options_.deciding.sensing.temperature, stop_);
         if (options_.plan_file) {
             carry_out(judge);
         } else {
@@ -71,6 +73,18 @@ class Run {
     }
 
   private:
+    void check_options() const {
+        if (options_.steps < 2) return;
+        if (options_.max_kl || options_.max_drop) {
+            throw InputError("--steps leads to a budget: expected it without --max-kl");
+        }
+        if (options_.deciding.hamiltonian == HamiltonianKind::kL1) {
+            throw InputError(
+                "--steps: l1 senses nothing that could be sensed anew: expected "
+                "--hamiltonian measured or separable");
+        }
+    }
+
     void take_plan() {
         PlanFile file = read_plan(*subject_, *options_.plan_file, progress_);
         plan_ = std::move(file.plan);
@@ -106,13 +120,13 @@ class Run {
         DecidingOptions how = options_.of_deciding();
         clock_.begin("sense");
         Weighed weighed = weigh(*subject_, images_, how, stop_, progress_);
+        document_["sensing"] = weighed.sensing;
         clock_.begin("decide and apply");
         Ranking ranking = rank({*subject_, images_, judge, budgets_, how}, weighed);
         how.interactions = ranking.interactions;
         plan_ = std::move(ranking.best.plan);
         file_ = std::move(ranking.best.file);
         keep(ranking.best.judgement);
-        document_["sensing"] = weighed.sensing;
         document_["problem"] = to_json(weighed, how, ranking.decision);
         document_["candidates"] = ranking.document;
         certify(weighed, ranking.decision);
@@ -124,7 +138,13 @@ class Run {
         if (!limit.is_there()) {
             const size_t candidates =
                 options_.candidates > 0 ? options_.candidates : usual_candidates(*subject_);
-            return decide_and_rank(task, weighed, candidates, options_.fit, stop_, progress_);
+            if (options_.steps < 2) {
+                return decide_and_rank(task, weighed, candidates, options_.fit, stop_, progress_);
+            }
+            PathResult path = follow_path(task, weighed, options_.steps, candidates, options_.fit,
+                                          stop_, progress_);
+            document_["path"] = std::move(path.document);
+            return std::move(path.ranking);
         }
         const plan::Quantity quantity = plan::parse_quantity(options_.minimize, "--minimize");
         SmallestWithin found = smallest_within(task, weighed, limit, quantity, stop_, progress_);
@@ -188,6 +208,7 @@ class Run {
         document["options"] = {{"budget", options_.budget},
                                {"candidates", options_.candidates},
                                {"fit", options_.fit},
+                               {"steps", options_.steps},
                                {"max_kl", options_.max_kl ? Json(*options_.max_kl) : Json()},
                                {"max_drop", options_.max_drop ? Json(*options_.max_drop) : Json()},
                                {"minimize", options_.minimize},
@@ -201,6 +222,7 @@ class Run {
         document["budgets"] = document_["budgets"];
         document["sensing"] = document_["sensing"];
         document["problem"] = document_["problem"];
+        document["path"] = document_["path"];
         document["candidates"] = document_["candidates"];
         document["smallest_within"] = document_["smallest_within"];
         document["certificate"] = document_["certificate"];

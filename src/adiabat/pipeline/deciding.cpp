@@ -27,6 +27,15 @@ HamiltonianKind parse_hamiltonian(std::string_view text) {
     throw InputError("--hamiltonian: unknown `{}`: it must be measured, separable or l1", text);
 }
 
+plan::Hamiltonian hamiltonian_of(const Subject& subject, const sense::Effects& effects,
+                                 const DecidingOptions& options) {
+    const bool separable = options.hamiltonian == HamiltonianKind::kSeparable;
+    plan::Hamiltonian hamiltonian = plan::measured_hamiltonian(
+        subject.network(), effects, separable ? plan::Interactions::none() : options.interactions);
+    hamiltonian.name = name_of(options.hamiltonian);
+    return hamiltonian;
+}
+
 Weighed weigh(const Subject& subject, const Calibration& images, const DecidingOptions& options,
               StopToken stop, ProgressSink& progress) {
     const plan::Network& network = subject.network();
@@ -40,10 +49,7 @@ Weighed weigh(const Subject& subject, const Calibration& images, const DecidingO
     Sensed sensed = sense_effects(subject, images, options.sensing, stop, progress);
     weighed.effects = std::move(sensed.effects);
     weighed.sensing = std::move(sensed.document);
-    const bool separable = options.hamiltonian == HamiltonianKind::kSeparable;
-    weighed.hamiltonian = plan::measured_hamiltonian(
-        network, weighed.effects, separable ? plan::Interactions::none() : options.interactions);
-    weighed.hamiltonian.name = name_of(options.hamiltonian);
+    weighed.hamiltonian = hamiltonian_of(subject, weighed.effects, options);
     return weighed;
 }
 
@@ -63,7 +69,8 @@ Json to_json(const Weighed& weighed, const DecidingOptions& options,
         const plan::Interactions& i = options.interactions;
         json["interactions"] = {{"kappa", i.kappa},           {"tau", i.tau},
                                 {"rho_cuts", i.rho_cuts},     {"rho_mixed", i.rho_mixed},
-                                {"rho_widths", i.rho_widths}, {"shares", i.shares}};
+                                {"rho_widths", i.rho_widths}, {"rho_residual", i.rho_residual},
+                                {"shares", i.shares}};
     }
     return json;
 }

@@ -21,6 +21,10 @@ struct Weighed {
     Json sensing;  // null for l1
 };
 
+// Of sensed effects, measured or separable as the options say.
+plan::Hamiltonian hamiltonian_of(const Subject& subject, const sense::Effects& effects,
+                                 const DecidingOptions& options);
+
 Weighed weigh(const Subject& subject, const Calibration& images, const DecidingOptions& options,
               StopToken stop, ProgressSink& progress);
 

@@ -51,7 +51,7 @@ int run(int argc, char** argv) {
     const auto seed = static_cast<uint64_t>(std::atoll(argv[5]));
     Subject subject({.model = argv[1]}, no_progress());
     const Calibration calibration = read_case(subject, argv, seed);
-    const Judge judge(subject, calibration.judging, {});
+    const Judge judge(subject, calibration.judging, SensingOptions{}.temperature, {});
     DecidingOptions how;
     how.sensing.seed = seed;
     how.search.seed = seed;

@@ -31,6 +31,7 @@ plan::Interactions interactions_of(const Json& run, const plan::Interactions& ot
     result.rho_cuts = i.at("rho_cuts").get<double>();
     result.rho_mixed = i.at("rho_mixed").get<double>();
     result.rho_widths = i.at("rho_widths").get<double>();
+    result.rho_residual = i.at("rho_residual").get<double>();
     result.shares = i.at("shares").get<bool>();
     return result;
 }
@@ -107,8 +108,15 @@ class Explaining {
             throw InputError("{}: its images are not those of {}", how.data.path.string(),
                              options_.run);
         }
-        const auto effects =
-            sense_effects(*subject_, images, deciding.sensing, stop_, progress_).effects;
+        // A run in steps decided around the plan before its last.
+        std::optional<plan::Plan> around;
+        if (const Json path = run_.value("path", Json()); path.is_object()) {
+            around = plan_from_json(subject_->graph(), subject_->network(), path.at("around"),
+                                    options_.run + ": path");
+        }
+        const auto effects = sense_effects(*subject_, images, deciding.sensing, stop_, progress_,
+                                           around ? &*around : nullptr)
+                                 .effects;
         const bool separable = deciding.hamiltonian == HamiltonianKind::kSeparable;
         hamiltonian_ = plan::measured_hamiltonian(
             subject_->network(), effects,

@@ -16,12 +16,14 @@ std::span<const float> row(const net::Tensor& tensor, int64_t n) {
 }
 
 // Natural logarithms of the softmax.
-std::vector<double> log_softmax(std::span<const float> scores) {
+std::vector<double> log_softmax(std::span<const float> scores, double temperature) {
     const double largest = static_cast<double>(*std::max_element(scores.begin(), scores.end()));
     double sum = 0;
-    for (float score : scores) sum += std::exp(static_cast<double>(score) - largest);
+    for (float score : scores)
+        sum += std::exp((static_cast<double>(score) - largest) / temperature);
     std::vector<double> logs;
-    for (float score : scores) logs.push_back(static_cast<double>(score) - largest - std::log(sum));
+    for (float score : scores)
+        logs.push_back((static_cast<double>(score) - largest) / temperature - std::log(sum));
     return logs;
 }
 
@@ -77,12 +79,14 @@ double share_equal(std::span<const int32_t> a, std::span<const int32_t> b) {
     return static_cast<double>(equal) / static_cast<double>(a.size());
 }
 
-double mean_divergence(const net::Tensor& reference, const net::Tensor& logits) {
+double mean_divergence(const net::Tensor& reference, const net::Tensor& logits,
+                       double temperature) {
     ADIABAT_CHECK(reference.shape == logits.shape, "logits of {} and {}",
                   net::to_string(reference.shape), net::to_string(logits.shape));
     double sum = 0;
     for (int64_t n = 0; n < logits.shape[0]; ++n) {
-        const auto p = log_softmax(row(reference, n)), q = log_softmax(row(logits, n));
+        const auto p = log_softmax(row(reference, n), temperature),
+                   q = log_softmax(row(logits, n), temperature);
         for (size_t k = 0; k < p.size(); ++k) sum += std::exp(p[k]) * (p[k] - q[k]);
     }
     return sum / static_cast<double>(logits.shape[0]);

@@ -28,8 +28,9 @@ std::vector<int32_t> predictions(const net::Tensor& logits);
 // Share of equal entries, 0 to 1.
 double share_equal(std::span<const int32_t> a, std::span<const int32_t> b);
 
-// Mean over images of KL(softmax(reference) || softmax(logits)), in nats.
-double mean_divergence(const net::Tensor& reference, const net::Tensor& logits);
+// Mean over images of KL(softmax(reference / T) || softmax(logits / T)), in nats, T a temperature.
+double mean_divergence(const net::Tensor& reference, const net::Tensor& logits,
+                       double temperature = 1);
 
 // Mean squared difference over the mean square of the reference around its mean: for outputs that
 // are no classifier's.

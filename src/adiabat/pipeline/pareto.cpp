@@ -85,7 +85,7 @@ class Sweep {
         images_ = read_calibration(subject_, options_.of_draw(), stop_, progress_);
         clock_.begin("sense");
         weighed_ = weigh(subject_, images_, how_, stop_, progress_);
-        judge_.emplace(subject_, images_.judging, stop_);
+        judge_.emplace(subject_, images_.judging, how_.sensing.temperature, stop_);
         clock_.begin("points");
         Json points = Json::array();
         for (size_t k = 0; k < options_.budgets.size(); ++k) {

@@ -101,6 +101,7 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
     for (size_t k = 0; k < count; ++k) {
         CarriedOut done = trials.carry_out(decision.plans[k], decision.energies[k]);
         divergences.push_back(done.judgement.divergence);
+        if (k == 0) ranking.first = done.judgement;
         if (k == 0 || done.judgement.divergence < ranking.best.judgement.divergence) {
             ranking.best = std::move(done);
         }

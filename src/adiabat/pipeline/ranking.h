@@ -26,6 +26,7 @@ struct CarriedOut {
 
 struct Ranking {
     CarriedOut best;
+    Judgement first;          // of the plan of least energy
     plan::Decision decision;  // that the candidates come from
     plan::Interactions interactions;
     // {"plans": [{"energy", "divergence", "predicted"}], "gain": share by which the best is lower

@@ -20,11 +20,11 @@ namespace adiabat::pipeline {
 namespace {
 
 // Whatever changes what is stored must change this.
-constexpr int kCacheVersion = 1;
+constexpr int kCacheVersion = 2;
 constexpr double kWeakAgreement = 0.97;
 
-std::string key_of(const Subject& subject, const Calibration& images,
-                   const SensingOptions& options) {
+std::string key_of(const Subject& subject, const Calibration& images, const SensingOptions& options,
+                   const plan::Plan* incumbent) {
     const plan::Network& network = subject.network();
     Json widths = Json::array();
     for (size_t k = 0; k < network.layers.size(); ++k) widths.push_back(network.widths(k));
@@ -33,19 +33,22 @@ std::string key_of(const Subject& subject, const Calibration& images,
         groups.push_back(group.family);
         groups.push_back(group.member);
     }
-    const Json key = {{"cache", kCacheVersion},
-                      {"adiabat", version()},
-                      {"engine", subject.engine().name()},
-                      {"model", subject.model().sha256},
-                      {"opset", subject.graph().opset},
-                      {"images", images.sensing.sha256},
-                      {"count", images.sensing.size()},
-                      {"preprocess", images.document["preprocess"]},
-                      {"groups", groups},
-                      {"widths", widths},
-                      {"temperature", options.temperature},
-                      {"directions", options.directions},
-                      {"seed", options.seed}};
+    Json key = {{"cache", kCacheVersion},
+                {"adiabat", version()},
+                {"engine", subject.engine().name()},
+                {"model", subject.model().sha256},
+                {"opset", subject.graph().opset},
+                {"images", images.sensing.sha256},
+                {"count", images.sensing.size()},
+                {"preprocess", images.document["preprocess"]},
+                {"groups", groups},
+                {"widths", widths},
+                {"temperature", options.temperature},
+                {"directions", options.directions},
+                {"seed", options.seed}};
+    if (incumbent) {
+        key["incumbent"] = {incumbent->bits, plan::cut_flags(network, *incumbent)};
+    }
     return sha256(to_text(key));
 }
 
@@ -80,10 +83,11 @@ std::filesystem::path default_cache() {
 }
 
 Sensed sense_effects(const Subject& subject, const Calibration& images,
-                     const SensingOptions& options, StopToken stop, ProgressSink& progress) {
+                     const SensingOptions& options, StopToken stop, ProgressSink& progress,
+                     const plan::Plan* incumbent) {
     const auto began = std::chrono::steady_clock::now();
     const plan::Network& network = subject.network();
-    const sense::Candidates candidates = plan::candidates_of(subject.graph(), network);
+    const sense::Candidates candidates = plan::candidates_of(subject.graph(), network, incumbent);
     sense::GradientOptions how;
     how.directions = {options.temperature, options.directions, options.seed};
     how.images = images.sensing.size();
@@ -93,7 +97,7 @@ Sensed sense_effects(const Subject& subject, const Calibration& images,
         return net::as_type(net::rows_of(images.sensing.pixels, begin, count),
                             subject.graph().value(subject.graph().inputs[0]).type);
     };
-    const std::string key = key_of(subject, images, options);
+    const std::string key = key_of(subject, images, options, incumbent);
     Store store = open_store(options.cache, key);
     if (!store.folder().empty()) {
         progress.say(fmt::format("finished work is kept in {}", store.folder().string()));

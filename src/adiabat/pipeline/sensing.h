@@ -24,8 +24,10 @@ struct Sensed {
     Json document;  // of the run's "sensing"
 };
 
+// Of the network as it is, or around a plan (sense/incumbent.h).
 Sensed sense_effects(const Subject& subject, const Calibration& images,
-                     const SensingOptions& options, StopToken stop, ProgressSink& progress);
+                     const SensingOptions& options, StopToken stop, ProgressSink& progress,
+                     const plan::Plan* incumbent = nullptr);
 
 // $XDG_CACHE_HOME/adiabat, else ~/.cache/adiabat; empty where neither is known.
 std::filesystem::path default_cache();

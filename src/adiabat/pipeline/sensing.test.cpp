@@ -20,11 +20,24 @@ namespace {
 
 using sense::Effects;
 
+// Of each family the first group stays.
+plan::Plan random_plan(const plan::Network& network, uint64_t seed) {
+    Random random(seed, 3);
+    plan::Plan plan = plan::uniform_plan(network, 8);
+    for (size_t l = 0; l < plan.bits.size(); ++l) plan.bits[l] = network.widths(l)[random.below(3)];
+    for (auto& cut : plan.cut) {
+        for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
+    }
+    return plan;
+}
+
 struct Subject {
-    explicit Subject(net::Graph network_graph, int64_t count = 24)
+    // Around a random plan where `around` is not 0.
+    explicit Subject(net::Graph network_graph, int64_t count = 24, uint64_t around = 0)
         : graph(std::move(network_graph)),
           network(graph, {.widths = {2, 4, 8}}),
-          candidates(plan::candidates_of(graph, network)),
+          incumbent(random_plan(network, around)),
+          candidates(plan::candidates_of(graph, network, around > 0 ? &incumbent : nullptr)),
           images(net::random_tensor({count, 3, 8, 8}, 5)) {
         options.images = count;
     }
@@ -38,6 +51,7 @@ struct Subject {
 
     net::Graph graph;
     plan::Network network;
+    plan::Plan incumbent;
     sense::Candidates candidates;
     net::Tensor images;
     sense::GradientOptions options;
@@ -66,6 +80,52 @@ TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
         expect_near(gradient, forward, 0.05);
         EXPECT_GT(gradient.single.minCoeff(), 0);
     }
+}
+
+TEST(Sensing, AroundAPlanToo) {
+    for (uint64_t seed : {1, 2, 3}) {
+        Subject s(net::residual_network(seed), 24, seed);
+        Store one, two;
+        const Effects gradient = s.by_gradients(one);
+        const Effects forward =
+            sense::sense_by_forward(s.candidates, *s.engine, s.batches(), {s.options, 1e-2}, two);
+        expect_near(gradient, forward, 0.05);
+        EXPECT_GT(gradient.residual_square, 0);
+        EXPECT_NEAR(gradient.residual_square, forward.residual_square,
+                    1e-4 * gradient.residual_square);
+        for (int u = 0; u < gradient.columns(); ++u) {
+            const double size = std::sqrt(gradient.single[u] * gradient.residual_square);
+            EXPECT_NEAR(gradient.residual[u], forward.residual[u], 0.05 * size + 1e-9) << u;
+        }
+        // The same from what is stored.
+        EXPECT_EQ(s.by_gradients(one).residual, gradient.residual);
+    }
+}
+
+// What changing the last layer does is what is sensed around the plan that it leads to.
+TEST(Sensing, AroundAPlanLeadsToTheNext) {
+    Subject s(net::residual_network(4), 64, 11);
+    const size_t last = s.network.layers.size() - 1;
+    Store store;
+    const Effects here =
+        sense::sense_by_forward(s.candidates, *s.engine, s.batches(), {s.options, 1}, store);
+    int compared = 0;
+    const auto compare = [&](const plan::Plan& next, int column) {
+        const auto candidates = plan::candidates_of(s.graph, s.network, &next);
+        Store other;
+        const Effects there =
+            sense_by_gradients(candidates, *s.engine, s.batches(), s.options, other);
+        const double expected =
+            here.residual_square + 2 * here.residual[column] + here.single[column];
+        EXPECT_NEAR(there.residual_square, expected, 0.02 * there.residual_square) << column;
+        ++compared;
+    };
+    for (size_t w = 0; w < 3; ++w) {
+        plan::Plan next = s.incumbent;
+        next.bits[last] = s.network.widths(last)[w];
+        compare(next, s.candidates.column(last, w));
+    }
+    EXPECT_EQ(compared, 3);
 }
 
 TEST(Sensing, BatchesDoNotMatter) {
@@ -136,23 +196,26 @@ TEST(Sensing, GoesOnWhereItWasStopped) {
     EXPECT_LE(asked, 2 * probed + s.options.images - 3 * batch);
 }
 
-plan::Interactions mix() { return {0.5, 0.7, 0.3, 0.2, 0.4, true}; }
+plan::Interactions mix() {
+    return {.kappa = 0.5,
+            .tau = 0.7,
+            .rho_cuts = 0.3,
+            .rho_mixed = 0.2,
+            .rho_widths = 0.4,
+            .rho_residual = 0.6,
+            .shares = true};
+}
 
 TEST(Measured, EnergyIsTheSumOfItsTerms) {
-    for (uint64_t seed : {0, 1}) {
-        Subject s(net::residual_network(seed));
+    for (uint64_t around : {0, 0, 7}) {
+        const uint64_t seed = around + 1;
+        Subject s(net::residual_network(seed), 24, around);
         Store store;
         const Effects effects = s.by_gradients(store);
         ASSERT_GT(effects.products.size(), 0);
         const plan::Hamiltonian h = plan::measured_hamiltonian(s.network, effects, mix());
-        Random random(seed, 3);
-        for (int k = 0; k < 20; ++k) {
-            plan::Plan plan = plan::uniform_plan(s.network, 8);
-            for (size_t l = 0; l < plan.bits.size(); ++l)
-                plan.bits[l] = s.network.widths(l)[random.below(3)];
-            for (auto& cut : plan.cut) {
-                for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
-            }
+        for (uint64_t k = 0; k < 20; ++k) {
+            const plan::Plan plan = random_plan(s.network, 100 * seed + k);
             const double expected =
                 plan::energy_terms(s.network, effects, plan, true).energy(mix());
             EXPECT_NEAR(h.energy(s.network, plan), expected, 1e-9 * std::abs(expected) + 1e-12);
@@ -160,11 +223,13 @@ TEST(Measured, EnergyIsTheSumOfItsTerms) {
     }
 }
 
-TEST(Measured, FactoredIsTheSameButForWhatItLeavesOut) {
-    Subject s(net::residual_network(6), 40);
+class Factored : public ::testing::TestWithParam<uint64_t> {};
+
+TEST_P(Factored, IsTheSameButForWhatItLeavesOut) {
+    Subject s(net::residual_network(6), 40, GetParam());
     Store store;
     Effects effects = s.by_gradients(store);
-    const plan::Interactions cuts_alone = {0.7, 1, 0.3, 0, 0, false};
+    const plan::Interactions cuts_alone = {.kappa = 0.7, .tau = 1, .rho_cuts = 0.3};
     const plan::Hamiltonian dense = plan::measured_hamiltonian(s.network, effects, cuts_alone);
     // A factor with the same products.
     const Eigen::SelfAdjointEigenSolver<recon::Matrix> root(effects.products);
@@ -186,7 +251,8 @@ TEST(Measured, FactoredIsTheSameButForWhatItLeavesOut) {
         for (size_t g = f; g < s.network.families(); ++g) {
             if (!are_apart(f, g)) continue;
             pairs += f != g;
-            plan::Plan plan = plan::uniform_plan(s.network, 4);
+            // Around an incumbent all but two families are as they are there.
+            plan::Plan plan = GetParam() > 0 ? s.incumbent : plan::uniform_plan(s.network, 4);
             for (size_t family : {f, g}) {
                 auto& cut = plan.cut[family];
                 for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
@@ -197,6 +263,8 @@ TEST(Measured, FactoredIsTheSameButForWhatItLeavesOut) {
     }
     EXPECT_GT(pairs, 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Measured, Factored, ::testing::Values(0, 9));
 
 }  // namespace
 }  // namespace adiabat::pipeline

@@ -2,6 +2,7 @@
 #include "adiabat/plan/measured.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "adiabat/base/errors.h"
@@ -42,20 +43,21 @@ class Numbering {
 
 // c_uv without kappa, for every pair that some layer reads together; u < v.
 std::map<std::pair<int, int>, double> joint_costs(const sense::Effects& effects) {
-    std::map<std::pair<int, int>, std::pair<double, double>> sums;  // together, apart
+    std::map<std::pair<int, int>, std::pair<double, double>> sums;
     for (const sense::LayerLinks& links : effects.layers) {
         for (size_t i = 0; i < links.cuts.size(); ++i) {
             for (size_t j = i + 1; j < links.cuts.size(); ++j) {
                 const auto a = static_cast<Eigen::Index>(i), b = static_cast<Eigen::Index>(j);
-                auto& [together, apart] = sums[{links.cuts[i], links.cuts[j]}];
-                together += links.pairs(a, b);
-                apart += links.pairs(a, a) + links.pairs(b, b);
+                const double one = links.pairs(a, a), other = links.pairs(b, b);
+                auto& [more, apart] = sums[{links.cuts[i], links.cuts[j]}];
+                more += links.pairs(a, b) - one - other;
+                apart += std::abs(one) + std::abs(other);
             }
         }
     }
     std::map<std::pair<int, int>, double> costs;
     for (const auto& [pair, sum] : sums) {
-        const double excess = sum.second > 0 ? sum.first / sum.second - 1 : 0;
+        const double excess = sum.second > 0 ? sum.first / sum.second : 0;
         costs[pair] = excess * (effects.single[pair.first] + effects.single[pair.second]);
     }
     return costs;
@@ -106,12 +108,31 @@ void check(const Network& network, const sense::Effects& effects, const Numberin
         "effects of {} candidates for {}", effects.columns(), numbering.columns());
 }
 
+// One a candidate: whether it takes back something of the incumbent, a group comes back or a layer
+// gets wider.
+std::vector<uint8_t> undoing(const Network& network, const sense::Effects& effects,
+                             const Numbering& numbering) {
+    std::vector<uint8_t> undoes(static_cast<size_t>(numbering.columns()));
+    if (!effects.around) return undoes;
+    std::copy(effects.around->cut.begin(), effects.around->cut.end(), undoes.begin());
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        for (size_t w = 0; w < network.widths(k).size(); ++w) {
+            undoes[static_cast<size_t>(numbering.width_column(k, w))] =
+                network.widths(k)[w] > effects.around->bits[k];
+        }
+    }
+    return undoes;
+}
+
 }  // namespace
 
-sense::Candidates candidates_of(const net::Graph& graph, const Network& network) {
+sense::Candidates candidates_of(const net::Graph& graph, const Network& network,
+                                const Plan* incumbent) {
     std::vector<std::vector<int>> widths;
     for (size_t k = 0; k < network.layers.size(); ++k) widths.push_back(network.widths(k));
-    return {graph, network.coupling, network.layers, std::move(widths)};
+    std::optional<sense::Incumbent> around;
+    if (incumbent) around = {cut_flags(network, *incumbent), incumbent->bits};
+    return {graph, network.coupling, network.layers, std::move(widths), std::move(around)};
 }
 
 namespace {
@@ -125,6 +146,7 @@ class Builder {
           encoding_(one_hot_encoding(network)),
           numbering_(network, encoding_) {
         check(network, effects, numbering_);
+        undoes_ = undoing(network, effects, numbering_);
     }
 
     Hamiltonian build() {
@@ -147,6 +169,7 @@ class Builder {
     qubo::Dense dense() const {
         qubo::Dense energy(encoding_.variables);
         const int columns = numbering_.columns();
+        if (effects_.around) energy.add_offset(effects_.residual_square);
         const auto joint = joint_costs(effects_);
         for (int u = 0; u < columns; ++u) {
             add_single(energy, u);
@@ -184,17 +207,44 @@ class Builder {
         return false;
     }
 
+    // Cut in the incumbent: the candidate is that it comes back.
+    bool is_lost(int u) const {
+        return effects_.around && u < numbering_.first_width_column() &&
+               effects_.around->cut[static_cast<size_t>(u)];
+    }
+
     template <typename Form>
     void add_single(Form& energy, int u) const {
         const bool is_cut = u < numbering_.first_width_column();
-        const double value = (is_cut ? 1 : interactions_.tau) * effects_.single[u];
-        if (numbering_.variable(u) < 0) {
-            energy.add_offset(value);
-        } else {
-            energy.add_linear(numbering_.variable(u), value);
-        }
+        const double tau = is_cut ? 1 : interactions_.tau, rho = interactions_.rho_residual;
+        double value = tau * effects_.single[u];
+        if (effects_.around) value += 2 * rho * std::sqrt(tau) * effects_.residual[u];
+        if (undoes_[static_cast<size_t>(u)]) value -= 2 * (1 - rho) * tau * effects_.single[u];
+        add_linear(energy, u, value);
+    }
+    // Value times whether u changes sides.
+    template <typename Form>
+    void add_linear(Form& energy, int u, double value) const {
+        if (numbering_.variable(u) < 0 || is_lost(u)) energy.add_offset(value);
+        if (numbering_.variable(u) >= 0)
+            energy.add_linear(numbering_.variable(u), is_lost(u) ? -value : value);
+    }
+    // Value times whether both do, but for the product of the variables themselves, whose factor
+    // is returned.
+    template <typename Form>
+    double add_below_pair(Form& energy, int u, int v, double value) const {
+        const bool a = is_lost(u), b = is_lost(v);
+        if (a && b) energy.add_offset(value);
+        if (a) energy.add_linear(numbering_.variable(v), b ? -value : value);
+        if (b) energy.add_linear(numbering_.variable(u), a ? -value : value);
+        return a == b ? value : -value;
     }
     void add_pair(qubo::Dense& energy, int u, int v, double value) const {
+        if (is_lost(u) || is_lost(v)) {
+            if (numbering_.variable(u) < 0) return add_linear(energy, v, value);
+            if (numbering_.variable(v) < 0) return add_linear(energy, u, value);
+            value = add_below_pair(energy, u, v, value);
+        }
         const int a = numbering_.variable(u), b = numbering_.variable(v);
         if (a >= 0 && b >= 0) {
             energy.add_coupling(a, b, value);
@@ -210,6 +260,7 @@ class Builder {
     qubo::Energy factored() const {
         qubo::Factored energy(encoding_.variables);
         const double rho = interactions_.rho_cuts;
+        if (effects_.around) energy.add_offset(effects_.residual_square);
         for (int u = 0; u < numbering_.columns(); ++u) add_single(energy, u);
         const auto joint = joint_costs(effects_);
         for (size_t f = 0; f < network_.families(); ++f) add_block(energy, f, rho, joint);
@@ -223,15 +274,18 @@ class Builder {
         const size_t size = groups.size();
         std::vector<double> block(size * size);
         for (size_t i = 0; i < size; ++i) {
-            block[i * size + i] = -rho * effects_.single[groups[i]];
+            const double square = rho * effects_.single[groups[i]];
+            block[i * size + i] = is_lost(groups[i]) ? square : -square;
+            if (is_lost(groups[i])) energy.add_offset(-square);
             for (size_t j = i + 1; j < size; ++j) {
                 const int u = std::min(groups[i], groups[j]), v = std::max(groups[i], groups[j]);
                 const auto cost = joint.find({u, v});
-                double value = rho > 0 ? -rho * effects_.product(u, v) : 0;
+                double value = 0;
                 if (cost != joint.end()) {
-                    value += interactions_.kappa * cost->second / 2;
-                } else {
-                    value = 0;
+                    const double product = rho > 0 ? effects_.product(u, v) : 0;
+                    value = add_below_pair(energy, u, v,
+                                           interactions_.kappa * cost->second - 2 * rho * product) /
+                            2;
                 }
                 block[i * size + j] = block[j * size + i] = value;
             }
@@ -242,14 +296,18 @@ class Builder {
     void add_products(qubo::Factored& energy, double rho) const {
         const auto rank = static_cast<size_t>(effects_.factor.rows());
         std::vector<double> columns(static_cast<size_t>(encoding_.variables) * rank);
+        std::vector<double> constants(rank, 0.0);
         const int cuts = numbering_.first_width_column();
         for (int u = 0; u < cuts; ++u) {
             for (size_t r = 0; r < rank; ++r) {
-                columns[static_cast<size_t>(numbering_.variable(u)) * rank + r] =
+                const auto value =
                     static_cast<double>(effects_.factor(static_cast<Eigen::Index>(r), u));
+                columns[static_cast<size_t>(numbering_.variable(u)) * rank + r] =
+                    is_lost(u) ? -value : value;
+                if (is_lost(u)) constants[r] += value;
             }
         }
-        const std::vector<double> constants(rank, 0.0), weights(rank, rho);
+        const std::vector<double> weights(rank, rho);
         energy.add_squares(columns, constants, weights);
     }
 
@@ -258,6 +316,7 @@ class Builder {
     const Interactions& interactions_;
     Encoding encoding_;
     Numbering numbering_;
+    std::vector<uint8_t> undoes_;
 };
 
 }  // namespace
@@ -273,13 +332,19 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     const Numbering numbering(network, encoding);
     check(network, effects, numbering);
     const auto flags = cut_flags(network, plan);
+    const auto undoes = undoing(network, effects, numbering);
     EnergyTerms terms;
     std::vector<int> cuts, widths;
+    std::vector<uint8_t> changes(flags.begin(), flags.end());
     for (size_t g = 0; g < flags.size(); ++g) {
-        if (!flags[g]) continue;
+        if (effects.around) changes[g] = flags[g] != effects.around->cut[g];
+        if (!changes[g]) continue;
         cuts.push_back(static_cast<int>(g));
         terms.single += effects.single[cuts.back()];
+        if (effects.around) terms.residual += 2 * effects.residual[cuts.back()];
+        if (undoes[g]) terms.undone -= 2 * effects.single[cuts.back()];
     }
+    if (effects.around) terms.before = effects.residual_square;
     double width_squares = 0;
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const auto& allowed = network.widths(k);
@@ -288,6 +353,8 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
         const int column = numbering.width_column(k, w);
         widths.push_back(column);
         width_squares += effects.single[column];
+        if (effects.around) terms.residual_widths += 2 * effects.residual[column];
+        if (undoes[static_cast<size_t>(column)]) terms.undone_widths -= 2 * effects.single[column];
         double counts = 1;
         if (shares) {
             for (const auto& [group, share] : shares_of(network, effects, k, w)) {
@@ -302,7 +369,7 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     terms.widths = product_of_sums(effects, widths, widths) - width_squares;
     for (const auto& [pair, cost] : joint_costs(effects)) {
         const auto [u, v] = pair;
-        if (!flags[static_cast<size_t>(u)] || !flags[static_cast<size_t>(v)]) continue;
+        if (!changes[static_cast<size_t>(u)] || !changes[static_cast<size_t>(v)]) continue;
         terms.within += cost;
         terms.cuts -= 2 * effects.product(u, v);
     }

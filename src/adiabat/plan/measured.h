@@ -15,11 +15,22 @@
 // wanted): of a layer's rounding error, what lies in filters and inputs that are cut does not
 // count.
 //
+// Around an incumbent (sense/incumbent.h) with its error r0, x_u says whether group u changes
+// sides, and |r0|^2 is added: the energy is that of the plan itself, not of the way to it. With r =
+// rho_residual,
+//
+//   d_u = |a_u|^2 + 2 r <r0, a_u> - 2 (1 - r) |a_u|^2 where the candidate undoes something
+//
+// (r0 holds what is undone, -a_u, and what is not correlated with it); of widths tau |a|^2 and
+// sqrt(tau) <r0, a>, since part of what they do was made good in r0 already.
+// c_uv = (E(u, v) - E(u) - E(v)) / (|E(u)| + |E(v)|) (|a_u|^2 + |a_v|^2).
+//
 // kappa and rho are fitted (fit.h). At kappa = rho = 0 and without the last sum the problem is the
 // separable one that other toolkits solve. Where candidates are more than sensed rows, the form is
 // qubo::Factored: rho A'A as low rank, the pairs of a family as a block; the last sum, and pairs of
 // families that one layer reads together, are left out.
 
+#include <cmath>
 #include <vector>
 
 #include "adiabat/plan/hamiltonian.h"
@@ -29,22 +40,29 @@
 
 namespace adiabat::plan {
 
-// What is weighed of a network: all its groups, and the widths its layers may have.
-sense::Candidates candidates_of(const net::Graph& graph, const Network& network);
+// What is weighed of a network: all its groups, and the widths its layers may have; around a plan.
+sense::Candidates candidates_of(const net::Graph& graph, const Network& network,
+                                const Plan* incumbent = nullptr);
 
 Hamiltonian measured_hamiltonian(const Network& network, const sense::Effects& effects,
                                  const Interactions& interactions);
 
 // The terms of the energy of one plan, each without its factor: what fits are made of.
 struct EnergyTerms {
+    double before = 0;                       // |r0|^2
+    double residual = 0;                     // sum 2 <r0, a_u> over cuts
+    double residual_widths = 0;              // over widths
+    double undone = 0, undone_widths = 0;    // sums of -2 |a_u|^2 where something is undone
     double single = 0;                       // of cuts
     double single_widths = 0;                // less what the shares take off
     double within = 0;                       // sum c_uv x_u x_v
     double cuts = 0, mixed = 0, widths = 0;  // sums of 2 <a_u, a_v>
 
     double energy(const Interactions& i) const {
-        return single + i.tau * single_widths + i.kappa * within + i.rho_cuts * cuts +
-               i.rho_mixed * mixed + i.rho_widths * widths;
+        return before + i.rho_residual * (residual + std::sqrt(i.tau) * residual_widths) +
+               (1 - i.rho_residual) * (undone + i.tau * undone_widths) + single +
+               i.tau * single_widths + i.kappa * within + i.rho_cuts * cuts + i.rho_mixed * mixed +
+               i.rho_widths * widths;
     }
 };
 EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, const Plan& plan,

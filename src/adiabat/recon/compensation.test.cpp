@@ -77,6 +77,63 @@ TEST(Compensation, AnInputThatNeverChangesCostsLittle) {
     EXPECT_LT(compensation.error(still, q), 0.1 * compensation.error(other, q));
 }
 
+// The least squares of targets on the columns that stay, damped towards `weights`.
+Matrix fitted_without(const Moments& moments, const Matrix& weights, const std::vector<int>& set) {
+    Moments towards = moments;
+    towards.targets += damping_of(moments) * weights;
+    Matrix h = moments.inputs;
+    h.diagonal().array() += damping_of(moments);
+    std::vector<int> rest;
+    for (int k = 0; k < h.rows(); ++k) {
+        if (std::find(set.begin(), set.end(), k) == set.end()) rest.push_back(k);
+    }
+    Matrix result = Matrix::Zero(weights.rows(), weights.cols());
+    const Matrix right = towards.targets(Eigen::all, rest);
+    result(Eigen::all, rest) = h(rest, rest).ldlt().solve(right.transpose()).transpose();
+    return result;
+}
+
+// Of the damped squared error, all but the targets' variance.
+double error_of(const Moments& moments, const Matrix& given, const Matrix& w, const Vector& s) {
+    Matrix h = moments.inputs;
+    h.diagonal().array() += damping_of(moments);
+    const Matrix c = moments.targets + damping_of(moments) * given;
+    return (s.asDiagonal() * (w * h * w.transpose() - 2 * w * c.transpose())).trace();
+}
+
+TEST(Compensation, AroundWhatIsLostSetsChangeSidesAsTheNormalEquationsSay) {
+    testing::Sample sample = testing::sample(400, 10, 4, 23);
+    Moments moments = testing::moments_of(sample);
+    const Matrix given = sample.weights;
+    // Targets that the inputs do not give exactly.
+    moments.targets += 0.3 * Matrix::Random(4, 10).cwiseProduct(moments.targets);
+    const Vector s = Vector::LinSpaced(4, 0.5, 2.0);
+    const std::vector<int> lost = {1, 4, 5, 8};
+    const Compensation around(moments, given, lost);
+    const Matrix before = fitted_without(moments, given, lost);
+    const Matrix q = weighted_square(around.coefficients(), s);
+    for (const std::vector<int>& set : std::vector<std::vector<int>>{
+             {0}, {4}, {2, 7}, {1, 8}, {0, 4}, {3, 9, 5, 1}, {0, 2, 3, 6, 7, 4}}) {
+        std::vector<int> then = lost;
+        for (int k : set) {
+            const auto at = std::find(then.begin(), then.end(), k);
+            at == then.end() ? then.push_back(k) : static_cast<void>(then.erase(at));
+        }
+        const Matrix after = fitted_without(moments, given, then);
+        const double grown =
+            error_of(moments, given, after, s) - error_of(moments, given, before, s);
+        EXPECT_NEAR(around.error(set, q), grown, 1e-8 * std::abs(grown)) << set.size();
+        const auto is_lost = [&](int k) {
+            return std::find(lost.begin(), lost.end(), k) != lost.end();
+        };
+        if (std::any_of(set.begin(), set.end(),
+                        [&](int k) { return is_lost(k) != is_lost(set[0]); }))
+            continue;
+        const Matrix v = around.coefficients()(Eigen::all, set);
+        EXPECT_LT((before - v * around.residual_rows(set) - after).norm(), 1e-8 * after.norm());
+    }
+}
+
 TEST(Compensation, NoInputsAtAllAreNoTrouble) {
     Moments moments;
     moments.rows = 10;

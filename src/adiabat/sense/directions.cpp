@@ -111,6 +111,27 @@ std::vector<std::vector<net::Tensor>> Directions::seeds(std::span<const net::Ten
     return result;
 }
 
+recon::Rows along_seeds(const std::vector<std::vector<net::Tensor>>& seeds,
+                        std::span<const net::Tensor> from, std::span<const net::Tensor> to) {
+    const int64_t images = from[0].shape[0];
+    const auto directions = std::ssize(seeds);
+    recon::Rows result = recon::Rows::Zero(images * directions, 1);
+    for (size_t o = 0; o < from.size(); ++o) {
+        const int64_t size = from[o].size() / images;
+        const auto of_image = [&](const net::Tensor& tensor, int64_t n) {
+            return Eigen::Map<const Eigen::VectorXf>(tensor.as<float>().data() + n * size, size);
+        };
+        for (int64_t n = 0; n < images; ++n) {
+            const Eigen::VectorXf change = of_image(to[o], n) - of_image(from[o], n);
+            for (int64_t j = 0; j < directions; ++j) {
+                result(n * directions + j, 0) +=
+                    of_image(seeds[static_cast<size_t>(j)][o], n).dot(change);
+            }
+        }
+    }
+    return result;
+}
+
 std::vector<net::ValueId> sensed_outputs(const net::Graph& graph) {
     const net::Uses uses(graph);
     std::vector<net::ValueId> result;

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "adiabat/net/graph.h"
+#include "adiabat/recon/moments.h"
 
 namespace adiabat::sense {
 
@@ -50,6 +51,11 @@ struct Directions {
     std::vector<std::vector<net::Tensor>> seeds(std::span<const net::Tensor> outputs,
                                                 int64_t first_image) const;
 };
+
+// <seeds_j, to - from> of each image: [images x directions, 1], image by image and in each the
+// directions.
+recon::Rows along_seeds(const std::vector<std::vector<net::Tensor>>& seeds,
+                        std::span<const net::Tensor> from, std::span<const net::Tensor> to);
 
 // The values that changes are looked at: the graph's outputs of real numbers, or what a final
 // Softmax, LogSoftmax or Cast of one reads. Throws InputError where there are none.

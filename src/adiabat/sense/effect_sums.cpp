@@ -28,6 +28,7 @@ std::vector<uint8_t> EffectPiece::to_bytes() const {
     writer.list(std::span(rows.data(), static_cast<size_t>(rows.size())));
     writer.number(static_cast<uint64_t>(of_filters.size()));
     for (const auto& list : of_filters) writer.list(list);
+    writer.list(residual);
     return writer.take();
 }
 
@@ -42,6 +43,7 @@ EffectPiece EffectPiece::from_bytes(std::span<const uint8_t> bytes) {
     piece.rows = Eigen::Map<const recon::Rows>(values.data(), rows, cols);
     piece.of_filters.resize(reader.number<uint64_t>());
     for (auto& list : piece.of_filters) list = reader.list<double>();
+    piece.residual = reader.list<float>();
     return piece;
 }
 
@@ -59,6 +61,7 @@ EffectSums::EffectSums(const Candidates& candidates, int64_t images, int64_t dir
         if (!keeps_factor_) half.products = Matrix::Zero(columns, columns);
     }
     if (keeps_factor_) factor_.resize(images * directions, columns);
+    residual_ = Vector::Zero(candidates.incumbent ? columns : 0);
     for (size_t k = 0; k < candidates.layers.size(); ++k) {
         of_filters_.emplace_back(candidates.widths[k].size() *
                                  static_cast<size_t>(candidates.layers[k].filters));
@@ -72,6 +75,13 @@ void EffectSums::add(const EffectPiece& piece) {
                   "a piece of {} x {} for image {} of {}", rows, columns, piece.first_image,
                   rows_ / directions_);
     if (keeps_factor_) factor_.middleRows(rows_, rows) = piece.rows;
+    if (candidates_.incumbent) {
+        ADIABAT_CHECK(std::ssize(piece.residual) == rows, "{} residuals for {} rows",
+                      piece.residual.size(), rows);
+        const Eigen::Map<const Eigen::VectorXf> r0(piece.residual.data(), rows);
+        residual_ += (piece.rows.transpose() * r0).cast<double>();
+        residual_square_ += static_cast<double>(r0.squaredNorm());
+    }
     // The two halves, one a worker.
     parallel_for(2, threads_, [&](int64_t begin, int64_t end, int) {
         for (int64_t h = begin; h < end; ++h) {
@@ -121,6 +131,9 @@ Effects EffectSums::effects(std::span<const LayerProbe> probes) && {
     const auto images = static_cast<double>(images_);
     result.single = (halves_[0].single + halves_[1].single) / images;
     find_agreement(result);
+    result.around = candidates_.incumbent;
+    result.residual = residual_ / images;
+    result.residual_square = residual_square_ / images;
     if (keeps_factor_) {
         result.factor = std::move(factor_) / std::sqrt(static_cast<float>(images_));
     } else {

@@ -21,6 +21,7 @@ struct EffectPiece {
     int64_t first_image = 0;
     recon::Rows rows;                             // [images x directions, candidates]
     std::vector<std::vector<double>> of_filters;  // by layer: [widths x filters]
+    std::vector<float> residual;                  // r0, one a row; empty without an incumbent
 
     std::vector<uint8_t> to_bytes() const;
     static EffectPiece from_bytes(std::span<const uint8_t> bytes);
@@ -50,6 +51,8 @@ class EffectSums {
     Half halves_[2];
     recon::Rows factor_;
     std::vector<std::vector<double>> of_filters_;
+    recon::Vector residual_;
+    double residual_square_ = 0;
 };
 
 }  // namespace adiabat::sense

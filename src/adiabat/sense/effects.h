@@ -4,14 +4,16 @@
 // What was sensed of every candidate: the result that Hamiltonians are made of.
 //
 // Column a_u of A holds, image by image and direction by direction (directions.h), what candidate u
-// does to the outputs, divided by sqrt(images): |sum of columns|^2 is what a plan costs as far as
-// effects add up.
+// does to the outputs (around an incumbent: from there on), divided by sqrt(images): |sum of
+// columns|^2 is what a plan costs as far as effects add up.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "adiabat/net/coupling.h"
 #include "adiabat/recon/moments.h"
+#include "adiabat/sense/incumbent.h"
 
 namespace adiabat::sense {
 
@@ -30,6 +32,11 @@ struct Effects {
     recon::Matrix products;  // A'A; empty where there are fewer rows than candidates
     recon::Rows factor;      // A, [images x directions, candidates], where there are
     std::vector<LayerLinks> layers;
+
+    // Around an incumbent: r0, what it does to the outputs already, enters as <r0, a_u> and |r0|^2.
+    std::optional<Incumbent> around;
+    recon::Vector residual;
+    double residual_square = 0;
 
     // From every other image: how far two halves of the images agree. Pearson's correlation of the
     // logarithms of single effects, and of the products of different candidates; 1 where there is

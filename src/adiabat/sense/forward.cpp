@@ -29,9 +29,10 @@ class Running {
         : candidates_(candidates),
           probes_(probes),
           step_(static_cast<float>(options.step)),
-          graph_(with_biases(candidates.graph, candidates.layers)),
+          graph_(with_biases(probes.network(candidates), candidates.layers)),
           session_(engine.open(graph_, {options.common.threads})),
           outputs_(sensed_outputs(graph_)) {
+        if (probes.around) original_ = engine.open(candidates.graph, {options.common.threads});
         for (int u = 0; u < candidates.columns(); ++u) {
             const auto changes = changes_of(u);
             size_t first = candidates.layers.size();
@@ -43,8 +44,14 @@ class Running {
     EffectPiece piece(int64_t first_image, const Tensor& images, const StopToken& stop) {
         const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images}};
         const std::vector<Tensor> before = session_->run(feeds, outputs_);
-        const auto seeds = probes_.directions.seeds(before, first_image);
+        std::vector<Tensor> original;
+        if (original_) original = original_->run(feeds, outputs_);
+        const auto seeds = probes_.directions.seeds(original_ ? original : before, first_image);
         EffectPiece piece;
+        if (original_) {
+            const recon::Rows r0 = along_seeds(seeds, original, before);
+            piece.residual.assign(r0.data(), r0.data() + r0.size());
+        }
         piece.first_image = first_image;
         piece.rows =
             recon::Rows::Zero(images.shape[0] * probes_.directions.count, candidates_.columns());
@@ -63,26 +70,13 @@ class Running {
                 for (const Change& change : changes) apply(change, step_);
                 const auto after = session_->run(prefix, outputs_);
                 for (const Change& change : changes) apply(change, 0);
-                add(u, before, after, seeds, piece);
+                piece.rows.col(u) = along_seeds(seeds, before, after) / step_;
             }
         }
         return piece;
     }
 
   private:
-    // Every layer with a bias of its own, so that it can be changed.
-    static net::Graph with_biases(net::Graph graph, const std::vector<net::Layer>& layers) {
-        for (const net::Layer& layer : layers) {
-            if (layer.bias != net::kNoValue) continue;
-            net::Node& node = graph.nodes[static_cast<size_t>(layer.node)];
-            node.inputs.resize(2);
-            node.inputs.push_back(graph.add_constant(fmt::format("bias of {}", layer.name),
-                                                     Tensor(net::DType::kFloat, {layer.filters})));
-            graph.value(node.inputs[2]).type = net::DType::kFloat;
-        }
-        return graph;
-    }
-
     // All that nodes from the layer's on read and nodes before it make.
     std::vector<ValueId> values_before(size_t layer) const {
         const int at = candidates_.layers[layer].node;
@@ -126,7 +120,6 @@ class Running {
         if (place == probe.cuts.end() || *place != group) return {};
         const auto cut = static_cast<int>(place - probe.cuts.begin());
         const net::Layer& layer = candidates_.layers[k];
-        const std::vector<float> filters = net::filters_of(candidates_.graph, layer);
         const int64_t width = layer.inputs * layer.taps, own = layer.filters / layer.groups;
         Change change{k, recon::Rows::Zero(layer.filters, width),
                       std::vector<float>(static_cast<size_t>(layer.filters))};
@@ -135,8 +128,7 @@ class Running {
                 if (probe.cut_of_row[static_cast<size_t>(s)] != cut) continue;
                 const int64_t row = g * probe.rows() + s;
                 for (int64_t f = g * own; f < (g + 1) * own; ++f) {
-                    const float w = filters[static_cast<size_t>(
-                        f * width + probe.column_of_row[static_cast<size_t>(s)])];
+                    const float w = probe.coefficients(row, f - g * own);
                     change.weights.row(f) -= w * probe.residual.row(row);
                     change.bias[static_cast<size_t>(f)] +=
                         w * probe.residual_offset[static_cast<size_t>(row)];
@@ -163,7 +155,7 @@ class Running {
     // The layer with `step` times the change.
     void apply(const Change& change, float step) {
         const net::Layer& layer = candidates_.layers[change.layer];
-        Tensor weight = *candidates_.graph.constant(layer.weight);
+        Tensor weight = *graph_.constant(layer.weight);
         const auto values = weight.as<float>();
         const auto filters = static_cast<size_t>(layer.filters);
         const auto width = static_cast<size_t>(layer.inputs * layer.taps);
@@ -180,31 +172,12 @@ class Running {
         session_->set_constant(id, bias);
     }
 
-    void add(int u, const std::vector<Tensor>& before, const std::vector<Tensor>& after,
-             const std::vector<std::vector<Tensor>>& seeds, EffectPiece& piece) const {
-        for (size_t o = 0; o < before.size(); ++o) {
-            const int64_t images = before[o].shape[0], row = before[o].size() / images;
-            const float *z0 = before[o].as<float>().data(), *z = after[o].as<float>().data();
-            for (int64_t n = 0; n < images; ++n) {
-                const Eigen::VectorXf change =
-                    (Eigen::Map<const Eigen::VectorXf>(z + n * row, row) -
-                     Eigen::Map<const Eigen::VectorXf>(z0 + n * row, row)) /
-                    step_;
-                for (size_t j = 0; j < seeds.size(); ++j) {
-                    const Eigen::Map<const Eigen::VectorXf> seed(
-                        seeds[j][o].as<float>().data() + n * row, row);
-                    piece.rows(n * std::ssize(seeds) + static_cast<int64_t>(j), u) +=
-                        seed.dot(change);
-                }
-            }
-        }
-    }
-
     const Candidates& candidates_;
     const Probes& probes_;
     float step_;
     net::Graph graph_;
     std::unique_ptr<net::Session> session_;
+    std::unique_ptr<net::Session> original_;  // around an incumbent
     std::vector<ValueId> outputs_;
     std::map<size_t, std::vector<int>> starting_at_;  // candidates by the first layer they touch
 };

@@ -41,8 +41,9 @@ class Streaming {
         : candidates_(candidates),
           probes_(probes),
           threads_(threads),
-          session_(engine.open(candidates.graph, {threads})),
+          session_(engine.open(probes.network(candidates), {threads})),
           outputs_(sensed_outputs(candidates.graph)) {
+        if (probes.around) original_ = engine.open(candidates.graph, {threads});
         for (size_t k = 0; k < candidates.layers.size(); ++k) {
             products_.emplace_back(candidates, k, probes.layers[k], engine,
                                    net::EngineOptions{threads});
@@ -59,7 +60,10 @@ class Streaming {
 
     EffectPiece piece(int64_t first_image, const Tensor& images) {
         const std::vector<net::Feed> feeds = {{candidates_.graph.inputs[0], &images}};
-        const auto seeds = probes_.directions.seeds(session_->run(feeds, outputs_), first_image);
+        const std::vector<Tensor> outputs = session_->run(feeds, outputs_);
+        std::vector<Tensor> original;
+        if (original_) original = original_->run(feeds, outputs_);
+        const auto seeds = probes_.directions.seeds(original_ ? original : outputs, first_image);
         std::vector<ValueId> fetches = inputs_;
         fetches.insert(fetches.end(), fetched_.begin(), fetched_.end());
         found_ = session_->gradients_of_many(feeds, outputs_, seeds, wanted_, fetches,
@@ -68,6 +72,10 @@ class Streaming {
         piece.first_image = first_image;
         piece.rows =
             recon::Rows::Zero(images.shape[0] * probes_.directions.count, candidates_.columns());
+        if (original_) {
+            const recon::Rows r0 = along_seeds(seeds, original, outputs);
+            piece.residual.assign(r0.data(), r0.data() + r0.size());
+        }
         const size_t layers = candidates_.layers.size();
         for (size_t k = 0; k < layers; ++k) {
             add_layer(k, found_.fetched[k], found_.gradients, piece);
@@ -161,7 +169,7 @@ class Streaming {
             for (int64_t n = 0; n < y.shape[0]; ++n) {
                 const Planes values(y, n, channels), slopes(gradient, n, channels);
                 for (size_t c = 0; c < direct.groups.size(); ++c) {
-                    if (direct.groups[c] == net::kStays) continue;
+                    if (direct.groups[c] == net::kStays || is_gone(direct.groups[c])) continue;
                     const auto channel = static_cast<int64_t>(c);
                     piece.rows(n * directions + j, candidates_.column(direct.groups[c])) -=
                         values[channel].dot(slopes[channel]) -
@@ -171,10 +179,15 @@ class Streaming {
         }
     }
 
+    bool is_gone(net::GroupId group) const {
+        return candidates_.incumbent && candidates_.incumbent->cut[static_cast<size_t>(group)];
+    }
+
     const Candidates& candidates_;
     const Probes& probes_;
     int threads_;
     std::unique_ptr<net::Session> session_;
+    std::unique_ptr<net::Session> original_;  // around an incumbent
     std::vector<ValueId> outputs_, inputs_, wanted_, fetched_;
     std::vector<ProbeProducts> products_;
     net::ManyGradients found_;  // of the batch before: its memory is used again

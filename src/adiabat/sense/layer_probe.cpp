@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/base/threads.h"
 #include "adiabat/recon/compensation.h"
+#include "adiabat/recon/least_squares.h"
 #include "adiabat/recon/ordered_rounding.h"
 
 namespace adiabat::sense {
@@ -36,8 +38,10 @@ Matrix values_of(const recon::RoundedFilters& rounded, Eigen::Index inputs) {
 class Probing {
   public:
     Probing(const Candidates& candidates, size_t layer, std::span<const double> output_weights,
-            int threads)
-        : facts_(candidates.layers[layer]),
+            int threads, const AroundIncumbent* around)
+        : candidates_(candidates),
+          around_(around),
+          facts_(candidates.layers[layer]),
           widths_(candidates.widths[layer]),
           output_weights_(output_weights),
           threads_(threads),
@@ -47,15 +51,28 @@ class Probing {
         probe_.rounding =
             Rows::Zero(std::ssize(widths_) * facts_.filters, static_cast<Eigen::Index>(inputs_));
         probe_.rounding_offset.assign(widths_.size() * static_cast<size_t>(facts_.filters), 0.0f);
+        if (!around) return;
+        const int bits = candidates.incumbent->bits[layer];
+        const auto at = std::find(widths_.begin(), widths_.end(), bits);
+        ADIABAT_CHECK(at != widths_.end(), "{}: {} bits are none of its widths", facts_.name, bits);
+        width_now_ = static_cast<size_t>(at - widths_.begin());
+        probe_.weights = Rows::Zero(facts_.filters, static_cast<Eigen::Index>(inputs_));
     }
 
     LayerProbe plain() {
         for (int64_t g = 0; g < facts_.groups; ++g) {
             const Matrix weights = weights_of(g);
+            const auto rounded = [&](size_t w) {
+                return values_of(recon::plain_rounding(weights, widths_[w]), weights.cols());
+            };
+            Matrix now = weights;
+            if (around_) {
+                now = rounded(width_now_);
+                keep_weights(g, now, weights);
+            }
             for (size_t w = 0; w < widths_.size(); ++w) {
-                const Matrix rounded =
-                    values_of(recon::plain_rounding(weights, widths_[w]), weights.cols());
-                store_rounding(g, w, rounded - weights, recon::Vector::Zero(weights.cols()));
+                store_rounding(g, w, without_lost_filters(g, rounded(w) - now),
+                               recon::Vector::Zero(weights.cols()));
             }
         }
         return std::move(probe_);
@@ -66,14 +83,23 @@ class Probing {
         const auto cuts = std::ssize(probe_.cuts);
         probe_.residual = Rows::Zero(facts_.groups * probe_.rows(), inputs_);
         probe_.residual_offset.assign(static_cast<size_t>(probe_.residual.rows()), 0.0f);
+        probe_.coefficients = Rows::Zero(probe_.residual.rows(), rows_a_group_);
         probe_.pairs = Matrix::Zero(cuts, cuts);
         probe_.shares = Matrix::Zero(std::ssize(widths_), cuts);
         errors_ = recon::Vector::Zero(std::ssize(widths_));
         for (int64_t g = 0; g < facts_.groups; ++g) {
-            const recon::Moments moments = rows.moments(g, threads_);
             const Matrix weights = weights_of(g);
-            if (cuts > 0) cut(g, moments, weights);
-            round(g, moments, weights);
+            if (around_) {
+                const recon::Moments moments =
+                    rows.moments(g, around_->target, all_filters(), threads_);
+                if (cuts > 0)
+                    cut(g, recon::Compensation(moments, weights, lost_columns()), moments, weights);
+                round_around(g, moments, weights);
+            } else {
+                const recon::Moments moments = rows.moments(g, threads_);
+                if (cuts > 0) cut(g, recon::Compensation(moments), moments, weights);
+                round(g, moments, weights);
+            }
         }
         probe_.single = probe_.pairs.diagonal();
         for (Eigen::Index w = 0; w < errors_.size(); ++w) {
@@ -88,9 +114,50 @@ class Probing {
                                       rows_a_group_, inputs_)
             .cast<double>();
     }
+    // s_o, 0 for filters that are cut.
     recon::Vector outputs_of(int64_t group) const {
-        return Eigen::Map<const recon::Vector>(output_weights_.data() + group * rows_a_group_,
-                                               rows_a_group_);
+        recon::Vector outputs = Eigen::Map<const recon::Vector>(
+            output_weights_.data() + group * rows_a_group_, rows_a_group_);
+        for (int64_t f = 0; around_ && f < rows_a_group_; ++f) {
+            if (presence(group, f) != Presence::kThere) outputs[f] = 0;
+        }
+        return outputs;
+    }
+
+    std::vector<int64_t> all_filters() const {
+        std::vector<int64_t> filters(static_cast<size_t>(facts_.filters));
+        std::iota(filters.begin(), filters.end(), 0);
+        return filters;
+    }
+    Presence presence(int64_t group, int64_t filter) const {
+        return around_ ? around_->filters[static_cast<size_t>(group * rows_a_group_ + filter)]
+                       : Presence::kThere;
+    }
+    bool is_lost(net::GroupId group) const {
+        return group != net::kStays && candidates_.incumbent->cut[static_cast<size_t>(group)];
+    }
+    std::vector<int> lost_columns() const {
+        std::vector<int> columns;
+        for (size_t cut = 0; cut < sets_.size(); ++cut) {
+            if (is_lost(probe_.cuts[cut]))
+                columns.insert(columns.end(), sets_[cut].begin(), sets_[cut].end());
+        }
+        return columns;
+    }
+    // The layer's weights: rounded ones, and what filters that are cut give meanwhile.
+    void keep_weights(int64_t group, const Matrix& rounded, const Matrix& fitted) {
+        for (Eigen::Index f = 0; f < rounded.rows(); ++f) {
+            if (presence(group, f) == Presence::kGone) continue;
+            const bool is_there = presence(group, f) == Presence::kThere;
+            probe_.weights.row(group * rows_a_group_ + f) =
+                (is_there ? rounded : fitted).row(f).cast<float>();
+        }
+    }
+    Matrix without_lost_filters(int64_t group, Matrix change) const {
+        for (Eigen::Index f = 0; around_ && f < change.rows(); ++f) {
+            if (presence(group, f) != Presence::kThere) change.row(f).setZero();
+        }
+        return change;
     }
 
     void find_cuts(const net::AxisLabels* labels) {
@@ -118,10 +185,18 @@ class Probing {
         }
     }
 
-    // K and the errors of one and of two groups.
-    void cut(int64_t group, const recon::Moments& moments, const Matrix& weights) {
-        const recon::Compensation compensation(moments);
-        const Matrix q = recon::weighted_square(weights, outputs_of(group));
+    // K, V and the errors of one and of two groups.
+    void cut(int64_t group, const recon::Compensation& compensation, const recon::Moments& moments,
+             const Matrix& weights) {
+        const Matrix& v = around_ ? compensation.coefficients() : weights;
+        const Matrix q = recon::weighted_square(v, outputs_of(group));
+        for (int64_t row = 0; row < probe_.rows(); ++row) {
+            const auto column = v.col(probe_.column_of_row[static_cast<size_t>(row)]);
+            for (int64_t f = 0; f < rows_a_group_; ++f) {
+                if (presence(group, f) == Presence::kGone) continue;
+                probe_.coefficients(group * probe_.rows() + row, f) = static_cast<float>(column[f]);
+            }
+        }
         Eigen::Index row = group * probe_.rows();
         std::vector<Eigen::Index> first;
         for (const auto& set : sets_) {
@@ -147,13 +222,13 @@ class Probing {
             for (int64_t k = begin; k < end; ++k) {
                 const int64_t u = k % 2 == 0 ? k / 2 : cuts - 1 - k / 2;
                 probe_.pairs(u, u) += alone[static_cast<size_t>(u)];
-                for (int64_t v = u + 1; v < cuts; ++v) {
+                for (int64_t other = u + 1; other < cuts; ++other) {
                     std::vector<int> both = sets_[static_cast<size_t>(u)];
-                    const auto& other = sets_[static_cast<size_t>(v)];
-                    both.insert(both.end(), other.begin(), other.end());
+                    const auto& more = sets_[static_cast<size_t>(other)];
+                    both.insert(both.end(), more.begin(), more.end());
                     const double error = compensation.error(both, q);
-                    probe_.pairs(u, v) += error;
-                    probe_.pairs(v, u) += error;
+                    probe_.pairs(u, other) += error;
+                    probe_.pairs(other, u) += error;
                 }
             }
         });
@@ -186,6 +261,42 @@ class Probing {
         }
     }
 
+    // The kept columns fitted and rounded to each width, less the incumbent's.
+    void round_around(int64_t group, const recon::Moments& moments, const Matrix& weights) {
+        std::vector<uint8_t> is_lost(static_cast<size_t>(inputs_));
+        for (int column : lost_columns()) is_lost[static_cast<size_t>(column)] = 1;
+        std::vector<Eigen::Index> kept;
+        for (Eigen::Index k = 0; k < inputs_; ++k) {
+            if (!is_lost[static_cast<size_t>(k)]) kept.push_back(k);
+        }
+        const recon::Moments own{moments.rows, moments.inputs(kept, kept),
+                                 moments.targets(Eigen::all, kept), moments.variances,
+                                 moments.means(kept)};
+        const Matrix given = weights(Eigen::all, kept);
+        const Matrix fitted = recon::reconstructed(own, given);
+        const std::vector<float> least(static_cast<size_t>(rows_a_group_), 0.0f);
+        const recon::RoundingOrder order(own);
+        const auto whole = [&](const Matrix& some) {
+            Matrix result = Matrix::Zero(some.rows(), static_cast<Eigen::Index>(inputs_));
+            result(Eigen::all, kept) = some;
+            return result;
+        };
+        const auto rounded = [&](size_t w) {
+            const bool is_plain = inputs_ > kManyInputs && widths_[w] > kFewBits;
+            return values_of(is_plain ? recon::plain_rounding(fitted, widths_[w])
+                                      : recon::ordered_rounding({own, fitted, given, widths_[w],
+                                                                 least, threads_, &order}),
+                             given.cols());
+        };
+        const Matrix now = rounded(width_now_);
+        keep_weights(group, whole(now), whole(fitted));
+        for (size_t w = 0; w < widths_.size(); ++w) {
+            if (w == width_now_) continue;
+            store_rounding(group, w, without_lost_filters(group, whole(rounded(w) - now)),
+                           moments.means);
+        }
+    }
+
     void store_rounding(int64_t group, size_t width, const Matrix& change,
                         const recon::Vector& means) {
         // Group by group as a grouped convolution has its filters: all widths of a group together.
@@ -199,6 +310,8 @@ class Probing {
         }
     }
 
+    const Candidates& candidates_;
+    const AroundIncumbent* around_;
     const net::Layer& facts_;
     const std::vector<int>& widths_;
     std::span<const double> output_weights_;
@@ -207,15 +320,32 @@ class Probing {
     int64_t inputs_, rows_a_group_;
     std::vector<std::vector<int>> sets_;  // columns of each cut
     recon::Vector errors_;                // of each width
+    size_t width_now_ = 0;                // of the incumbent
     LayerProbe probe_;
 };
 
 }  // namespace
 
+std::vector<Presence> presence_of_filters(const Candidates& candidates, size_t layer,
+                                          std::span<const uint8_t> is_direct) {
+    const net::Layer& facts = candidates.layers[layer];
+    std::vector<Presence> presence(static_cast<size_t>(facts.filters), Presence::kThere);
+    const auto* const labels = candidates.coupling.labels_of(facts.weight, facts.filter_axis);
+    for (size_t f = 0; labels && f < presence.size(); ++f) {
+        const net::GroupId group = labels->groups[f];
+        if (group == net::kStays || !candidates.incumbent->cut[static_cast<size_t>(group)])
+            continue;
+        const int family = candidates.coupling.groups[static_cast<size_t>(group)].family;
+        presence[f] = is_direct[static_cast<size_t>(family)] ? Presence::kGone : Presence::kCut;
+    }
+    return presence;
+}
+
 LayerProbe probe_layer(const Candidates& candidates, size_t layer,
                        const std::optional<LayerRows>& rows, std::span<const double> output_weights,
-                       int threads) {
-    Probing probing(candidates, layer, output_weights, threads);
+                       int threads, const AroundIncumbent* around) {
+    ADIABAT_CHECK((around != nullptr) == candidates.incumbent.has_value(), "no incumbent");
+    Probing probing(candidates, layer, output_weights, threads, around);
     if (!rows) return probing.plain();
     const net::Layer& facts = candidates.layers[layer];
     return probing.measured(*rows,

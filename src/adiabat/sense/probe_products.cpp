@@ -84,21 +84,8 @@ ProbeProducts::ProbeProducts(const Candidates& candidates, size_t layer, const L
     inputs_ = products.open(engine, options);
     if (!has_cuts_) return;
 
-    // W' by rows of K, for each group of filters.
-    const std::vector<float> filters = net::filters_of(graph, facts);
-    const int64_t width = facts.inputs * facts.taps, filters_a_group = facts.filters / facts.groups;
-    recon::Rows transposed(facts.groups * probe.rows(), filters_a_group);
-    for (int64_t g = 0; g < facts.groups; ++g) {
-        for (int64_t row = 0; row < probe.rows(); ++row) {
-            const int64_t column = probe.column_of_row[static_cast<size_t>(row)];
-            for (int64_t f = 0; f < filters_a_group; ++f) {
-                transposed(g * probe.rows() + row, f) =
-                    filters[static_cast<size_t>((g * filters_a_group + f) * width + column)];
-            }
-        }
-    }
     Products back(graph, node.outputs[0]);
-    back.add(transposed, {}, facts.groups, {}, net::Shape(kernel.size(), 1));
+    back.add(probe.coefficients, {}, facts.groups, {}, net::Shape(kernel.size(), 1));
     gradients_ = back.open(engine, options);
 }
 

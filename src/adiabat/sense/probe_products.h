@@ -6,7 +6,7 @@
 //
 //   residuals   e = K (x - mean x)           [N, groups x rows, positions]
 //   roundings   (W_b - W)(x - mean x)        [N, groups x widths x filters, positions]
-//   pullback    W' g, the rows of K alone    [N, groups x rows, positions]
+//   pullback    V' g, the rows of K alone    [N, groups x rows, positions]
 //
 // so that a cut's effect along a direction is -sum over its rows and positions of e times the
 // pullback of the output's gradient, a width's the sum of its roundings times the gradient: O(D^2

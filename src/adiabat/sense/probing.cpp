@@ -54,6 +54,9 @@ std::vector<uint8_t> to_bytes(const LayerProbe& probe) {
     writer.list(probe.rounding_offset);
     write(writer, probe.pairs);
     write(writer, probe.shares);
+    write(writer, probe.coefficients);
+    write(writer, probe.weights);
+    writer.list(probe.bias);
     return writer.take();
 }
 
@@ -69,6 +72,9 @@ LayerProbe from_bytes(std::span<const uint8_t> bytes) {
     probe.rounding_offset = reader.list<float>();
     read(reader, probe.pairs);
     read(reader, probe.shares);
+    read(reader, probe.coefficients);
+    read(reader, probe.weights);
+    probe.bias = reader.list<float>();
     return probe;
 }
 
@@ -82,14 +88,27 @@ class Walk {
           store_(store),
           session_(engine.open(graph_, {options.threads})),
           outputs_(sensed_outputs(graph_)),
-          images_(images(0, probing_images(graph_, options))) {}
+          images_(images(0, probing_images(graph_, options))) {
+        if (!candidates.incumbent) return;
+        around_ = with_biases(graph_, candidates.layers);
+        walked_ = engine.open(*around_, {options.threads});
+    }
 
     Probes run(StopToken stop, ProgressSink& progress) {
         const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images_}};
         const std::vector<Tensor> sample = session_->run(feeds, outputs_);
-        Probes probes{Directions(sample, options_.directions), {}, {}, {}};
+        Probes probes{Directions(sample, options_.directions), {}, {}, {}, {}};
         find_direct(probes);
         if (!take_finished(probes)) walk(probes, stop, progress);
+        if (around_) {
+            for (size_t k = 0; k < probes.layers.size(); ++k) {
+                around_->value(candidates_.layers[k].weight).constant =
+                    std::make_shared<const Tensor>(weight_of(k, probes.layers[k]));
+                around_->value(bias_of(k)).constant = std::make_shared<const Tensor>(
+                    Tensor::of<float>({candidates_.layers[k].filters}, probes.layers[k].bias));
+            }
+            probes.around = std::move(*around_);
+        }
         measure_direct(probes);
         return probes;
     }
@@ -98,36 +117,97 @@ class Walk {
     // True where all layers have been probed before.
     bool take_finished(Probes& probes) const {
         for (size_t k = 0; k < candidates_.layers.size(); ++k) {
-            const auto bytes = store_.get(name_of(k));
-            if (!bytes) {
+            auto probe = finished(k);
+            if (!probe) {
                 probes.layers.clear();
                 return false;
             }
-            probes.layers.push_back(from_bytes(*bytes));
+            probes.layers.push_back(std::move(*probe));
         }
         return true;
     }
 
+    std::optional<LayerProbe> finished(size_t k) const {
+        const auto bytes = store_.get(name_of(k));
+        return bytes ? std::optional(from_bytes(*bytes)) : std::nullopt;
+    }
+
     void walk(Probes& probes, const StopToken& stop, ProgressSink& progress) {
         weigh_outputs(probes.directions, stop);
-        net::Frontier frontier(graph_, graph_.inputs);
+        net::Frontier frontier(graph_, graph_.inputs), original(graph_, graph_.inputs);
         for (size_t k = 0; k < candidates_.layers.size(); ++k) {
             frontier.plan(2 * k, {input_of(k)});
             // Where the walk goes on: what the layer gives.
-            frontier.plan(2 * k + 1, {node_of(k).outputs[0]});
+            frontier.plan(2 * k + 1, {output_of(k)});
+            original.plan(k, {output_of(k)});
         }
         frontier.set(graph_.inputs[0], images_);
+        if (around_) original.set(graph_.inputs[0], images_);
+        net::Session& walked = around_ ? *walked_ : *session_;
         progress.begin("probe", candidates_.layers.size(), "layers");
         for (size_t k = 0; k < candidates_.layers.size(); ++k) {
             if (stop.requested()) throw Interrupted();
-            Tensor x = step(frontier, 2 * k, input_of(k));
-            probes.layers.push_back(probe(k, x));
+            Tensor x = step(walked, frontier, 2 * k, input_of(k)), target;
+            if (around_) target = step(*session_, original, k, output_of(k));
+            auto stored = finished(k);
+            const bool was_stored = stored.has_value();
+            const AroundIncumbent around{
+                target, around_ ? presence_of_filters(candidates_, k, probes.is_direct)
+                                : std::vector<Presence>{}};
+            probes.layers.push_back(was_stored ? std::move(*stored)
+                                               : probe(k, x, around_ ? &around : nullptr));
+            LayerProbe& probed = probes.layers.back();
             frontier.set(input_of(k), std::move(x));
             frontier.drop_after(2 * k);
-            frontier.set(node_of(k).outputs[0], step(frontier, 2 * k + 1, node_of(k).outputs[0]));
+            if (around_) walked.set_constant(candidates_.layers[k].weight, weight_of(k, probed));
+            Tensor y = step(walked, frontier, 2 * k + 1, output_of(k));
+            if (around_) {
+                recenter(k, around, y, probed);
+                original.set(output_of(k), std::move(target));
+                original.drop_after(k);
+            }
+            frontier.set(output_of(k), std::move(y));
             frontier.drop_after(2 * k + 1);
+            if (!was_stored) store_.put(name_of(k), to_bytes(probed));
             progress.update(k + 1);
         }
+    }
+
+    // Shifts the bias of layer k, and what it gives, to the original's means; filters that do not
+    // come back give zeros.
+    void recenter(size_t k, const AroundIncumbent& around, Tensor& y, LayerProbe& probe) const {
+        const std::vector<double> wanted = net::channel_means(around.target),
+                                  is = net::channel_means(y);
+        probe.bias = channel_values(*around_->constant(bias_of(k)));
+        std::vector<float> shifts;
+        for (size_t f = 0; f < probe.bias.size(); ++f) {
+            const bool is_gone = around.filters[f] == Presence::kGone;
+            const float bias = is_gone ? 0 : probe.bias[f] + static_cast<float>(wanted[f] - is[f]);
+            shifts.push_back(bias - probe.bias[f]);
+            probe.bias[f] = bias;
+        }
+        net::add_to_channels(y, shifts);
+    }
+    static std::vector<float> channel_values(const Tensor& tensor) {
+        const auto values = tensor.as<float>();
+        return {values.begin(), values.end()};
+    }
+
+    // The layer's weight as the incumbent leaves it, in the layer's own order.
+    Tensor weight_of(size_t k, const LayerProbe& probe) const {
+        const net::Layer& layer = candidates_.layers[k];
+        Tensor weight = *graph_.constant(layer.weight);
+        const Eigen::Index filters = probe.weights.rows(), width = probe.weights.cols();
+        for (Eigen::Index f = 0; f < filters; ++f) {
+            for (Eigen::Index i = 0; i < width; ++i) {
+                const Eigen::Index at = layer.filter_axis == 0 ? f * width + i : i * filters + f;
+                weight.as<float>()[static_cast<size_t>(at)] = probe.weights(f, i);
+            }
+        }
+        return weight;
+    }
+    ValueId bias_of(size_t k) const {
+        return around_->nodes[static_cast<size_t>(candidates_.layers[k].node)].inputs[2];
     }
 
     static std::string name_of(size_t layer) { return fmt::format("layer-{:05}", layer); }
@@ -136,16 +216,18 @@ class Walk {
         return graph_.nodes[static_cast<size_t>(candidates_.layers[layer].node)];
     }
     ValueId input_of(size_t layer) const { return node_of(layer).inputs[0]; }
+    ValueId output_of(size_t layer) const { return node_of(layer).outputs[0]; }
 
-    Tensor step(const net::Frontier& frontier, size_t step, ValueId wanted) {
+    static Tensor step(net::Session& session, const net::Frontier& frontier, size_t step,
+                       ValueId wanted) {
         const auto feeds = frontier.feeds(step);
         if (feeds.size() == 1 && feeds[0].value == wanted) return frontier.at(wanted);
         const std::vector<ValueId> fetches = {wanted};
-        return std::move(session_->run(feeds, fetches)[0]);
+        return std::move(session.run(feeds, fetches)[0]);
     }
 
-    LayerProbe probe(size_t k, const Tensor& x) {
-        if (const auto bytes = store_.get(name_of(k))) return from_bytes(*bytes);
+    // All but the bias of an incumbent's layer.
+    LayerProbe probe(size_t k, const Tensor& x, const AroundIncumbent* around) {
         for (float value : x.as<float>()) {
             if (!std::isfinite(value)) {
                 throw InputError(
@@ -156,9 +238,7 @@ class Walk {
         }
         const net::Layer& layer = candidates_.layers[k];
         const auto rows = LayerRows::of(node_of(k), layer, graph_.constant(layer.weight)->shape, x);
-        LayerProbe result = probe_layer(candidates_, k, rows, output_weights_[k], options_.threads);
-        store_.put(name_of(k), to_bytes(result));
-        return result;
+        return probe_layer(candidates_, k, rows, output_weights_[k], options_.threads, around);
     }
 
     // Mean over images of the sum over positions and directions of the squared gradient.
@@ -259,9 +339,12 @@ class Walk {
     const net::Graph& graph_;
     const ProbingOptions& options_;
     Store& store_;
-    std::unique_ptr<net::Session> session_;
+    std::unique_ptr<net::Session> session_;  // of the original
     std::vector<ValueId> outputs_;
     Tensor images_;
+    // The incumbent's network, as far as it is known, in the walk and in the end.
+    std::optional<net::Graph> around_;
+    std::unique_ptr<net::Session> walked_;
     std::vector<std::vector<double>> output_weights_;  // s_o, by layer
 };
 

@@ -4,6 +4,7 @@
 // All layers of a network probed in one walk through it (layer_probe.h), and what cannot be.
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "adiabat/base/progress.h"
@@ -31,6 +32,13 @@ struct Probes {
     std::vector<DirectProbe> direct;
     // One a family: seen where it is made, so that its cuts in `layers` do not count again.
     std::vector<uint8_t> is_direct;
+    // The network as the incumbent leaves it (incumbent.h), where there is one.
+    std::optional<net::Graph> around;
+
+    // What changes are looked at in.
+    const net::Graph& network(const Candidates& candidates) const {
+        return around ? *around : candidates.graph;
+    }
 };
 
 struct ProbingOptions {
@@ -43,7 +51,8 @@ struct ProbingOptions {
 // The images that are held at once: as many as `memory_bytes` has room for.
 int64_t probing_images(const net::Graph& graph, const ProbingOptions& options);
 
-// Finished layers go to the store, or come from it.
+// Finished layers go to the store, or come from it. Around an incumbent the walk sees what its
+// network makes of the images, and beside it what the original does.
 Probes probe_network(const Candidates& candidates, net::Engine& engine, const ImageBatches& images,
                      const ProbingOptions& options, Store& store, StopToken stop,
                      ProgressSink& progress);

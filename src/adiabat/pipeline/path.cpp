@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/pipeline/path.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "adiabat/base/errors.h"
+#include "adiabat/pipeline/plan_file.h"
+#include "adiabat/plan/measured.h"
+
+namespace adiabat::pipeline {
+
+namespace {
+
+class Path {
+  public:
+    Path(const RankingTask& task, Weighed& weighed, int steps, const StopToken& stop,
+         ProgressSink& progress)
+        : task_(task), weighed_(weighed), steps_(steps), stop_(stop), progress_(progress) {
+        const plan::Network& network = task.subject.network();
+        now_ = plan::uniform_plan(network, plan::kMaxBits);
+        for (const plan::Budget& budget : task.budgets)
+            starts_.push_back(task.subject.costs().cost(budget.quantity, now_));
+        judgement_ = judge(apply(now_));
+    }
+
+    PathResult follow(size_t candidates, bool fit) {
+        PathResult result;
+        for (int step = 1; step <= steps_; ++step) {
+            const auto budgets = budgets_of(step);
+            const RankingTask here{task_.subject, task_.images, task_.judge, budgets,
+                                   task_.deciding};
+            const bool is_last = step == steps_;
+            Ranking ranking = decide_and_rank(here, weighed_, is_last ? candidates : 1,
+                                              is_last && fit, stop_, progress_);
+            note(budgets, ranking);
+            if (is_last) {
+                result.ranking = std::move(ranking);
+            } else {
+                sense_anew();
+            }
+        }
+        result.document = {{"steps", std::move(documents_)},
+                           {"sensing", weighed_.sensing},
+                           {"around", std::move(around_)}};
+        return result;
+    }
+
+  private:
+    std::vector<plan::Budget> budgets_of(int step) const {
+        std::vector<plan::Budget> budgets = task_.budgets;
+        for (size_t k = 0; k < budgets.size(); ++k) {
+            const auto start = static_cast<double>(starts_[k]);
+            const auto target = static_cast<double>(budgets[k].limit);
+            if (step == steps_ || start <= target) continue;
+            budgets[k].limit = static_cast<int64_t>(
+                std::ceil(start * std::pow(target / start, static_cast<double>(step) / steps_)));
+        }
+        return budgets;
+    }
+
+    std::vector<uint8_t> apply(const plan::Plan& plan) const {
+        return apply_plan(task_.subject, plan, task_.images.sensing.pixels, stop_, progress_);
+    }
+    Judgement judge(const std::vector<uint8_t>& file) const {
+        return task_.judge.judge(file, "the plan's file", stop_, progress_);
+    }
+
+    // The energy as a tempered divergence.
+    double as_divergence(double energy) const {
+        const double t = task_.deciding.sensing.temperature;
+        return judgement_.is_classifier ? energy / (2 * t * t) : energy;
+    }
+
+    // What a step did; `now_` becomes the plan of least energy, which the next is sensed around.
+    void note(const std::vector<plan::Budget>& budgets, const Ranking& ranking) {
+        const plan::Network& network = task_.subject.network();
+        const plan::Plan& next = ranking.decision.plan();
+        const double before = weighed_.hamiltonian.energy(network, now_);
+        const Judgement& found = ranking.first;
+        const auto was = plan::cut_flags(network, now_), is = plan::cut_flags(network, next);
+        int64_t came_back = 0, widths = 0;
+        for (size_t g = 0; g < is.size(); ++g) came_back += was[g] && !is[g];
+        for (size_t k = 0; k < next.bits.size(); ++k) widths += next.bits[k] != now_.bits[k];
+        Json limits = Json::array();
+        for (const plan::Budget& budget : budgets)
+            limits.push_back(
+                {{"quantity", plan::name_of(budget.quantity)}, {"limit", budget.limit}});
+        const double predicted = as_divergence(ranking.decision.energy() - before);
+        const double grown = found.tempered - judgement_.tempered;
+        documents_.push_back({{"budgets", std::move(limits)},
+                              {"energy", ranking.decision.energy()},
+                              {"divergence", found.divergence},
+                              {"tempered", found.tempered},
+                              {"predicted_growth", predicted},
+                              {"true_growth", grown},
+                              {"cut", std::count(is.begin(), is.end(), 1)},
+                              {"came_back", came_back},
+                              {"changed_widths", widths}});
+        progress_.say(fmt::format(
+            "step {} of {}: divergence {:.5f}; grown by {:.3g}, {:.3g} predicted; {} channel "
+            "groups cut, {} came back",
+            documents_.size(), steps_, found.divergence, grown, predicted,
+            documents_.back()["cut"].get<int64_t>(), came_back));
+        judgement_ = found;
+        now_ = next;
+    }
+
+    void sense_anew() {
+        Sensed sensed = sense_effects(task_.subject, task_.images, task_.deciding.sensing, stop_,
+                                      progress_, &now_);
+        around_ = Json::object();
+        add_plan(around_, task_.subject.graph(), task_.subject.network(), now_);
+        weighed_.effects = std::move(sensed.effects);
+        weighed_.sensing = std::move(sensed.document);
+        weighed_.hamiltonian = hamiltonian_of(task_.subject, weighed_.effects, task_.deciding);
+    }
+
+    const RankingTask& task_;
+    Weighed& weighed_;
+    int steps_;
+    StopToken stop_;
+    ProgressSink& progress_;
+    std::vector<int64_t> starts_;  // of each budget's quantity
+    plan::Plan now_;
+    Judgement judgement_;  // of it
+    Json documents_ = Json::array(), around_;
+};
+
+}  // namespace
+
+PathResult follow_path(const RankingTask& task, Weighed& weighed, int steps, size_t candidates,
+                       bool fit, StopToken stop, ProgressSink& progress) {
+    ADIABAT_CHECK(steps >= 2 && weighed.effects.columns() > 0, "no path of {} steps", steps);
+    return Path(task, weighed, steps, stop, progress).follow(candidates, fit);
+}
+
+}  // namespace adiabat::pipeline
