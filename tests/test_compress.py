@@ -365,6 +365,24 @@ def test_steps_to_a_deep_budget(tmp_path):
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.long
+def test_as_many_steps_as_predictions_need(tmp_path):
+    path = tmp_path / "small.onnx"
+    options = ("--images", 256, "--cache", tmp_path / "cache")
+    shallow = compress(path, *options, "--steps", 0, budget="macs=90%")
+    assert shallow["path"] is None
+    compress(tmp_path / "one.onnx", *options, budget="macs=90%")
+    assert path.read_bytes() == (tmp_path / "one.onnx").read_bytes()
+    deep = compress(path, *options, "--steps", 0, budget="macs=20%")
+    one = compress(tmp_path / "one.onnx", *options, budget="macs=20%")
+    jsonschema.validate(deep, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
+    assert deep["measured"]["divergence"] <= one["measured"]["divergence"]
+    if deep["path"]:
+        assert len(deep["path"]["steps"]) > 1
+        ratio = deep["path"]["one_step"]["found"] / deep["path"]["one_step"]["predicted"]
+        assert not 1 / 1.5 < ratio < 1.5
+
+
 @pytest.mark.parametrize("arguments, words", [
     (("--max-kl", 0.1, "--steps", 2), "--steps leads to a budget"),
     (("--budget", "file=60KB", "--steps", 2, "--hamiltonian", "l1"), "l1 senses nothing"),

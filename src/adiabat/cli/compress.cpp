@@ -138,8 +138,8 @@ void add_compress(CLI::App& tool, Frame& frame) {
         ->capture_default_str();
     verb->add_option("--steps", options->steps,
                      "Steps to the budgets: after each, effects are sensed anew around what was "
-                     "found, and what was cut may come back")
-        ->check(CLI::Range(1, 64))
+                     "found, and what was cut may come back; 0: as many as predictions need")
+        ->check(CLI::Range(0, 64))
         ->capture_default_str();
     verb->add_option("--certify", options->certify,
                      "Seconds for a bound on how much better a plan can be; 0: none")

@@ -74,7 +74,7 @@ class Run {
 
   private:
     void check_options() const {
-        if (options_.steps < 2) return;
+        if (options_.steps == 1) return;
         if (options_.max_kl || options_.max_drop) {
             throw InputError("--steps leads to a budget: expected it without --max-kl");
         }
@@ -138,7 +138,7 @@ class Run {
         if (!limit.is_there()) {
             const size_t candidates =
                 options_.candidates > 0 ? options_.candidates : usual_candidates(*subject_);
-            if (options_.steps < 2) {
+            if (options_.steps == 1) {
                 return decide_and_rank(task, weighed, candidates, options_.fit, stop_, progress_);
             }
             PathResult path = follow_path(task, weighed, options_.steps, candidates, options_.fit,

@@ -14,6 +14,12 @@ namespace adiabat::pipeline {
 
 namespace {
 
+// An energy as a tempered divergence.
+double as_divergence(const RankingTask& task, const Judgement& judgement, double energy) {
+    const double t = task.deciding.sensing.temperature;
+    return judgement.is_classifier ? energy / (2 * t * t) : energy;
+}
+
 class Path {
   public:
     Path(const RankingTask& task, Weighed& weighed, int steps, const StopToken& stop,
@@ -68,12 +74,6 @@ class Path {
         return task_.judge.judge(file, "the plan's file", stop_, progress_);
     }
 
-    // The energy as a tempered divergence.
-    double as_divergence(double energy) const {
-        const double t = task_.deciding.sensing.temperature;
-        return judgement_.is_classifier ? energy / (2 * t * t) : energy;
-    }
-
     // What a step did; `now_` becomes the plan of least energy, which the next is sensed around.
     void note(const std::vector<plan::Budget>& budgets, const Ranking& ranking) {
         const plan::Network& network = task_.subject.network();
@@ -88,7 +88,7 @@ class Path {
         for (const plan::Budget& budget : budgets)
             limits.push_back(
                 {{"quantity", plan::name_of(budget.quantity)}, {"limit", budget.limit}});
-        const double predicted = as_divergence(ranking.decision.energy() - before);
+        const double predicted = as_divergence(task_, found, ranking.decision.energy() - before);
         const double grown = found.tempered - judgement_.tempered;
         documents_.push_back({{"budgets", std::move(limits)},
                               {"energy", ranking.decision.energy()},
@@ -131,10 +131,33 @@ class Path {
 
 }  // namespace
 
+int steps_for(double predicted, double found) {
+    if (!(predicted > 0) || !(found > 0)) return 1;
+    const double off = std::abs(std::log(found / predicted)) / std::log(kSteady);
+    return std::clamp(static_cast<int>(std::ceil(off)), 1, kMostSteps);
+}
+
 PathResult follow_path(const RankingTask& task, Weighed& weighed, int steps, size_t candidates,
                        bool fit, StopToken stop, ProgressSink& progress) {
-    ADIABAT_CHECK(steps >= 2 && weighed.effects.columns() > 0, "no path of {} steps", steps);
-    return Path(task, weighed, steps, stop, progress).follow(candidates, fit);
+    ADIABAT_CHECK(steps != 1 && weighed.effects.columns() > 0, "no path of {} steps", steps);
+    if (steps > 1) return Path(task, weighed, steps, stop, progress).follow(candidates, fit);
+    PathResult one{decide_and_rank(task, weighed, candidates, fit, stop, progress), {}};
+    const double predicted = as_divergence(task, one.ranking.first, one.ranking.decision.energy());
+    const double found = one.ranking.first.tempered;
+    const int chosen = steps_for(predicted, found);
+    progress.say(fmt::format("one step: tempered divergence {:.3g}, {:.3g} predicted: {}", found,
+                             predicted,
+                             chosen > 1 ? fmt::format("{} steps", chosen) : "no more steps"));
+    if (chosen == 1) return one;
+    Weighed along = weighed;
+    PathResult path = Path(task, along, chosen, stop, progress).follow(candidates, fit);
+    if (one.ranking.best.judgement.divergence <= path.ranking.best.judgement.divergence) {
+        progress.say("one step was better");
+        return one;
+    }
+    weighed = std::move(along);
+    path.document["one_step"] = {{"predicted", predicted}, {"found", found}};
+    return path;
 }
 
 }  // namespace adiabat::pipeline
