@@ -182,7 +182,7 @@ class Builder {
         for (const auto& [pair, cost] : joint) {
             add_pair(energy, pair.first, pair.second, interactions_.kappa * cost);
         }
-        if (!interactions_.shares) return energy;
+        if (!interactions_.shares || effects_.around) return energy;
         for (size_t k = 0; k < network_.layers.size(); ++k) {
             for (size_t w = 0; w < network_.widths(k).size(); ++w) {
                 const int column = numbering_.width_column(k, w);
@@ -216,10 +216,11 @@ class Builder {
     template <typename Form>
     void add_single(Form& energy, int u) const {
         const bool is_cut = u < numbering_.first_width_column();
-        const double tau = is_cut ? 1 : interactions_.tau, rho = interactions_.rho_residual;
-        double value = tau * effects_.single[u];
-        if (effects_.around) value += 2 * rho * std::sqrt(tau) * effects_.residual[u];
-        if (undoes_[static_cast<size_t>(u)]) value -= 2 * (1 - rho) * tau * effects_.single[u];
+        const double rho = is_cut ? interactions_.rho_residual : 0;
+        double factor = 1;
+        if (undoes_[static_cast<size_t>(u)]) factor -= 2 * (1 - rho);
+        double value = factor * (is_cut ? 1 : interactions_.tau) * effects_.single[u];
+        if (effects_.around) value += 2 * rho * effects_.residual[u];
         add_linear(energy, u, value);
     }
     // Value times whether u changes sides.
@@ -353,10 +354,8 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
         const int column = numbering.width_column(k, w);
         widths.push_back(column);
         width_squares += effects.single[column];
-        if (effects.around) terms.residual_widths += 2 * effects.residual[column];
-        if (undoes[static_cast<size_t>(column)]) terms.undone_widths -= 2 * effects.single[column];
-        double counts = 1;
-        if (shares) {
+        double counts = undoes[static_cast<size_t>(column)] ? -1 : 1;
+        if (shares && !effects.around) {
             for (const auto& [group, share] : shares_of(network, effects, k, w)) {
                 if (flags[static_cast<size_t>(group)]) counts -= share;
             }

@@ -19,10 +19,12 @@
 // sides, and |r0|^2 is added: the energy is that of the plan itself, not of the way to it. With r =
 // rho_residual,
 //
-//   d_u = |a_u|^2 + 2 r <r0, a_u> - 2 (1 - r) |a_u|^2 where the candidate undoes something
+//   d_u = |a_u|^2 + 2 r <r0, a_u> - 2 (1 - r) |a_u|^2 where a cut is undone
 //
-// (r0 holds what is undone, -a_u, and what is not correlated with it); of widths tau |a|^2 and
-// sqrt(tau) <r0, a>, since part of what they do was made good in r0 already.
+// (r0 holds what is undone, -a_u, and what is not correlated with it). Widths count as if r0 knew
+// nothing of them but what is undone: tau |a|^2, below 0 where a layer gets wider. With <r0, a> the
+// search found widths that seemed to mend what cuts had done, and did not (doc/deciding.md).
+// The last sum is left out there.
 // c_uv = (E(u, v) - E(u) - E(v)) / (|E(u)| + |E(v)|) (|a_u|^2 + |a_v|^2).
 //
 // kappa and rho are fitted (fit.h). At kappa = rho = 0 and without the last sum the problem is the
@@ -51,16 +53,14 @@ Hamiltonian measured_hamiltonian(const Network& network, const sense::Effects& e
 struct EnergyTerms {
     double before = 0;                       // |r0|^2
     double residual = 0;                     // sum 2 <r0, a_u> over cuts
-    double residual_widths = 0;              // over widths
-    double undone = 0, undone_widths = 0;    // sums of -2 |a_u|^2 where something is undone
+    double undone = 0;                       // sum of -2 |a_u|^2 over cuts that are undone
     double single = 0;                       // of cuts
     double single_widths = 0;                // less what the shares take off
     double within = 0;                       // sum c_uv x_u x_v
     double cuts = 0, mixed = 0, widths = 0;  // sums of 2 <a_u, a_v>
 
     double energy(const Interactions& i) const {
-        return before + i.rho_residual * (residual + std::sqrt(i.tau) * residual_widths) +
-               (1 - i.rho_residual) * (undone + i.tau * undone_widths) + single +
+        return before + i.rho_residual * residual + (1 - i.rho_residual) * undone + single +
                i.tau * single_widths + i.kappa * within + i.rho_cuts * cuts + i.rho_mixed * mixed +
                i.rho_widths * widths;
     }
