@@ -6,6 +6,7 @@
 #include <map>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/plan/joint_costs.h"
 
 namespace adiabat::plan {
 
@@ -40,28 +41,6 @@ class Numbering {
   private:
     std::vector<int> variable_, first_width_;
 };
-
-// c_uv without kappa, for every pair that some layer reads together; u < v.
-std::map<std::pair<int, int>, double> joint_costs(const sense::Effects& effects) {
-    std::map<std::pair<int, int>, std::pair<double, double>> sums;
-    for (const sense::LayerLinks& links : effects.layers) {
-        for (size_t i = 0; i < links.cuts.size(); ++i) {
-            for (size_t j = i + 1; j < links.cuts.size(); ++j) {
-                const auto a = static_cast<Eigen::Index>(i), b = static_cast<Eigen::Index>(j);
-                const double one = links.pairs(a, a), other = links.pairs(b, b);
-                auto& [more, apart] = sums[{links.cuts[i], links.cuts[j]}];
-                more += links.pairs(a, b) - one - other;
-                apart += std::abs(one) + std::abs(other);
-            }
-        }
-    }
-    std::map<std::pair<int, int>, double> costs;
-    for (const auto& [pair, sum] : sums) {
-        const double excess = sum.second > 0 ? sum.first / sum.second : 0;
-        costs[pair] = excess * (effects.single[pair.first] + effects.single[pair.second]);
-    }
-    return costs;
-}
 
 // The share of a layer's rounding error, at one of its widths, that goes with each group: where its
 // input is cut and where its filter is.
@@ -170,18 +149,17 @@ class Builder {
         qubo::Dense energy(encoding_.variables);
         const int columns = numbering_.columns();
         if (effects_.around) energy.add_offset(effects_.residual_square);
-        const auto joint = joint_costs(effects_);
+        const JointCosts joint(network_.coupling, effects_);
         for (int u = 0; u < columns; ++u) {
             add_single(energy, u);
             for (int v = u + 1; v < columns; ++v) {
                 const double factor = 2 * rho(u, v);
-                if (factor == 0 || joint.contains({u, v}) || same_layer(u, v)) continue;
+                if (factor == 0 || are_joint(joint, u, v) || same_layer(u, v)) continue;
                 add_pair(energy, u, v, factor * effects_.product(u, v));
             }
         }
-        for (const auto& [pair, cost] : joint) {
-            add_pair(energy, pair.first, pair.second, interactions_.kappa * cost);
-        }
+        joint.for_each(
+            [&](int u, int v, double cost) { add_pair(energy, u, v, interactions_.kappa * cost); });
         if (!interactions_.shares || effects_.around) return energy;
         for (size_t k = 0; k < network_.layers.size(); ++k) {
             for (size_t w = 0; w < network_.widths(k).size(); ++w) {
@@ -195,6 +173,10 @@ class Builder {
         return energy;
     }
 
+    bool are_joint(const JointCosts& joint, int u, int v) const {
+        const int cuts = numbering_.first_width_column();
+        return u < cuts && v < cuts && joint.has(u, v);
+    }
     // Widths of one layer exclude each other.
     bool same_layer(int u, int v) const {
         const int cuts = numbering_.first_width_column();
@@ -263,14 +245,14 @@ class Builder {
         const double rho = interactions_.rho_cuts;
         if (effects_.around) energy.add_offset(effects_.residual_square);
         for (int u = 0; u < numbering_.columns(); ++u) add_single(energy, u);
-        const auto joint = joint_costs(effects_);
+        const JointCosts joint(network_.coupling, effects_);
         for (size_t f = 0; f < network_.families(); ++f) add_block(energy, f, rho, joint);
         if (rho > 0) add_products(energy, rho);
         return energy;
     }
 
     void add_block(qubo::Factored& energy, size_t family, double rho,
-                   const std::map<std::pair<int, int>, double>& joint) const {
+                   const JointCosts& joint) const {
         const auto& groups = network_.coupling.families[family].groups;
         const size_t size = groups.size();
         std::vector<double> block(size * size);
@@ -280,13 +262,13 @@ class Builder {
             if (is_lost(groups[i])) energy.add_offset(-square);
             for (size_t j = i + 1; j < size; ++j) {
                 const int u = std::min(groups[i], groups[j]), v = std::max(groups[i], groups[j]);
-                const auto cost = joint.find({u, v});
                 double value = 0;
-                if (cost != joint.end()) {
+                if (joint.has(u, v)) {
                     const double product = rho > 0 ? effects_.product(u, v) : 0;
-                    value = add_below_pair(energy, u, v,
-                                           interactions_.kappa * cost->second - 2 * rho * product) /
-                            2;
+                    value =
+                        add_below_pair(energy, u, v,
+                                       interactions_.kappa * joint.of(u, v) - 2 * rho * product) /
+                        2;
                 }
                 block[i * size + j] = block[j * size + i] = value;
             }
@@ -366,12 +348,12 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     terms.cuts = product_of_sums(effects, cuts, cuts) - terms.single;
     terms.mixed = 2 * product_of_sums(effects, cuts, widths);
     terms.widths = product_of_sums(effects, widths, widths) - width_squares;
-    for (const auto& [pair, cost] : joint_costs(effects)) {
-        const auto [u, v] = pair;
-        if (!changes[static_cast<size_t>(u)] || !changes[static_cast<size_t>(v)]) continue;
+    const auto changed = [&](int group) { return changes[static_cast<size_t>(group)] != 0; };
+    JointCosts(network.coupling, effects).for_each([&](int u, int v, double cost) {
+        if (!changed(u) || !changed(v)) return;
         terms.within += cost;
         terms.cuts -= 2 * effects.product(u, v);
-    }
+    });
     return terms;
 }
 

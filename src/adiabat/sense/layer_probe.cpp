@@ -62,16 +62,16 @@ class Probing {
     LayerProbe plain() {
         for (int64_t g = 0; g < facts_.groups; ++g) {
             const Matrix weights = weights_of(g);
-            const auto rounded = [&](size_t w) {
+            const auto plainly = [&](size_t w) {
                 return values_of(recon::plain_rounding(weights, widths_[w]), weights.cols());
             };
             Matrix now = weights;
             if (around_) {
-                now = rounded(width_now_);
+                now = plainly(width_now_);
                 keep_weights(g, now, weights);
             }
             for (size_t w = 0; w < widths_.size(); ++w) {
-                store_rounding(g, w, without_lost_filters(g, rounded(w) - now),
+                store_rounding(g, w, without_lost_filters(g, plainly(w) - now),
                                recon::Vector::Zero(weights.cols()));
             }
         }
@@ -234,18 +234,28 @@ class Probing {
         });
     }
 
+    // Weights to round under the moments of what they read; `given` is the layer as it was.
+    struct ToRound {
+        const recon::Moments& moments;
+        const recon::RoundingOrder& order;
+        const Matrix &weights, &given;
+    };
+    Matrix rounded(const ToRound& what, size_t width) const {
+        const int bits = widths_[width];
+        if (inputs_ > kManyInputs && bits > kFewBits)
+            return values_of(recon::plain_rounding(what.weights, bits), what.weights.cols());
+        const std::vector<float> least(static_cast<size_t>(rows_a_group_), 0.0f);
+        return values_of(recon::ordered_rounding({what.moments, what.weights, what.given, bits,
+                                                  least, threads_, &what.order}),
+                         what.weights.cols());
+    }
+
     void round(int64_t group, recon::Moments moments, const Matrix& weights) {
         moments.targets = weights * moments.inputs;
-        const std::vector<float> least(static_cast<size_t>(rows_a_group_), 0.0f);
         const recon::RoundingOrder order(moments);
         const recon::Vector outputs = outputs_of(group);
         for (size_t w = 0; w < widths_.size(); ++w) {
-            const bool is_plain = inputs_ > kManyInputs && widths_[w] > kFewBits;
-            const recon::RoundedFilters rounded =
-                is_plain ? recon::plain_rounding(weights, widths_[w])
-                         : recon::ordered_rounding(
-                               {moments, weights, weights, widths_[w], least, threads_, &order});
-            const Matrix change = values_of(rounded, weights.cols()) - weights;
+            const Matrix change = rounded({moments, order, weights, weights}, w) - weights;
             // The error of columns S: that of (W_b - W)_S x_S, as if the others were exact.
             const Matrix product = change * moments.inputs;
             const auto width = static_cast<Eigen::Index>(w);
@@ -274,25 +284,18 @@ class Probing {
                                  moments.means(kept)};
         const Matrix given = weights(Eigen::all, kept);
         const Matrix fitted = recon::reconstructed(own, given);
-        const std::vector<float> least(static_cast<size_t>(rows_a_group_), 0.0f);
         const recon::RoundingOrder order(own);
+        const ToRound what{own, order, fitted, given};
         const auto whole = [&](const Matrix& some) {
             Matrix result = Matrix::Zero(some.rows(), static_cast<Eigen::Index>(inputs_));
             result(Eigen::all, kept) = some;
             return result;
         };
-        const auto rounded = [&](size_t w) {
-            const bool is_plain = inputs_ > kManyInputs && widths_[w] > kFewBits;
-            return values_of(is_plain ? recon::plain_rounding(fitted, widths_[w])
-                                      : recon::ordered_rounding({own, fitted, given, widths_[w],
-                                                                 least, threads_, &order}),
-                             given.cols());
-        };
-        const Matrix now = rounded(width_now_);
+        const Matrix now = rounded(what, width_now_);
         keep_weights(group, whole(now), whole(fitted));
         for (size_t w = 0; w < widths_.size(); ++w) {
             if (w == width_now_) continue;
-            store_rounding(group, w, without_lost_filters(group, whole(rounded(w) - now)),
+            store_rounding(group, w, without_lost_filters(group, whole(rounded(what, w) - now)),
                            moments.means);
         }
     }
