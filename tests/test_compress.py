@@ -32,6 +32,19 @@ def test_the_budget_is_kept_and_the_size_predicted_to_the_byte(small):
     assert hashlib.sha256(path.read_bytes()).hexdigest() == document["output"]["sha256"]
 
 
+def test_the_decision_is_bounded(small, tmp_path):
+    proof, problem = small[1]["certificate"], small[1]["problem"]
+    assert proof["energy"] <= problem["energy"] * (1 + 1e-9)
+    assert proof["root_bound"] <= proof["bound"] <= proof["energy"]
+    assert proof["gap"] == pytest.approx(1 - proof["bound"] / proof["energy"], abs=1e-6)
+    # Bits alone: proven the best there is, which the separable program finds too.
+    d = compress(tmp_path / "bits.onnx", "--images", 64, "--keep", "*", "--certify", 10, "--integer-program", 20,
+                 budget="file=100KB")
+    assert d["groups"]["cut"] == 0 and d["certificate"]["is_optimal"]
+    assert d["integer_program"]["is_optimal"]
+    assert d["integer_program"]["energy"] == pytest.approx(d["problem"]["energy"], rel=1e-6)
+
+
 def test_every_layer_runs_on_integers(small, tmp_path):
     ran = kernels(small[0], tmp_path)
     assert ran["QLinearConv"] == 15 and ran["QGemm"] == 1
