@@ -335,6 +335,29 @@ def test_eval_agrees_with_the_runtime(small):
     assert 0 < result["reference"]["divergence"] < 0.2
 
 
+def test_divergence_is_that_of_the_scores_behind_a_final_softmax(small, tmp_path):
+    def with_softmax(source, name):
+        model = onnx.load(source)
+        scores = model.graph.output[0].name
+        model.graph.node.append(onnx.helper.make_node("Softmax", [scores], ["probabilities"], axis=1))
+        model.graph.output[0].name = "probabilities"
+        onnx.save(model, tmp_path / name)
+        return tmp_path / name
+
+    def judged(network, reference):
+        done = adiabat("eval", network, "--reference", reference, "--data", TEST_IMAGES, "--preprocess", PREPROCESS,
+                       "--json")
+        assert done.returncode == 0, done.stderr
+        d = json.loads(done.stdout)
+        return d["result"]["top1"], d["reference"]["agreement"], d["reference"]["divergence"]
+
+    plain = judged(small[0], MODEL)
+    assert plain[2] > 1e-4
+    both = judged(with_softmax(small[0], "small.onnx"), with_softmax(MODEL, "model.onnx"))
+    assert both == pytest.approx(plain, rel=1e-5)
+    compress(tmp_path / "again.onnx", "--images", 64, "--hamiltonian", "l1", model=tmp_path / "model.onnx")
+
+
 @pytest.mark.long
 def test_the_smallest_network_within_a_loss(tmp_path):
     path = tmp_path / "small.onnx"

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "adiabat/net/cast.h"
+#include "adiabat/sense/directions.h"
 
 namespace adiabat::pipeline {
 
@@ -32,7 +33,10 @@ std::vector<double> log_softmax(std::span<const float> scores, double temperatur
 net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_t batch,
                         StopToken stop, ProgressSink& progress) {
     const net::Graph& graph = session.graph();
-    const std::vector<net::ValueId> fetches = {graph.outputs[0]};
+    net::ValueId output = graph.outputs[0];
+    if (const auto& shape = graph.value(output).shape; shape && shape->size() == 2)
+        output = sense::behind_softmax(graph, output);
+    const std::vector<net::ValueId> fetches = {output};
     net::Tensor all;
     for (int64_t begin = 0; begin < images.shape[0]; begin += batch) {
         if (stop.requested()) throw Interrupted();

@@ -132,19 +132,23 @@ recon::Rows along_seeds(const std::vector<std::vector<net::Tensor>>& seeds,
     return result;
 }
 
-std::vector<net::ValueId> sensed_outputs(const net::Graph& graph) {
+net::ValueId behind_softmax(const net::Graph& graph, net::ValueId output) {
     const net::Uses uses(graph);
+    for (int producer = uses.producer(output); producer >= 0; producer = uses.producer(output)) {
+        const net::Node& node = graph.nodes[static_cast<size_t>(producer)];
+        const bool is_behind =
+            node.domain.empty() &&
+            (node.op == "Softmax" || node.op == "LogSoftmax" || node.op == "Cast");
+        if (!is_behind || !net::is_real(graph.value(node.inputs[0]).type)) break;
+        output = node.inputs[0];
+    }
+    return output;
+}
+
+std::vector<net::ValueId> sensed_outputs(const net::Graph& graph) {
     std::vector<net::ValueId> result;
     for (net::ValueId output : graph.outputs) {
-        for (int producer = uses.producer(output); producer >= 0;) {
-            const net::Node& node = graph.nodes[static_cast<size_t>(producer)];
-            const bool is_behind =
-                node.domain.empty() &&
-                (node.op == "Softmax" || node.op == "LogSoftmax" || node.op == "Cast");
-            if (!is_behind || !net::is_real(graph.value(node.inputs[0]).type)) break;
-            output = node.inputs[0];
-            producer = uses.producer(output);
-        }
+        output = behind_softmax(graph, output);
         if (graph.value(output).type == net::DType::kFloat) result.push_back(output);
     }
     if (result.empty()) {

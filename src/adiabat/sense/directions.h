@@ -57,8 +57,12 @@ struct Directions {
 recon::Rows along_seeds(const std::vector<std::vector<net::Tensor>>& seeds,
                         std::span<const net::Tensor> from, std::span<const net::Tensor> to);
 
-// The values that changes are looked at: the graph's outputs of real numbers, or what a final
-// Softmax, LogSoftmax or Cast of one reads. Throws InputError where there are none.
+// What a final Softmax, LogSoftmax or Cast that gives an output reads; the output itself where
+// there is none.
+net::ValueId behind_softmax(const net::Graph& graph, net::ValueId output);
+
+// The values that changes are looked at: what is behind_softmax() of the graph's outputs, those of
+// real numbers. Throws InputError where there are none.
 std::vector<net::ValueId> sensed_outputs(const net::Graph& graph);
 
 }  // namespace adiabat::sense
