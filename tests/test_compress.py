@@ -420,7 +420,14 @@ def test_as_many_steps_as_predictions_need(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (("--max-kl", 0.1, "--steps", 2), "--steps leads to a budget"),
+    (("--max-kl", 0.1, "--steps", 2), "--steps leads to a budget: expected it without --max-kl"),
+    (("--max-drop", 1, "--steps", 2), "expected it without --max-drop"),
+    (("--max-kl", 0.1, "--candidates", 4), "expected it without --candidates"),
+    (("--budget", "file=60KB", "--steps", 2, "--fit"), "--fit is for plans of one step"),
+    (("--budget", "file=60KB", "--hamiltonian", "separable", "--fit"), "separable has no interactions"),
+    (("--budget", ""), "nothing is asked for"),
+    (("--budget", "file=60KB", "--kappa=-1"), "--kappa"),
+    (("--plan", MODEL, "--steps", 2), "--plan leaves nothing to decide: expected it without --steps"),
     (("--budget", "file=60KB", "--steps", 2, "--hamiltonian", "l1"), "l1 senses nothing"),
     (("--max-kl", 1e-12), "already loses more"),
     (("--max-kl", 0.1, "--minimize", "size"), "--minimize: unknown quantity `size`"),

@@ -87,7 +87,11 @@ def test_one_filter_and_one_layer(decided, tmp_path):
     i = row["cut"][0]
     d = explain(path, "--filter", f"{row['name']}:{i}", "--layer", row["name"])
     f = d["filter"]
-    assert f["cut"] and f["marginal"] == pytest.approx(f["single"] + f["with_cuts"] + f["with_widths"], rel=1e-6)
+    assert d["in_steps"] == (run["path"] is not None)
+    if d["in_steps"]:
+        assert f["cut"] and f["single"] is None
+    else:
+        assert f["cut"] and f["marginal"] == pytest.approx(f["single"] + f["with_cuts"] + f["with_widths"], rel=1e-6)
     assert all(partner["energy"] > 0 for partner in f["partners"])
     assert f["best_swap"]["energy"] >= -1e-9 * d["energy"]
     plan = copy.deepcopy(run["plan"])
@@ -131,6 +135,12 @@ def test_faults_in_one_line(decided, tmp_path):
         done = adiabat("explain", other, "--quiet")
         assert done.returncode == 2 and str(other) in done.stderr, done.stderr
     if run["problem"]["hamiltonian"] != "l1":
+        for member, value in (("scale", "x"), ("exponent", None)):
+            document = json.loads(path.read_text())
+            document["candidates"][member] = value
+            other.write_text(json.dumps(document))
+            done = adiabat("explain", other, "--quiet")
+            assert done.returncode == 2 and "must be numbers" in done.stderr, done.stderr
         document = json.loads(path.read_text())
         document["options"]["seed"] = 1
         other.write_text(json.dumps(document))

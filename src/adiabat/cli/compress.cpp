@@ -94,7 +94,11 @@ void print(const Json& d) {
                              std::to_string(step["came_back"].get<int64_t>())});
         }
         fmt::print("\n");
-        print_table({{"step to", false}, {"KL"}, {"grown by"}, {"predicted"}, {"came back"}},
+        print_table({{"step to", false},
+                     {"divergence"},
+                     {"tempered, grown by"},
+                     {"predicted"},
+                     {"came back"}},
                     steps);
     }
     if (const Json& proof = d["certificate"]; !proof.is_null()) {
@@ -112,6 +116,14 @@ void print(const Json& d) {
     fmt::print("wrote {} and {} in {:.1f} s; accuracy on test images: adiabat eval\n",
                d["output"]["path"].get<std::string>(), d["run"].get<std::string>(),
                d["seconds"].get<double>());
+}
+
+// Throws InputError where one of the options was given.
+void refuse(const CLI::App& verb, std::initializer_list<const char*> options, const char* reason) {
+    for (const char* option : options) {
+        if (verb.get_option(option)->count() > 0)
+            throw InputError("{}: expected it without {}", reason, option);
+    }
 }
 
 }  // namespace
@@ -134,7 +146,7 @@ void add_compress(CLI::App& tool, Frame& frame) {
             "--candidates", options->candidates,
             "Good plans to carry out and rank on the judging images; 0: 8, fewer for large "
             "networks")
-        ->check(CLI::Range(0, 64))
+        ->check(CLI::Range(0, 16))
         ->capture_default_str();
     verb->add_option("--steps", options->steps,
                      "Steps to the budgets: after each, effects are sensed anew around what was "
@@ -175,8 +187,20 @@ void add_compress(CLI::App& tool, Frame& frame) {
                     "--budget is required, or --max-kl, --max-drop or --plan: see adiabat compress "
                     "--help");
             }
-            if (has_limit && !plan_file->empty()) {
-                throw InputError("--plan leaves nothing to decide: expected it without --max-kl");
+            if (!budget->empty() && options->budget.empty() && plan_file->empty() && !has_limit) {
+                throw InputError(
+                    "--budget: nothing is asked for: expected file=175KB, macs=60% ..");
+            }
+            // What would do nothing is refused.
+            if (!plan_file->empty()) {
+                refuse(*verb,
+                       {"--max-kl", "--max-drop", "--steps", "--fit", "--candidates",
+                        "--integer-program"},
+                       "--plan leaves nothing to decide");
+            }
+            if (has_limit) {
+                refuse(*verb, {"--fit", "--candidates"},
+                       "--max-kl and --max-drop carry out one plan for each limit they try");
             }
             run->finish(*options);
             options->command = frame.command;

@@ -96,9 +96,10 @@ void print_layer(const Json& layer) {
     print_table({{"bits"}, {"energy"}, {"costs", false}}, rows);
     rows.clear();
     for (const Json& group : layer["groups"]) {
-        rows.push_back({place_text(group["members"]), group["cut"].get<bool>() ? "cut" : "kept",
-                        fmt::format("{:.3g}", group["single"].get<double>()),
-                        fmt::format("{:.3g}", group["marginal"].get<double>())});
+        rows.push_back(
+            {place_text(group["members"]), group["cut"].get<bool>() ? "cut" : "kept",
+             group["single"].is_null() ? "" : fmt::format("{:.3g}", group["single"].get<double>()),
+             fmt::format("{:.3g}", group["marginal"].get<double>())});
     }
     if (!rows.empty()) {
         fmt::print("\n");
@@ -126,9 +127,14 @@ void print_filter(const Json& filter) {
     const std::string place = place_text(filter["members"]);
     fmt::print("\n{} is {}{}\n", name, cut ? "cut" : "kept",
                place == name ? "" : "; it goes together: " + place);
-    fmt::print("  cutting it adds {:.4g}: {:.4g} alone, {} with other cuts, {} with the widths\n",
-               filter["marginal"].get<double>(), filter["single"].get<double>(),
-               signed_energy(filter["with_cuts"]), signed_energy(filter["with_widths"]));
+    if (filter["single"].is_null()) {
+        fmt::print("  cutting it adds {:.4g}\n", filter["marginal"].get<double>());
+    } else {
+        fmt::print(
+            "  cutting it adds {:.4g}: {:.4g} alone, {} with other cuts, {} with the widths\n",
+            filter["marginal"].get<double>(), filter["single"].get<double>(),
+            signed_energy(filter["with_cuts"]), signed_energy(filter["with_widths"]));
+    }
     print_partners(filter["joint"], "with other cut channels");
     print_partners(filter["partners"], "kept channels that stand in for it");
     const char* const change = cut ? "reviving it" : "cutting it";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/cli/run_options.h"
 
+#include <tuple>
+
 namespace adiabat::cli {
 
 namespace {
@@ -38,15 +40,25 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
         ->capture_default_str()
         ->group(group);
     verb.add_option("--kappa", deciding.interactions.kappa,
-                    "Weight of cuts that one layer reads together")
+                    "Weight of cuts that one layer reads together (doc/deciding.md)")
+        ->check(CLI::Range(0.0, 100.0))
         ->capture_default_str()
         ->group(group);
     verb.add_option("--tau", deciding.interactions.tau, "Weight of widths beside cuts")
+        ->check(CLI::Range(0.0, 100.0))
         ->capture_default_str()
         ->group(group);
-    verb.add_option("--rho-cuts", deciding.interactions.rho_cuts)->group(group);
-    verb.add_option("--rho-mixed", deciding.interactions.rho_mixed)->group(group);
-    verb.add_option("--rho-widths", deciding.interactions.rho_widths)->group(group);
+    for (const auto& [name, value, help] :
+         {std::tuple{"--rho-cuts", &deciding.interactions.rho_cuts,
+                     "Weight of other pairs of cuts"},
+          {"--rho-mixed", &deciding.interactions.rho_mixed,
+           "Of pairs of a cut and a width; not where candidates are more than sensed rows"},
+          {"--rho-widths", &deciding.interactions.rho_widths, "Of pairs of widths; the same"}}) {
+        verb.add_option(name, *value, help)
+            ->check(CLI::Range(0.0, 1.0))
+            ->capture_default_str()
+            ->group(group);
+    }
     verb.add_option("--rho-residual", deciding.interactions.rho_residual,
                     "In steps: how much counts what was sensed along the error that is there")
         ->check(CLI::Range(0.0, 1.0))

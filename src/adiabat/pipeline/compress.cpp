@@ -62,6 +62,10 @@ class Run {
         ask();
         clock_.begin("data");
         images_ = read_calibration(*subject_, options_.of_draw(), stop_, progress_);
+        if (options_.max_drop && images_.judging.labels.empty()) {
+            throw InputError(
+                "--max-drop: the images have no labels: expected labeled data, or --max-kl");
+        }
         const Judge judge(*subject_, images_.judging, options_.deciding.sensing.temperature, stop_);
         if (options_.plan_file) {
             carry_out(judge);
@@ -73,12 +77,22 @@ class Run {
     }
 
   private:
+    // Options that contradict each other; the command line refuses those that would do nothing.
     void check_options() const {
+        const HamiltonianKind kind = options_.deciding.hamiltonian;
+        if (options_.fit && kind != HamiltonianKind::kMeasured) {
+            throw InputError("--fit: {} has no interactions: expected --hamiltonian measured",
+                             name_of(kind));
+        }
         if (options_.steps == 1) return;
         if (options_.max_kl || options_.max_drop) {
-            throw InputError("--steps leads to a budget: expected it without --max-kl");
+            throw InputError("--steps leads to a budget: expected it without {}",
+                             options_.max_kl ? "--max-kl" : "--max-drop");
         }
-        if (options_.deciding.hamiltonian == HamiltonianKind::kL1) {
+        if (options_.fit) {
+            throw InputError("--fit is for plans of one step: expected it without --steps");
+        }
+        if (kind == HamiltonianKind::kL1) {
             throw InputError(
                 "--steps: l1 senses nothing that could be sensed anew: expected "
                 "--hamiltonian measured or separable");
@@ -141,8 +155,8 @@ class Run {
             if (options_.steps == 1) {
                 return decide_and_rank(task, weighed, candidates, options_.fit, stop_, progress_);
             }
-            PathResult path = follow_path(task, weighed, options_.steps, candidates, options_.fit,
-                                          stop_, progress_);
+            PathResult path =
+                follow_path(task, weighed, options_.steps, candidates, stop_, progress_);
             document_["path"] = std::move(path.document);
             return std::move(path.ranking);
         }

@@ -59,13 +59,14 @@ class Explaining {
         }
         const plan::Plan plan =
             plan_from_json(subject_->graph(), subject_->network(), run_, options_.run);
-        Explained explained(*subject_, hamiltonian_, budgets_, plan);
+        Explained explained(*subject_, hamiltonian_, budgets_, plan, in_steps_);
         Json document = {{"adiabat", version()},
                          {"verb", "explain"},
                          {"command", options_.command},
                          {"run", options_.run},
                          {"model", to_json(subject_->model())},
                          {"hamiltonian", hamiltonian_.name},
+                         {"in_steps", in_steps_},
                          {"energy", explained.energy()},
                          {"lowest_energy", lowest()},
                          {"predicted_divergence", predicted(explained.energy())},
@@ -110,7 +111,9 @@ class Explaining {
         }
         // A run in steps decided around the plan before its last.
         std::optional<plan::Plan> around;
-        if (const Json path = run_.value("path", Json()); path.is_object()) {
+        const Json path = run_.value("path", Json());
+        in_steps_ = !path.is_null();
+        if (in_steps_) {
             around = plan_from_json(subject_->graph(), subject_->network(), path.at("around"),
                                     options_.run + ": path");
         }
@@ -134,8 +137,12 @@ class Explaining {
     Json predicted(double energy) const {
         const Json candidates = run_.value("candidates", Json());
         if (!candidates.is_object() || !candidates.contains("scale")) return nullptr;
-        return candidates.at("scale").get<double>() *
-               std::pow(energy, candidates.at("exponent").get<double>());
+        const Json &scale = candidates["scale"], exponent = candidates.value("exponent", Json());
+        if (!scale.is_number() || !exponent.is_number()) {
+            throw InputError("{}: candidates: `scale` and `exponent` must be numbers",
+                             options_.run);
+        }
+        return scale.get<double>() * std::pow(std::max(energy, 0.0), exponent.get<double>());
     }
 
     Json details(Explained& explained) const {
@@ -185,7 +192,7 @@ class Explaining {
     std::optional<Subject> subject_;
     plan::Hamiltonian hamiltonian_;
     std::vector<plan::Budget> budgets_;
-    bool has_budgets_ = true;
+    bool has_budgets_ = true, in_steps_ = false;
 };
 
 }  // namespace

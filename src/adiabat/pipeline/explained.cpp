@@ -34,9 +34,10 @@ std::vector<plan::Budget> at_least(std::vector<plan::Budget> budgets,
 }  // namespace
 
 Explained::Explained(const Subject& subject, const plan::Hamiltonian& hamiltonian,
-                     std::vector<plan::Budget> budgets, const plan::Plan& plan)
+                     std::vector<plan::Budget> budgets, const plan::Plan& plan, bool in_steps)
     : subject_(subject),
       hamiltonian_(hamiltonian),
+      in_steps_(in_steps),
       budgets_(at_least(std::move(budgets), subject.costs(), plan)),
       state_(subject.network(), hamiltonian, plan),
       wall_(budgets_, subject.costs(), lock_),
@@ -170,6 +171,10 @@ Json Explained::layers() {
     return rows;
 }
 
+Json Explained::single(int variable) const {
+    return in_steps_ ? Json(nullptr) : Json(hamiltonian_.problem.linear(variable));
+}
+
 Json Explained::layer(size_t layer) {
     Json json = {{"name", network().layers[layer].name},
                  {"bits", state_.bits()[layer]},
@@ -182,7 +187,7 @@ Json Explained::layer(size_t layer) {
         const int variable = variable_of(group);
         json["groups"].push_back({{"members", members(group)},
                                   {"cut", is_cut(variable)},
-                                  {"single", hamiltonian_.problem.linear(variable)},
+                                  {"single", single(variable)},
                                   {"marginal", marginal(variable)}});
     }
     return json;
@@ -257,7 +262,7 @@ Json Explained::filter(size_t layer, size_t filter) {
     json["stays"] = false;
     json["members"] = members(group);
     json["cut"] = is_cut(variable);
-    json["single"] = hamiltonian_.problem.linear(variable);
+    json["single"] = single(variable);
     json["with_cuts"] = with_cuts;
     json["with_widths"] = with_widths;
     json["marginal"] = marginal(variable);

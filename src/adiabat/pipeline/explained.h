@@ -17,8 +17,9 @@ namespace adiabat::pipeline {
 class Explained {
   public:
     // Subject and Hamiltonian must outlive it. Limits below what the plan costs are raised to it.
+    // In steps the Hamiltonian is one around a plan, and nothing is said of single effects.
     Explained(const Subject& subject, const plan::Hamiltonian& hamiltonian,
-              std::vector<plan::Budget> budgets, const plan::Plan& plan);
+              std::vector<plan::Budget> budgets, const plan::Plan& plan, bool in_steps);
     Explained(const Explained&) = delete;
     Explained& operator=(const Explained&) = delete;
 
@@ -39,6 +40,7 @@ class Explained {
     const plan::Network& network() const { return subject_.network(); }
     const plan::Encoding& encoding() const { return hamiltonian_.encoding; }
     int variable_of(net::GroupId group) const;
+    Json single(int variable) const;
     bool is_cut(int variable) const { return state_.x()[static_cast<size_t>(variable)] != 0; }
     // What cutting the group adds, all else as it is.
     double marginal(int variable) const;
@@ -58,6 +60,7 @@ class Explained {
 
     const Subject& subject_;
     const plan::Hamiltonian& hamiltonian_;
+    bool in_steps_;
     std::vector<plan::Budget> budgets_;
     std::mutex lock_;
     plan::State state_;

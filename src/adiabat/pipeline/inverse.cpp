@@ -40,7 +40,7 @@ SmallestWithin smallest_within(const RankingTask& task, Weighed& weighed, const 
         const Judgement& judgement = ranking.best.judgement;
         if (limit.max_drop && !judgement.has_labels) {
             throw InputError(
-                "--max-drop: the images have no labels: expected labeled data, or --max-kl");
+                "--max-drop: the network's outputs are no scores of classes: expected --max-kl");
         }
         tried.push_back({{"limit", at}, {"divergence", judgement.divergence}});
         if (judgement.has_labels) tried.back()["drop"] = drop_of(judgement);
@@ -59,12 +59,12 @@ SmallestWithin smallest_within(const RankingTask& task, Weighed& weighed, const 
     if (!attempt(high)) {
         const Json& largest = tried.back();
         throw InputError(
-            "the largest plan, uncut at 8 bits, already loses more than is allowed: its divergence "
-            "is {:.5f}{}",
-            largest["divergence"].get<double>(),
-            largest.contains("drop")
-                ? fmt::format(", its top-1 {:.2f} points lower", largest["drop"].get<double>())
-                : "");
+            "{}: the largest plan within the budgets already loses more than is allowed: its "
+            "divergence is {:.5f}{}: expected a larger limit",
+            limit.max_divergence ? "--max-kl" : "--max-drop", largest["divergence"].get<double>(),
+            largest.contains("drop") ? fmt::format(", its top-1 {:.2f} points below the original's",
+                                                   largest["drop"].get<double>())
+                                     : "");
     }
     while (static_cast<double>(high) > (1 + kFine) * static_cast<double>(low) && high > low + 1) {
         const auto middle =

@@ -198,7 +198,8 @@ class Sweep {
         const std::string csv = to_csv(points);
         document["points"] = std::move(points);
         document["knee"] = curve.marked ? Json(*curve.marked) : Json(nullptr);
-        if (!judged.empty()) {
+        // Two numbers fitted to two points say nothing.
+        if (judged.size() > 2) {
             document["fit"] = {{"scale", fit.scale},
                                {"exponent", fit.exponent},
                                {"correlation", fit.correlation},

@@ -9,15 +9,24 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/pipeline/plan_file.h"
 #include "adiabat/plan/measured.h"
+#include "adiabat/sense/directions.h"
 
 namespace adiabat::pipeline {
 
 namespace {
 
-// An energy as a tempered divergence.
-double as_divergence(const RankingTask& task, const Judgement& judgement, double energy) {
+constexpr double kFarOff = 2;
+
+// An energy as a tempered divergence, or as what it is.
+double as_divergence(const RankingTask& task, const Weighed& weighed, double energy) {
     const double t = task.deciding.sensing.temperature;
-    return judgement.is_classifier ? energy / (2 * t * t) : energy;
+    return weighed.effects.are_scores ? energy / (2 * t * t) : energy;
+}
+
+// Whether the network keeps the budgets uncut at its widest.
+bool keeps_all(const RankingTask& task) {
+    return plan::is_feasible(task.budgets, task.subject.costs(),
+                             plan::uniform_plan(task.subject.network(), plan::kMaxBits));
 }
 
 class Path {
@@ -32,15 +41,15 @@ class Path {
         judgement_ = judge(apply(now_));
     }
 
-    PathResult follow(size_t candidates, bool fit) {
+    PathResult follow(size_t candidates) {
         PathResult result;
         for (int step = 1; step <= steps_; ++step) {
             const auto budgets = budgets_of(step);
             const RankingTask here{task_.subject, task_.images, task_.judge, budgets,
                                    task_.deciding};
             const bool is_last = step == steps_;
-            Ranking ranking = decide_and_rank(here, weighed_, is_last ? candidates : 1,
-                                              is_last && fit, stop_, progress_);
+            Ranking ranking =
+                decide_and_rank(here, weighed_, is_last ? candidates : 1, false, stop_, progress_);
             note(budgets, ranking);
             if (is_last) {
                 result.ranking = std::move(ranking);
@@ -88,7 +97,7 @@ class Path {
         for (const plan::Budget& budget : budgets)
             limits.push_back(
                 {{"quantity", plan::name_of(budget.quantity)}, {"limit", budget.limit}});
-        const double predicted = as_divergence(task_, found, ranking.decision.energy() - before);
+        const double predicted = as_divergence(task_, weighed_, ranking.decision.energy() - before);
         const double grown = found.tempered - judgement_.tempered;
         documents_.push_back({{"budgets", std::move(limits)},
                               {"energy", ranking.decision.energy()},
@@ -104,6 +113,9 @@ class Path {
             "groups cut, {} came back",
             documents_.size(), steps_, found.divergence, grown, predicted,
             documents_.back()["cut"].get<int64_t>(), came_back));
+        if (grown > kFarOff * predicted || predicted > kFarOff * grown) {
+            progress_.say("that is more than twice off: more images, or more steps, would help");
+        }
         judgement_ = found;
         now_ = next;
     }
@@ -138,11 +150,22 @@ int steps_for(double predicted, double found) {
 }
 
 PathResult follow_path(const RankingTask& task, Weighed& weighed, int steps, size_t candidates,
-                       bool fit, StopToken stop, ProgressSink& progress) {
+                       StopToken stop, ProgressSink& progress) {
+    if (const auto outputs = sense::sensed_outputs(task.subject.graph()).size();
+        steps == 0 && outputs > 1) {
+        throw InputError(
+            "--steps 0: the network has {} outputs, and divergences are of the first alone: "
+            "expected a number of steps",
+            outputs);
+    }
     ADIABAT_CHECK(steps != 1 && weighed.effects.columns() > 0, "no path of {} steps", steps);
-    if (steps > 1) return Path(task, weighed, steps, stop, progress).follow(candidates, fit);
-    PathResult one{decide_and_rank(task, weighed, candidates, fit, stop, progress), {}};
-    const double predicted = as_divergence(task, one.ranking.first, one.ranking.decision.energy());
+    if (keeps_all(task)) {
+        progress.say("the network keeps its budgets uncut: one step");
+        return {decide_and_rank(task, weighed, candidates, false, stop, progress), {}};
+    }
+    if (steps > 1) return Path(task, weighed, steps, stop, progress).follow(candidates);
+    PathResult one{decide_and_rank(task, weighed, candidates, false, stop, progress), {}};
+    const double predicted = as_divergence(task, weighed, one.ranking.decision.energy());
     const double found = one.ranking.first.tempered;
     const int chosen = steps_for(predicted, found);
     progress.say(fmt::format("one step: tempered divergence {:.3g}, {:.3g} predicted: {}", found,
@@ -150,7 +173,7 @@ PathResult follow_path(const RankingTask& task, Weighed& weighed, int steps, siz
                              chosen > 1 ? fmt::format("{} steps", chosen) : "no more steps"));
     if (chosen == 1) return one;
     Weighed along = weighed;
-    PathResult path = Path(task, along, chosen, stop, progress).follow(candidates, fit);
+    PathResult path = Path(task, along, chosen, stop, progress).follow(candidates);
     if (one.ranking.best.judgement.divergence <= path.ranking.best.judgement.divergence) {
         progress.say("one step was better");
         return one;

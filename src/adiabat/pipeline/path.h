@@ -36,6 +36,6 @@ struct PathResult {
 // `weighed` comes with effects of the network as it is, and leaves with those around the plan
 // before the last, where the path is taken. steps: 0 to choose, else 2 or more.
 PathResult follow_path(const RankingTask& task, Weighed& weighed, int steps, size_t candidates,
-                       bool fit, StopToken stop, ProgressSink& progress);
+                       StopToken stop, ProgressSink& progress);
 
 }  // namespace adiabat::pipeline

@@ -111,11 +111,12 @@ Sensed sense_effects(const Subject& subject, const Calibration& images,
                                                  store, stop, progress);
     }
     const sense::Effects& effects = sensed.effects;
-    progress.say(
-        fmt::format("two halves of {} images agree to {:.4f} (single effects), {:.2f} "
-                    "(products){}",
-                    effects.images, effects.agreement, effects.product_agreement,
-                    effects.agreement < kWeakAgreement ? ": more images would help" : ""));
+    progress.say(fmt::format(
+        "two halves of {} images agree to {:.4f} (single effects), {:.2f} "
+        "(products){}",
+        effects.images, effects.agreement, effects.product_agreement,
+        effects.agreement < kWeakAgreement || effects.images < 2 ? ": more images would help"
+                                                                 : ""));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
     sensed.document = {{"method", name_of(options.method)},
                        {"images", effects.images},

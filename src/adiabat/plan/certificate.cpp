@@ -246,6 +246,12 @@ Certificate certify(const Network& network, const Hamiltonian& hamiltonian,
 
 std::string to_sentence(const Certificate& certificate) {
     if (certificate.is_optimal) return "no plan within the budgets has a lower energy: proven";
+    // A share says nothing where the bound is of another sign, or the energy next to nothing.
+    if (certificate.gap > 1) {
+        return fmt::format(
+            "no plan within the budgets can have an energy below {:.3g}; this one has {:.3g}",
+            certificate.bound, certificate.energy);
+    }
     return fmt::format(
         "no plan within the budgets can have an energy more than {:.1f} % below this one",
         100 * certificate.gap);

@@ -87,20 +87,15 @@ void check(const Network& network, const sense::Effects& effects, const Numberin
         "effects of {} candidates for {}", effects.columns(), numbering.columns());
 }
 
-// One a candidate: whether it takes back something of the incumbent, a group comes back or a layer
-// gets wider.
-std::vector<uint8_t> undoing(const Network& network, const sense::Effects& effects,
-                             const Numbering& numbering) {
-    std::vector<uint8_t> undoes(static_cast<size_t>(numbering.columns()));
-    if (!effects.around) return undoes;
-    std::copy(effects.around->cut.begin(), effects.around->cut.end(), undoes.begin());
-    for (size_t k = 0; k < network.layers.size(); ++k) {
-        for (size_t w = 0; w < network.widths(k).size(); ++w) {
-            undoes[static_cast<size_t>(numbering.width_column(k, w))] =
-                network.widths(k)[w] > effects.around->bits[k];
-        }
-    }
-    return undoes;
+// Around an incumbent, what a layer's width loses less what the incumbent's does, as if rounding
+// errors of different widths were independent: |a|^2 is then the sum of both, and that of the
+// widest is the incumbent's alone.
+double excess_of_width(const Network& network, const sense::Effects& effects,
+                       const Numbering& numbering, size_t layer, size_t width_index) {
+    const auto& widths = network.widths(layer);
+    const double square = effects.single[numbering.width_column(layer, width_index)];
+    if (!effects.around || widths[width_index] == effects.around->bits[layer]) return square;
+    return square - 2 * effects.single[numbering.width_column(layer, widths.size() - 1)];
 }
 
 }  // namespace
@@ -125,7 +120,6 @@ class Builder {
           encoding_(one_hot_encoding(network)),
           numbering_(network, encoding_) {
         check(network, effects, numbering_);
-        undoes_ = undoing(network, effects, numbering_);
     }
 
     Hamiltonian build() {
@@ -150,8 +144,8 @@ class Builder {
         const int columns = numbering_.columns();
         if (effects_.around) energy.add_offset(effects_.residual_square);
         const JointCosts joint(network_.coupling, effects_);
+        add_singles(energy);
         for (int u = 0; u < columns; ++u) {
-            add_single(energy, u);
             for (int v = u + 1; v < columns; ++v) {
                 const double factor = 2 * rho(u, v);
                 if (factor == 0 || are_joint(joint, u, v) || same_layer(u, v)) continue;
@@ -196,13 +190,24 @@ class Builder {
     }
 
     template <typename Form>
-    void add_single(Form& energy, int u) const {
-        const bool is_cut = u < numbering_.first_width_column();
-        const double rho = is_cut ? interactions_.rho_residual : 0;
-        double factor = 1;
-        if (undoes_[static_cast<size_t>(u)]) factor -= 2 * (1 - rho);
-        double value = factor * (is_cut ? 1 : interactions_.tau) * effects_.single[u];
-        if (effects_.around) value += 2 * rho * effects_.residual[u];
+    void add_singles(Form& energy) const {
+        for (int u = 0; u < numbering_.first_width_column(); ++u) add_cut(energy, u);
+        for (size_t k = 0; k < network_.layers.size(); ++k) {
+            for (size_t w = 0; w < network_.widths(k).size(); ++w) {
+                add_linear(
+                    energy, numbering_.width_column(k, w),
+                    interactions_.tau * excess_of_width(network_, effects_, numbering_, k, w));
+            }
+        }
+    }
+    template <typename Form>
+    void add_cut(Form& energy, int u) const {
+        double value = effects_.single[u];
+        if (effects_.around) {
+            const double r = interactions_.rho_residual;
+            value += 2 * r * effects_.residual[u];
+            if (is_lost(u)) value -= 2 * (1 - r) * effects_.single[u];
+        }
         add_linear(energy, u, value);
     }
     // Value times whether u changes sides.
@@ -244,7 +249,7 @@ class Builder {
         qubo::Factored energy(encoding_.variables);
         const double rho = interactions_.rho_cuts;
         if (effects_.around) energy.add_offset(effects_.residual_square);
-        for (int u = 0; u < numbering_.columns(); ++u) add_single(energy, u);
+        add_singles(energy);
         const JointCosts joint(network_.coupling, effects_);
         for (size_t f = 0; f < network_.families(); ++f) add_block(energy, f, rho, joint);
         if (rho > 0) add_products(energy, rho);
@@ -299,7 +304,6 @@ class Builder {
     const Interactions& interactions_;
     Encoding encoding_;
     Numbering numbering_;
-    std::vector<uint8_t> undoes_;
 };
 
 }  // namespace
@@ -315,7 +319,6 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     const Numbering numbering(network, encoding);
     check(network, effects, numbering);
     const auto flags = cut_flags(network, plan);
-    const auto undoes = undoing(network, effects, numbering);
     EnergyTerms terms;
     std::vector<int> cuts, widths;
     std::vector<uint8_t> changes(flags.begin(), flags.end());
@@ -325,7 +328,8 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
         cuts.push_back(static_cast<int>(g));
         terms.single += effects.single[cuts.back()];
         if (effects.around) terms.residual += 2 * effects.residual[cuts.back()];
-        if (undoes[g]) terms.undone -= 2 * effects.single[cuts.back()];
+        if (effects.around && effects.around->cut[g])
+            terms.undone -= 2 * effects.single[cuts.back()];
     }
     if (effects.around) terms.before = effects.residual_square;
     double width_squares = 0;
@@ -336,13 +340,13 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
         const int column = numbering.width_column(k, w);
         widths.push_back(column);
         width_squares += effects.single[column];
-        double counts = undoes[static_cast<size_t>(column)] ? -1 : 1;
+        double counts = 1;
         if (shares && !effects.around) {
             for (const auto& [group, share] : shares_of(network, effects, k, w)) {
                 if (flags[static_cast<size_t>(group)]) counts -= share;
             }
         }
-        terms.single_widths += counts * effects.single[column];
+        terms.single_widths += counts * excess_of_width(network, effects, numbering, k, w);
     }
     // Sums over pairs from squares of sums, less the pairs that are joint.
     terms.cuts = product_of_sums(effects, cuts, cuts) - terms.single;

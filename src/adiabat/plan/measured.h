@@ -21,13 +21,15 @@
 //
 //   d_u = |a_u|^2 + 2 r <r0, a_u> - 2 (1 - r) |a_u|^2 where a cut is undone
 //
-// (r0 holds what is undone, -a_u, and what is not correlated with it). Widths count as if r0 knew
-// nothing of them but what is undone: tau |a|^2, below 0 where a layer gets wider. With <r0, a> the
-// search found widths that seemed to mend what cuts had done, and did not (doc/deciding.md).
-// The last sum is left out there.
-// c_uv = (E(u, v) - E(u) - E(v)) / (|E(u)| + |E(v)|) (|a_u|^2 + |a_v|^2).
+// (r0 holds what is undone, -a_u, and what is not correlated with it). Of widths |a|^2 is that of
+// the change from the incumbent's; errors of different widths are taken to be independent of each
+// other and of r0, so that a width b adds tau (|a_lb|^2 - 2 |a_l,widest|^2). With <r0, a> the
+// search found widths that seemed to mend what cuts had done, and did not (doc/deciding.md). The
+// last sum is left out there. c_uv = (E(u, v) - E(u) - E(v)) / (|E(u)| + |E(v)|) (|a_u|^2 +
+// |a_v|^2).
 //
-// kappa and rho are fitted (fit.h). At kappa = rho = 0 and without the last sum the problem is the
+// kappa and rho can be fitted (fit.h); rho is one number for pairs of cuts, one for a cut and a
+// width, one for two widths. At kappa = rho = 0 and without the last sum the problem is the
 // separable one that other toolkits solve. Where candidates are more than sensed rows, the form is
 // qubo::Factored: rho A'A as low rank, the pairs of a family as a block; the last sum, and pairs of
 // families that one layer reads together, are left out.

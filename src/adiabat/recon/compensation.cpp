@@ -81,14 +81,6 @@ double Compensation::error(std::span<const int> set, const Matrix& q) const {
     return b.partialPivLu().solve(of_q).trace();
 }
 
-double Compensation::joint_ratio(std::span<const int> a, std::span<const int> b,
-                                 const Matrix& q) const {
-    std::vector<int> both(a.begin(), a.end());
-    both.insert(both.end(), b.begin(), b.end());
-    const double apart = error(a, q) + error(b, q);
-    return apart > 0 ? error(both, q) / apart : 1.0;
-}
-
 Matrix weighted_square(const Matrix& weights, const Vector& outputs) {
     return weights.transpose() * outputs.asDiagonal() * weights;
 }

@@ -53,9 +53,6 @@ class Compensation {
     Matrix residual_rows(std::span<const int> set) const;
     // E(S), with Q [D, D], of V where there is one.
     double error(std::span<const int> set, const Matrix& q) const;
-    // E(A and B together) / (E(A) + E(B)): above 1 where the two stand in for each other. 1 where
-    // nothing is lost. The sets are disjoint.
-    double joint_ratio(std::span<const int> a, std::span<const int> b, const Matrix& q) const;
 
   private:
     Matrix block(std::span<const int> set) const;  // B_SS

@@ -64,8 +64,9 @@ TEST(Compensation, ChannelsThatStandInForEachOtherCostMoreTogether) {
     const Moments moments = testing::moments_of(sample);
     const Compensation compensation(moments);
     const Matrix q = weighted_square(sample.weights, Vector::Ones(4));
-    const std::vector<int> a = {2}, b = {5};
-    EXPECT_GT(compensation.joint_ratio(a, b, q), 1.5);
+    const std::vector<int> a = {2}, b = {5}, both = {2, 5};
+    EXPECT_GT(compensation.error(both, q),
+              1.5 * (compensation.error(a, q) + compensation.error(b, q)));
 }
 
 TEST(Compensation, AnInputThatNeverChangesCostsLittle) {

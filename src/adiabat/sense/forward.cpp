@@ -192,7 +192,8 @@ Effects sense_by_forward(const Candidates& candidates, net::Engine& engine,
         probe_network(candidates, engine, images, probing_options(common), store, stop, progress);
     Running running(candidates, engine, probes, options);
     EffectSums sums(candidates, common.images, probes.directions.count, common.threads);
-    const int64_t batch = batch_size(candidates, common, probes.directions.count) * 4;
+    const int64_t batch = stored_batch(store, "forward-batch",
+                                       batch_size(candidates, common, probes.directions.count) * 4);
     progress.begin("sense by running", static_cast<uint64_t>(common.images), "images");
     for (int64_t begin = 0; begin < common.images; begin += batch) {
         const int64_t count = std::min(batch, common.images - begin);
@@ -206,7 +207,9 @@ Effects sense_by_forward(const Candidates& candidates, net::Engine& engine,
         }
         progress.update(static_cast<uint64_t>(begin + count));
     }
-    return std::move(sums).effects(probes.layers);
+    Effects effects = std::move(sums).effects(probes.layers);
+    effects.are_scores = probes.directions.are_scores;
+    return effects;
 }
 
 }  // namespace adiabat::sense

@@ -195,6 +195,14 @@ class Streaming {
 
 }  // namespace
 
+int64_t stored_batch(Store& store, const std::string& name, int64_t batch) {
+    if (const auto bytes = store.get(name)) return ByteReader(*bytes).number<int64_t>();
+    ByteWriter writer;
+    writer.number(batch);
+    store.put(name, writer.take());
+    return batch;
+}
+
 ProbingOptions probing_options(const GradientOptions& options) {
     return {options.directions, std::min(options.images, options.probe_images),
             uint64_t{2} * options.memory_bytes, options.threads};
@@ -215,7 +223,8 @@ Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,
         probe_network(candidates, engine, images, probing_options(options), store, stop, progress);
     Streaming streaming(candidates, engine, probes, options.threads);
     EffectSums sums(candidates, options.images, probes.directions.count, options.threads);
-    const int64_t batch = batch_size(candidates, options, probes.directions.count);
+    const int64_t batch =
+        stored_batch(store, "batch", batch_size(candidates, options, probes.directions.count));
     progress.begin("sense", static_cast<uint64_t>(options.images), "images");
     for (int64_t begin = 0; begin < options.images; begin += batch) {
         if (stop.requested()) throw Interrupted();
@@ -230,7 +239,9 @@ Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,
         }
         progress.update(static_cast<uint64_t>(begin + count));
     }
-    return std::move(sums).effects(probes.layers);
+    Effects effects = std::move(sums).effects(probes.layers);
+    effects.are_scores = probes.directions.are_scores;
+    return effects;
 }
 
 }  // namespace adiabat::sense

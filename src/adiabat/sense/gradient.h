@@ -39,6 +39,10 @@ ProbingOptions probing_options(const GradientOptions& options);
 // Images a batch, from the shapes of the network's layers.
 int64_t batch_size(const Candidates& candidates, const GradientOptions& options, int directions);
 
+// The batch that the store's pieces were made with, so that a run with other threads finds them; if
+// there are none yet, `batch`, which is noted.
+int64_t stored_batch(Store& store, const std::string& name, int64_t batch);
+
 // Throws Interrupted when stopped: what has been finished is in the store. InputError where
 // activations are not finite.
 Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,

@@ -9,7 +9,8 @@
 // to what the original gave, rounded to the plan's bits and the bias re-centred, as the plan will
 // be carried out (apply/calibrate.h) but for activations and residual streams; filters that are cut
 // still give what they can, for whoever would read them again. Where a group's readers cannot be
-// fitted (probing.h: direct), its filters give zeros, and it does not come back.
+// fitted (probing.h: direct), its filters give zeros, and its effects are 0: nothing is gained by
+// bringing it back.
 
 #include <cstdint>
 #include <vector>

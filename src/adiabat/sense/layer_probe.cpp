@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/base/threads.h"
@@ -20,8 +21,9 @@ using recon::Rows;
 
 // In layers of so many inputs, widths above so many bits are rounded plainly: rounding in order
 // takes long there, and their effects are next to nothing.
-constexpr int64_t kManyInputs = 2048;
+constexpr int64_t kManyInputs = 1024;
 constexpr int kFewBits = 4;
+constexpr Eigen::Index kBlock = 64;  // rows of a product
 
 // Scales times codes, [F, inputs].
 Matrix values_of(const recon::RoundedFilters& rounded, Eigen::Index inputs) {
@@ -89,19 +91,27 @@ class Probing {
         errors_ = recon::Vector::Zero(std::ssize(widths_));
         for (int64_t g = 0; g < facts_.groups; ++g) {
             const Matrix weights = weights_of(g);
-            if (around_) {
-                const recon::Moments moments =
-                    rows.moments(g, around_->target, all_filters(), threads_);
-                if (cuts > 0)
-                    cut(g, recon::Compensation(moments, weights, lost_columns()), moments, weights);
-                round_around(g, moments, weights);
-            } else {
-                const recon::Moments moments = rows.moments(g, threads_);
-                if (cuts > 0) cut(g, recon::Compensation(moments), moments, weights);
-                round(g, moments, weights);
-            }
+            const recon::Moments moments =
+                around_ ? rows.moments(g, around_->target, all_filters(), threads_)
+                        : rows.moments(g, threads_);
+            const ToRound what = to_round(moments, weights);
+            // The two inverses that take most of the time in large layers, side by side.
+            std::optional<recon::Compensation> compensation;
+            std::optional<recon::RoundingOrder> order;
+            parallel_for(2, threads_, [&](int64_t begin, int64_t end, int) {
+                for (int64_t k = begin; k < end; ++k) {
+                    if (k == 1) {
+                        order.emplace(what.moments);
+                    } else if (cuts > 0 && around_) {
+                        compensation.emplace(moments, weights, lost_columns());
+                    } else if (cuts > 0) {
+                        compensation.emplace(moments);
+                    }
+                }
+            });
+            if (compensation) cut(g, *compensation, moments, weights);
+            around_ ? round_around(g, what, *order, moments.means) : round(g, what, *order);
         }
-        probe_.single = probe_.pairs.diagonal();
         for (Eigen::Index w = 0; w < errors_.size(); ++w) {
             if (errors_[w] > 0) probe_.shares.row(w) /= errors_[w];
         }
@@ -234,30 +244,61 @@ class Probing {
         });
     }
 
-    // Weights to round under the moments of what they read; `given` is the layer as it was.
+    // Weights to round under the moments of what they read; `given` is the layer as it was. Around
+    // an incumbent `kept` are the columns that it has, and the weights are fitted to them.
     struct ToRound {
-        const recon::Moments& moments;
-        const recon::RoundingOrder& order;
-        const Matrix &weights, &given;
+        recon::Moments moments;
+        Matrix weights, given;
+        std::vector<Eigen::Index> kept;
     };
-    Matrix rounded(const ToRound& what, size_t width) const {
+    ToRound to_round(const recon::Moments& moments, const Matrix& weights) const {
+        if (!around_) {
+            ToRound what{moments, weights, weights, {}};
+            what.moments.targets = times(weights, moments.inputs);
+            return what;
+        }
+        std::vector<uint8_t> column_is_lost(static_cast<size_t>(inputs_));
+        for (int column : lost_columns()) column_is_lost[static_cast<size_t>(column)] = 1;
+        ToRound what;
+        for (Eigen::Index k = 0; k < inputs_; ++k) {
+            if (!column_is_lost[static_cast<size_t>(k)]) what.kept.push_back(k);
+        }
+        what.moments = {moments.rows, moments.inputs(what.kept, what.kept),
+                        moments.targets(Eigen::all, what.kept), moments.variances,
+                        moments.means(what.kept)};
+        what.given = weights(Eigen::all, what.kept);
+        what.weights = recon::reconstructed(what.moments, what.given);
+        return what;
+    }
+    Matrix rounded(const ToRound& what, const recon::RoundingOrder& order, size_t width) const {
         const int bits = widths_[width];
         if (inputs_ > kManyInputs && bits > kFewBits)
             return values_of(recon::plain_rounding(what.weights, bits), what.weights.cols());
         const std::vector<float> least(static_cast<size_t>(rows_a_group_), 0.0f);
         return values_of(recon::ordered_rounding({what.moments, what.weights, what.given, bits,
-                                                  least, threads_, &what.order}),
+                                                  least, threads_, &order}),
                          what.weights.cols());
     }
 
-    void round(int64_t group, recon::Moments moments, const Matrix& weights) {
-        moments.targets = weights * moments.inputs;
-        const recon::RoundingOrder order(moments);
+    // a b, in blocks of rows that do not depend on the number of threads.
+    Matrix times(const Matrix& a, const Matrix& b) const {
+        Matrix result(a.rows(), b.cols());
+        const Eigen::Index blocks = (a.rows() + kBlock - 1) / kBlock;
+        parallel_for(blocks, threads_, [&](int64_t begin, int64_t end, int) {
+            for (int64_t k = begin; k < end; ++k) {
+                const Eigen::Index first = k * kBlock, count = std::min(kBlock, a.rows() - first);
+                result.middleRows(first, count).noalias() = a.middleRows(first, count) * b;
+            }
+        });
+        return result;
+    }
+
+    void round(int64_t group, const ToRound& what, const recon::RoundingOrder& order) {
         const recon::Vector outputs = outputs_of(group);
         for (size_t w = 0; w < widths_.size(); ++w) {
-            const Matrix change = rounded({moments, order, weights, weights}, w) - weights;
+            const Matrix change = rounded(what, order, w) - what.weights;
             // The error of columns S: that of (W_b - W)_S x_S, as if the others were exact.
-            const Matrix product = change * moments.inputs;
+            const Matrix product = times(change, what.moments.inputs);
             const auto width = static_cast<Eigen::Index>(w);
             for (Eigen::Index f = 0; f < change.rows(); ++f) {
                 errors_[width] += outputs[f] * product.row(f).dot(change.row(f));
@@ -267,36 +308,24 @@ class Probing {
                         outputs[f] * product(f, k) * change(f, k);
                 }
             }
-            store_rounding(group, w, change, moments.means);
+            store_rounding(group, w, change, what.moments.means);
         }
     }
 
-    // The kept columns fitted and rounded to each width, less the incumbent's.
-    void round_around(int64_t group, const recon::Moments& moments, const Matrix& weights) {
-        std::vector<uint8_t> is_lost(static_cast<size_t>(inputs_));
-        for (int column : lost_columns()) is_lost[static_cast<size_t>(column)] = 1;
-        std::vector<Eigen::Index> kept;
-        for (Eigen::Index k = 0; k < inputs_; ++k) {
-            if (!is_lost[static_cast<size_t>(k)]) kept.push_back(k);
-        }
-        const recon::Moments own{moments.rows, moments.inputs(kept, kept),
-                                 moments.targets(Eigen::all, kept), moments.variances,
-                                 moments.means(kept)};
-        const Matrix given = weights(Eigen::all, kept);
-        const Matrix fitted = recon::reconstructed(own, given);
-        const recon::RoundingOrder order(own);
-        const ToRound what{own, order, fitted, given};
+    // Each width, less the incumbent's.
+    void round_around(int64_t group, const ToRound& what, const recon::RoundingOrder& order,
+                      const recon::Vector& means) {
         const auto whole = [&](const Matrix& some) {
             Matrix result = Matrix::Zero(some.rows(), static_cast<Eigen::Index>(inputs_));
-            result(Eigen::all, kept) = some;
+            result(Eigen::all, what.kept) = some;
             return result;
         };
-        const Matrix now = rounded(what, width_now_);
-        keep_weights(group, whole(now), whole(fitted));
+        const Matrix now = rounded(what, order, width_now_);
+        keep_weights(group, whole(now), whole(what.weights));
         for (size_t w = 0; w < widths_.size(); ++w) {
             if (w == width_now_) continue;
-            store_rounding(group, w, without_lost_filters(group, whole(rounded(what, w) - now)),
-                           moments.means);
+            const Matrix change = whole(rounded(what, order, w) - now);
+            store_rounding(group, w, without_lost_filters(group, change), means);
         }
     }
 

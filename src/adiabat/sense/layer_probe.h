@@ -43,7 +43,6 @@ struct LayerProbe {
     recon::Rows rounding;                // W_b - W: [filter groups x widths x their filters, D]
     std::vector<float> rounding_offset;  // of (W_b - W) mean x
 
-    recon::Vector single;  // E(u), one a cut
     recon::Matrix pairs;   // E(u, v), symmetric; the diagonal is E(u)
     recon::Matrix shares;  // [widths, cuts]; zero around an incumbent
 

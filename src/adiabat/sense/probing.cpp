@@ -83,6 +83,7 @@ class Walk {
     Walk(const Candidates& candidates, net::Engine& engine, const ImageBatches& images,
          const ProbingOptions& options, Store& store)
         : candidates_(candidates),
+          engine_(engine),
           graph_(candidates.graph),
           options_(options),
           store_(store),
@@ -325,17 +326,34 @@ class Walk {
         probes.is_direct = std::move(is_direct);
     }
 
+    // One value at a time: all of them may be more than there is memory for.
     void measure_direct(Probes& probes) {
+        if (probes.direct.empty() || take_means(probes)) return;
+        const auto around =
+            probes.around ? engine_.open(*probes.around, {options_.threads}) : nullptr;
+        net::Session& session = around ? *around : *session_;
+        ByteWriter writer;
         for (DirectProbe& direct : probes.direct) {
             const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images_}};
             const std::vector<ValueId> fetches = {direct.value};
-            const Tensor y = std::move(session_->run(feeds, fetches)[0]);
+            const Tensor y = std::move(session.run(feeds, fetches)[0]);
             for (double mean : net::channel_means(y))
                 direct.means.push_back(static_cast<float>(mean));
+            writer.list(direct.means);
         }
+        store_.put("direct-means", writer.take());
+    }
+
+    bool take_means(Probes& probes) const {
+        const auto bytes = store_.get("direct-means");
+        if (!bytes) return false;
+        ByteReader reader(*bytes);
+        for (DirectProbe& direct : probes.direct) direct.means = reader.list<float>();
+        return true;
     }
 
     const Candidates& candidates_;
+    net::Engine& engine_;
     const net::Graph& graph_;
     const ProbingOptions& options_;
     Store& store_;
