@@ -44,8 +44,9 @@ Compensation::Compensation(const Moments& moments, const Matrix& weights,
     pivoted_.resize(size, size);
     coefficients_.resize(weights.rows(), size);
     const Eigen::LLT<Matrix> factor = damped_factor(moments.inputs(kept, kept), damping);
-    const Matrix across = h(kept, gone);             // H_KL
-    const Matrix projection = factor.solve(across);  // (H_KK)^-1 H_KL
+    const Matrix across = h(kept, gone);  // H_KL
+    Matrix projection = across;           // (H_KK)^-1 H_KL
+    if (!gone.empty()) projection = factor.solve(across);
     const Matrix right = targets(Eigen::all, kept).transpose();
     const Matrix fitted = factor.solve(right).transpose();
     const Matrix inverse = factor.solve(Matrix::Identity(std::ssize(kept), std::ssize(kept)));

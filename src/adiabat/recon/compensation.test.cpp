@@ -135,6 +135,20 @@ TEST(Compensation, AroundWhatIsLostSetsChangeSidesAsTheNormalEquationsSay) {
     }
 }
 
+TEST(Compensation, AroundNothingLostIsAsIfNothingWereSaid) {
+    const testing::Sample sample = testing::sample(300, 9, 4, 31);
+    Moments moments = testing::moments_of(sample);
+    const Matrix& w = sample.weights;
+    moments.targets = w * moments.inputs;
+    const Compensation plain(moments), around(moments, w, {});
+    EXPECT_LT((around.coefficients() - w).norm(), 1e-9 * w.norm());
+    const Matrix q = weighted_square(w, Vector::Ones(4));
+    for (const std::vector<int>& set : std::vector<std::vector<int>>{{0}, {3, 7}, {8, 2, 5}}) {
+        EXPECT_NEAR(around.error(set, q), plain.error(set, q), 1e-9 * plain.error(set, q));
+        EXPECT_LT((around.residual_rows(set) - plain.residual_rows(set)).norm(), 1e-8);
+    }
+}
+
 TEST(Compensation, NoInputsAtAllAreNoTrouble) {
     Moments moments;
     moments.rows = 10;
