@@ -10,7 +10,8 @@ from conftest import CALIBRATION, MODEL, PREPROCESS, adiabat, compress
 FEW = ("--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 64)
 
 
-@pytest.fixture(scope="module", params=["measured", "separable", "l1", "steps"])
+@pytest.fixture(scope="module", params=["measured", *(pytest.param(how, marks=pytest.mark.long)
+                                                       for how in ("separable", "l1", "steps"))])
 def decided(request, tmp_path_factory):
     """A run with deep cuts and few bits: (run.json, its document)."""
     folder = tmp_path_factory.mktemp("explain")
