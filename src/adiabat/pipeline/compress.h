@@ -33,7 +33,7 @@ struct CompressOptions : RunOptions {
     std::optional<std::string> plan_file;
     size_t candidates = 0;  // good plans to carry out and rank; 0: ranking.h says
     bool fit = false;       // the interactions to the network, before deciding (ranking.h)
-    int steps = 1;  // to the budgets, effects sensed anew after each (path.h); 0: chosen
+    int steps = 1;          // to the budgets, effects sensed anew after each (path.h); 0: chosen
     double certify = 5;     // seconds for the bound; 0: none
     // Seconds for the separable integer program that other toolkits solve, to compare; 0: none.
     double integer_program = 0;

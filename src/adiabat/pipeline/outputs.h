@@ -13,10 +13,9 @@
 
 namespace adiabat::pipeline {
 
-// First output of the network, in float (of vectors of probabilities the scores that a final Softmax
-// reads), for all images ([N, C, H, W], float; cast to what the
-// network takes), `batch` images a run. Throws
-// Interrupted, and InputError where the output has no row for every image.
+// First output of the network, in float (of vectors of probabilities the scores that a final
+// Softmax reads), for all images ([N, C, H, W], float; cast to what the network takes), `batch`
+// images a run. Throws Interrupted, and InputError where the output has no row for every image.
 net::Tensor run_network(net::Session& session, const net::Tensor& images, int64_t batch,
                         StopToken stop = {}, ProgressSink& progress = no_progress());
 

@@ -12,8 +12,8 @@ struct Interactions {
     double tau = 0.5;
     // Of pairs of cuts, of a cut and a width, of two widths.
     double rho_cuts = 0, rho_mixed = 0, rho_widths = 0;
-    // Around an incumbent: how much counts what a cut was sensed to do along the error that is there
-    // already; the rest is what it would if errors were independent.
+    // Around an incumbent: how much counts what a cut was sensed to do along the error that is
+    // there already; the rest is what it would if errors were independent.
     double rho_residual = 1;
     bool shares = false;
 
