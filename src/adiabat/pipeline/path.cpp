@@ -15,8 +15,6 @@ namespace adiabat::pipeline {
 
 namespace {
 
-constexpr double kFarOff = 2;
-
 // An energy as a tempered divergence, or as what it is.
 double as_divergence(const RankingTask& task, const Weighed& weighed, double energy) {
     const double t = task.deciding.sensing.temperature;

@@ -14,7 +14,6 @@ namespace {
 
 // Multiply-accumulates of an image up to which so many candidates are usual.
 constexpr int64_t kSmall = 200'000'000, kMiddling = 1'000'000'000;
-constexpr double kFarOff = 2;
 
 class Trials {
   public:

@@ -17,6 +17,9 @@
 
 namespace adiabat::pipeline {
 
+// Predictions that are off by more than this factor are warned of.
+inline constexpr double kFarOff = 2;
+
 struct CarriedOut {
     plan::Plan plan;
     double energy = 0;

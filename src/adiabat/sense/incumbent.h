@@ -10,7 +10,7 @@
 // be carried out (apply/calibrate.h) but for activations and residual streams; filters that are cut
 // still give what they can, for whoever would read them again. Where a group's readers cannot be
 // fitted (probing.h: direct), its filters give zeros, and its effects are 0: nothing is gained by
-// bringing it back.
+// bringing it back. Cost: that of probing (layer_probe.h) and a second walk, through the original.
 
 #include <cstdint>
 #include <vector>
