@@ -22,18 +22,34 @@ plan::Plan random_plan(const plan::Network& network, Random& random) {
     for (auto& cut : plan.cut) {
         for (size_t i = plan::kLeastKept; i < cut.size(); ++i) cut[i] = random.below(2);
     }
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        if (random.below(2)) plan::drop(network, plan, b);
+    }
     return plan;
+}
+
+net::Graph cut_by(const net::Graph& graph, const plan::Network& network, const plan::Plan& plan) {
+    return cut_groups(graph, network.coupling, plan::cut_flags(network, plan),
+                      plan::gone_branches(network, plan.bits));
+}
+
+std::vector<int> bits_left(const plan::Plan& plan) {
+    std::vector<int> bits = plan.bits;
+    std::erase(bits, plan::kGone);
+    return bits;
 }
 
 void expect_size_of_file(const net::Graph& graph, onnx::Storage storage, int trials, uint64_t seed,
                          const std::string& what) {
-    const plan::Network network(graph);
+    plan::NetworkOptions options;
+    options.branches = true;
+    const plan::Network network(graph, options);
     const FileSize size(graph, network, storage);
     Random random(seed, 4);
     for (int trial = 0; trial < trials; ++trial) {
         const plan::Plan plan = random_plan(network, random);
-        const net::Graph cut = cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
-        Quantized quantized = quantize(cut, net::find_layers(cut), plan.bits, storage);
+        const net::Graph cut = cut_by(graph, network, plan);
+        Quantized quantized = quantize(cut, net::find_layers(cut), bits_left(plan), storage);
         std::vector<onnx::WeightCodes> weights;
         for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
         onnx::encode_weights(quantized.graph, weights, storage, quantized.prefix);
@@ -63,13 +79,64 @@ TEST(FileSize, IsTheSizeWhereverChannelsMeet) {
     }
 }
 
+// Whichever branches go, a file is no smaller than its parts are where as many go as may.
+TEST(FileSize, HasPartsThatAreNoLargerWhicheverBranchesGo) {
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        plan::NetworkOptions options;
+        options.branches = true;
+        const net::Graph graph = net::residual_network(seed);
+        const plan::Network network(graph, options);
+        ASSERT_EQ(network.branches.size(), 2u);
+        const FileSize size(graph, network, onnx::Storage::kPlanes);
+        Random random(seed, 6);
+        for (int trial = 0; trial < 20; ++trial) {
+            const plan::Plan plan = random_plan(network, random);
+            const auto counts = plan::cut_counts(plan);
+            // Settled to go where the plan says so, else free or settled to stay.
+            std::vector<int> free = plan.bits;
+            for (size_t b = 0; b < 2; ++b) {
+                if (plan::is_gone(network, plan.bits, b) || random.below(2)) continue;
+                for (size_t k : network.branches[b].layers) free[k] = plan::kGone;
+            }
+            int64_t parts = size.other_bytes(counts, free);
+            for (size_t k = 0; k < plan.bits.size(); ++k) {
+                parts += size.layer_bytes(k, counts, plan.bits[k]);
+            }
+            EXPECT_LE(parts, size.bytes(plan));
+        }
+    }
+}
+
+TEST(Cut, LeavesANetworkThatCostsWhatTheModelSays) {
+    for (const net::Architecture& architecture : net::architectures()) {
+        net::Graph graph = architecture.build();
+        prepare_for_cutting(graph, net::find_coupling(graph));
+        plan::NetworkOptions options;
+        options.branches = true;
+        const plan::Network network(graph, options);
+        Random random(7, 5);
+        for (int trial = 0; trial < 8; ++trial) {
+            const plan::Plan plan = random_plan(network, random);
+            const net::Graph cut = cut_by(graph, network, plan);
+            const auto layers = net::find_layers(cut);
+            const net::Coupling coupling = net::find_coupling(cut);
+            const net::CostModel costs(cut, coupling, layers);
+            const std::vector<int64_t> nothing(coupling.families.size(), 0);
+            EXPECT_EQ(costs.cost(nothing, bits_left(plan)), plan::cost(network, plan))
+                << architecture.name << ", trial " << trial;
+        }
+    }
+}
+
 TEST(Cut, RemovesParametersAsTheCostModelSays) {
     for (uint64_t seed = 0; seed < 10; ++seed) {
         const net::Graph graph = net::residual_network(seed);
-        const plan::Network network(graph);
+        plan::NetworkOptions options;
+        options.branches = true;
+        const plan::Network network(graph, options);
         Random random(seed, 5);
         const plan::Plan plan = random_plan(network, random);
-        const net::Graph cut = cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
+        const net::Graph cut = cut_by(graph, network, plan);
         int64_t parameters = 0;
         for (const net::Layer& layer : net::find_layers(cut)) {
             parameters += layer.weights() + (layer.bias == net::kNoValue ? 0 : layer.filters);

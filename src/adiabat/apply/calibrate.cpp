@@ -41,8 +41,10 @@ class Calibration {
           coded_(quantized.graph, quantized.graph.inputs),
           real_(input.original, input.original.inputs) {
         const auto cut = plan::cut_flags(input.network, input.plan);
-        for (const net::Layer& layer : input.network.layers) {
-            kept_.push_back(kept_filters(layer, cut));
+        for (size_t k = 0; k < input.network.layers.size(); ++k) {
+            if (input.plan.bits[k] == plan::kGone) continue;
+            layers_.push_back(input.network.layers[k]);
+            kept_.push_back(kept_filters(layers_.back(), cut));
         }
         find_skips();
         for (size_t s = 0; s < quantized.stages.size(); ++s) {
@@ -99,9 +101,10 @@ class Calibration {
     };
 
     // Of each stage that is a layer whose output nobody reads but an Add, where the other operand
-    // is finished before it.
+    // is finished before it. Where branches have gone, that is an earlier value than in the
+    // original, and what they gave is part of what it has lost.
     void find_skips() {
-        const net::Uses uses(input_.cut);
+        const net::Uses uses(input_.cut), before(input_.original);
         std::map<ValueId, size_t> stage_of;
         for (size_t s = 0; s < quantized_.stages.size(); ++s) {
             if (quantized_.stages[s].real == kNoValue) continue;  // only moves what is there
@@ -129,7 +132,9 @@ class Calibration {
                                    [&](ValueId input) { return again(input, again); });
             };
             if (input_.cut.constant(skip) || !is_before(skip, is_before)) continue;
-            skips_[s] = {skip, graph_.nodes[static_cast<size_t>(here)].inputs[other]};
+            const auto was = static_cast<size_t>(before.producer(add.outputs[0]));
+            skips_[s] = {input_.original.nodes[was].inputs[other],
+                         graph_.nodes[static_cast<size_t>(here)].inputs[other]};
         }
     }
 
@@ -182,7 +187,7 @@ class Calibration {
     // to be given besides, if it is not empty.
     void round_layer(size_t k, size_t s, const Tensor& target, const Tensor& lost) {
         const LayerParameters& p = quantized_.layers[k];
-        net::Layer layer = input_.network.layers[k];
+        net::Layer layer = layers_[k];
         const Tensor& weight = *input_.cut.constant(layer.weight);
         const net::Node& node =
             graph_.nodes[static_cast<size_t>(uses_.readers(p.decoded_weight).at(0))];
@@ -344,7 +349,8 @@ class Calibration {
 
     Quantized& quantized_;
     Graph& graph_;
-    std::vector<std::vector<int64_t>> kept_;  // filters of each layer that stay
+    std::vector<net::Layer> layers_;          // of the network, those that are not gone
+    std::vector<std::vector<int64_t>> kept_;  // their filters that stay
     std::vector<Skip> skips_;                 // one a stage
     const CalibrationInput& input_;
     net::Engine& engine_;

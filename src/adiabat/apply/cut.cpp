@@ -75,14 +75,14 @@ void replace_movement(CutScope& scope, const net::Movement& movement, Node& node
     node = std::move(gather);
 }
 
-// The addition becomes its skip path: whatever reads the sum reads that. The skip path may have
-// been the sum of a branch that has gone before.
+// Whatever reads what the branch has been added to reads its skip path, which may have been that of
+// a branch that has gone before.
 void drop_branch(Graph& graph, const net::Branch& branch) {
-    Node& add = graph.nodes[static_cast<size_t>(branch.add)];
-    const ValueId sum = add.outputs[0];
-    const ValueId skip = add.inputs[branch.operand == 0 ? 1 : 0];
+    const ValueId skip = net::skip_of(graph, branch);
+    Node& last = graph.nodes[static_cast<size_t>(branch.last)];
+    const ValueId sum = last.outputs[0];
     if (graph.is_output(sum)) {
-        add = {"Identity", "", add.name, {skip}, {sum}, {}};
+        last = {"Identity", "", last.name, {skip}, {sum}, {}};
         return;
     }
     for (Node& node : graph.nodes) {

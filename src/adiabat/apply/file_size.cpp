@@ -1,180 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/apply/file_size.h"
 
-#include "adiabat/apply/quantize.h"
-#include "adiabat/onnx/wire.h"
+#include "adiabat/apply/cut.h"
 
 namespace adiabat::apply {
 
 namespace {
 
-// Field numbers of onnx.proto.
-constexpr int kModelGraph = 7, kGraphNode = 1, kGraphInitializer = 5;
-constexpr int kReferenceBits = 4;
-
-net::Shape shape_of(const net::Graph& graph, const net::Layer& layer,
-                    const net::LayerState& state) {
-    net::Shape shape = graph.constant(layer.weight)->shape;
-    shape[static_cast<size_t>(layer.filter_axis)] = state.filters;
-    shape[static_cast<size_t>(1 - layer.filter_axis)] = state.inputs;
-    return shape;
-}
+// Sets of branches that are kept measured.
+constexpr size_t kMostSets = 1024;
 
 }  // namespace
 
 FileSize::FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage)
-    : graph_(graph), network_(network), storage_(storage), parts_(network.layers.size()) {
-    const plan::Plan reference = plan::uniform_plan(network, kReferenceBits);
-    Quantized quantized = quantize(graph, network.layers, reference.bits, storage);
-    prefix_ = quantized.prefix;
-    find_what_changes(quantized);
-    std::vector<onnx::WeightCodes> weights;
-    for (const LayerParameters& layer : quantized.layers) {
-        weights.push_back(layer.weight);
-        input_scale_.push_back(quantized.graph.value(layer.weight.input_scale).name);
-    }
-    onnx::encode_weights(quantized.graph, weights, storage, prefix_);
-    const uint64_t inside = onnx::graph_bytes(quantized.graph);
-    outside_ = onnx::model_bytes(quantized.graph) - onnx::field_bytes(kModelGraph, inside);
+    : graph_(graph), network_(network), storage_(storage), whole_(graph, network, storage) {}
 
-    rest_ = inside;
-    uint64_t shared = 0;
-    const auto states = plan::states(network, reference);
-    for (size_t k = 0; k < states.size(); ++k) {
-        const Part& here = part(k, states[k]);
-        rest_ -= here.own;
-        shared |= here.shared;
+const PartsOfFile& FileSize::parts(std::span<const int> bits) const {
+    thread_local std::vector<bool> gone;
+    gone.clear();
+    bool any = false;
+    for (size_t b = 0; b < network_.branches.size(); ++b) {
+        gone.push_back(plan::is_gone(network_, bits, b));
+        any = any || gone.back();
     }
-    rest_ -= shared_bytes(shared);
-    rest_ -= changing_bytes(plan::cut_counts(reference));
-}
-
-void FileSize::find_what_changes(const Quantized& quantized) {
-    for (const Quantized::Copied& copy : quantized.copied) {
-        const auto rank = graph_.constant(copy.original)->rank();
-        bool cut = false;
-        for (int64_t axis = 0; axis < rank; ++axis) {
-            cut = cut || network_.coupling.labels_of(copy.original, axis);
-        }
-        if (cut) constants_.push_back({copy.original, quantized.graph.value(copy.here).name});
-    }
-    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
-        const net::Node& node = graph_.nodes[n];
-        const bool grouped = node.int_or("group", 1) != 1 || node.op == "GroupNormalization";
-        if (!grouped || !node.domain.empty() || quantized.node_of[n] < 0) continue;
-        grouped_.push_back(
-            {n, quantized.graph.nodes[static_cast<size_t>(quantized.node_of[n])], {}});
-    }
-    if (grouped_.empty()) return;
-    for (const net::Value& value : quantized.graph.values) names_.add_value(value.name);
-    names_.opset = quantized.graph.opset;
-}
-
-uint64_t FileSize::changing_bytes(std::span<const int64_t> cut) const {
-    uint64_t bytes = 0;
-    for (const Constant& constant : constants_) {
-        bytes += onnx::field_bytes(
-            kGraphInitializer,
-            onnx::tensor_proto_bytes(graph_.constant(constant.original)->type,
-                                     network_.costs.shape_left(constant.original, cut),
-                                     constant.name));
-    }
-    for (const Grouped& grouped : grouped_) {
-        const net::Node& node = graph_.nodes[grouped.node];
-        const int64_t groups = network_.costs.groups_left(node, cut);
-        const auto [found, is_new] = grouped.bytes.try_emplace(groups, 0);
-        if (is_new) {
-            net::Node written = grouped.written;
-            const bool normalizes = node.op == "GroupNormalization";
-            written.attributes[normalizes ? "num_groups" : "group"] = groups;
-            if (groups == 1 && node.op == "Conv") written.attributes.erase("group");
-            found->second = onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(names_, written));
-        }
-        bytes += found->second;
-    }
-    return bytes;
-}
-
-uint64_t FileSize::shared_bit(const std::string& name, uint64_t bytes) const {
-    for (size_t k = 0; k < shared_.size(); ++k) {
-        if (shared_[k].name == name) return uint64_t{1} << k;
-    }
-    ADIABAT_CHECK(shared_.size() < 64, "{} shared constants", shared_.size());
-    shared_.push_back({name, bytes});
-    return uint64_t{1} << (shared_.size() - 1);
-}
-
-uint64_t FileSize::shared_bytes(uint64_t set) const {
-    uint64_t bytes = 0;
-    for (size_t k = 0; k < shared_.size(); ++k) {
-        if (set >> k & 1) bytes += shared_[k].bytes;
-    }
-    return bytes;
-}
-
-const FileSize::Part& FileSize::part(size_t layer, const net::LayerState& state) const {
-    const uint64_t key = static_cast<uint64_t>(state.filters) << 32 |
-                         static_cast<uint64_t>(state.inputs) << 4 |
-                         static_cast<uint64_t>(state.bits);
-    Parts& parts = parts_[layer];
-    if (parts.last_key == key) return *parts.last;
-    auto found = parts.known.find(key);
-    if (found == parts.known.end()) found = parts.known.emplace(key, measure(layer, state)).first;
-    parts.last_key = key;
-    parts.last = &found->second;
-    return found->second;
-}
-
-FileSize::Part FileSize::measure(size_t layer, const net::LayerState& state) const {
-    Part part;
-    net::Graph alone;
-    alone.opset = graph_.opset < 21 && storage_ == onnx::Storage::kInt4 ? 21 : graph_.opset;
-    const net::ValueId input_scale =
-        alone.add_constant(input_scale_[layer], net::Tensor(net::DType::kFloat, {}));
-    const net::Layer& facts = network_.layers[layer];
-    const bool is_gemm = graph_.nodes[static_cast<size_t>(facts.node)].op == "Gemm";
-    const auto parameters = add_parameters(alone, facts, shape_of(graph_, facts, state), state.bits,
-                                           is_gemm, static_cast<int>(layer), input_scale, prefix_);
-    onnx::encode_weights(alone, {parameters.weight}, storage_, prefix_);
-    for (const net::Node& node : alone.nodes) {
-        part.own += onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(alone, node));
-    }
-    for (const net::Value& value : alone.values) {
-        if (!value.constant || value.name == input_scale_[layer]) continue;
-        const uint64_t bytes = onnx::field_bytes(
-            kGraphInitializer,
-            onnx::tensor_proto_bytes(value.constant->type, value.constant->shape, value.name));
-        if (onnx::is_shared_by_decoders(value.name, prefix_)) {
-            part.shared |= shared_bit(value.name, bytes);
-        } else {
-            part.own += bytes;
-        }
-    }
-    return part;
-}
-
-int64_t FileSize::layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const {
-    return static_cast<int64_t>(part(layer, network_.costs.state(layer, cut, bits)).own);
-}
-
-int64_t FileSize::other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
-    uint64_t shared = 0;
-    for (size_t k = 0; k < bits.size(); ++k) {
-        if (bits[k] > 0) shared |= part(k, network_.costs.state(k, cut, bits[k])).shared;
-    }
-    return static_cast<int64_t>(outside_ + rest_ + shared_bytes(shared) + changing_bytes(cut));
+    if (!any) return whole_;
+    if (const auto found = known_.find(gone); found != known_.end()) return *found->second;
+    if (known_.size() >= kMostSets) known_.clear();
+    const std::vector<uint8_t> nothing(network_.coupling.groups.size(), 0);
+    net::Graph left =
+        cut_groups(graph_, network_.coupling, nothing, plan::gone_branches(network_, bits));
+    return *known_
+                .emplace(gone,
+                         std::make_unique<const PartsOfFile>(std::move(left), network_, storage_))
+                .first->second;
 }
 
 int64_t FileSize::bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
-    uint64_t inside = rest_;
-    uint64_t shared = 0;
-    for (size_t k = 0; k < bits.size(); ++k) {
-        const Part& here = part(k, network_.costs.state(k, cut, bits[k]));
-        inside += here.own;
-        shared |= here.shared;
+    return parts(bits).bytes(cut, bits);
+}
+
+int64_t FileSize::layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const {
+    if (bits == plan::kGone) return 0;
+    if (network_.branches.empty()) return whole_.layer_bytes(layer, cut, bits);
+    // Names hold numbers, which are lowest where as much as can be has gone.
+    std::vector<int> left(network_.layers.size(), plan::kMaxBits);
+    for (size_t b = 0; b < network_.branches.size(); ++b) {
+        if (network_.branch_of_layer(layer) == static_cast<int>(b)) continue;
+        for (size_t k : network_.branches[b].layers) left[k] = plan::kGone;
     }
-    inside += shared_bytes(shared) + changing_bytes(cut);
-    return static_cast<int64_t>(outside_ + onnx::field_bytes(kModelGraph, inside));
+    return parts(left).layer_bytes(layer, cut, bits);
+}
+
+int64_t FileSize::other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
+    return parts(bits).other_bytes(cut, bits);
 }
 
 }  // namespace adiabat::apply

@@ -3,22 +3,17 @@
 
 // The size of the file that a plan would be written as, to the byte, without writing it.
 //
-// A file is what does not depend on the plan, plus for each layer what stores and decodes its
-// parameters (a function of its bits, filters and inputs), plus the constants that decoders of one
-// bit width share, plus other constants that lose channels, plus what grouped convolutions say of
-// their groups. Each layer's part is measured once on a graph that holds nothing else, and
-// remembered. O(layers + constants that are cut) a plan.
+// What layers and the rest take is known from measured parts (parts_of_file.h), for every set of
+// residual branches that go: a set is measured when it is first met. O(layers + constants that are
+// cut) a plan, O(nodes) a new set.
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <span>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "adiabat/apply/quantize.h"
-#include "adiabat/net/graph.h"
-#include "adiabat/onnx/self_decoding.h"
-#include "adiabat/plan/plan.h"
+#include "adiabat/apply/parts_of_file.h"
 
 namespace adiabat::apply {
 
@@ -29,65 +24,26 @@ class FileSize {
     FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage);
 
     // Of a plan with `cut` groups cut, one entry a family, and `bits`, one entry a layer. Allocates
-    // nothing but where it meets a layer in a state for the first time. Not to be called from two
-    // threads at once.
+    // nothing but where it meets a layer in a state, or a set of branches, for the first time. Not
+    // to be called from two threads at once.
     int64_t bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
     int64_t bytes(const plan::Plan& plan) const { return bytes(plan::cut_counts(plan), plan.bits); }
     // The same as a sum of what is there for one layer alone, and at most all else: of `bits` those
-    // of layers that are not decided are 0, and the constants they would share with none are not
-    // counted. With all of them decided the sum is short of bytes() by no more than the 9 bytes
-    // that say how long the graph is.
+    // of layers that are not decided are below 0, and the constants they would share with none
+    // are not counted. With all of them decided the sum is short of bytes() by no more than the 9
+    // bytes that say how long the graph is and, where branches may go, the digits by which names
+    // are longer where they have not. The more layers are gone, the less all else is.
     int64_t layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const;
     int64_t other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
 
   private:
-    struct Part {
-        uint64_t own = 0;     // in the file for this layer alone
-        uint64_t shared = 0;  // set of the constants it shares, by bit
-    };
-    const Part& part(size_t layer, const net::LayerState& state) const;
-    Part measure(size_t layer, const net::LayerState& state) const;
-    void find_what_changes(const Quantized& quantized);
-    uint64_t changing_bytes(std::span<const int64_t> cut) const;
+    const PartsOfFile& parts(std::span<const int> bits) const;
 
     const net::Graph& graph_;
     const plan::Network& network_;
     onnx::Storage storage_;
-    std::string prefix_;
-    std::vector<std::string> input_scale_;  // name of the scale that each layer's input has
-    uint64_t outside_ = 0;                  // bytes of the model around its graph
-    uint64_t rest_ = 0;                     // bytes of the graph that belong to no layer
-    // Constants that are cut and belong to no layer, as they are named in the file.
-    struct Constant {
-        net::ValueId original = net::kNoValue;
-        std::string name;
-    };
-    std::vector<Constant> constants_;
-    // Convolutions whose groups may get fewer: the node in the file, and how many bytes it has with
-    // each number of groups.
-    struct Grouped {
-        size_t node = 0;  // of graph_
-        net::Node written;
-        mutable std::unordered_map<int64_t, uint64_t> bytes;
-    };
-    std::vector<Grouped> grouped_;
-    net::Graph names_;  // the values that the grouped nodes mention
-    // A layer's parts by its state; searches change few layers at a time, so that most are found
-    // as they were left.
-    struct Parts {
-        std::unordered_map<uint64_t, Part> known;
-        uint64_t last_key = 0;  // of no state
-        const Part* last = nullptr;
-    };
-    mutable std::vector<Parts> parts_;
-    // Constants that decoders share, in the order in which they were met: at most 64.
-    struct Shared {
-        std::string name;
-        uint64_t bytes = 0;
-    };
-    uint64_t shared_bit(const std::string& name, uint64_t bytes) const;
-    uint64_t shared_bytes(uint64_t set) const;
-    mutable std::vector<Shared> shared_;
+    PartsOfFile whole_;  // where nothing is gone
+    mutable std::map<std::vector<bool>, std::unique_ptr<const PartsOfFile>> known_;
 };
 
 }  // namespace adiabat::apply

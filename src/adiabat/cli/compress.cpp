@@ -38,7 +38,8 @@ void print_layers(const Json& plan) {
             const int64_t a = layer[after].get<int64_t>(), b = layer[before].get<int64_t>();
             return a == b ? std::to_string(a) : fmt::format("{} of {}", a, b);
         };
-        rows.push_back({layer["name"].get<std::string>(), std::to_string(layer["bits"].get<int>()),
+        const int bits = layer["bits"].get<int>();
+        rows.push_back({layer["name"].get<std::string>(), bits == 0 ? "gone" : std::to_string(bits),
                         kept("filters", "filters_before"), kept("inputs", "inputs_before"),
                         format_count(layer["cost"]["bytes"].get<int64_t>())});
     }
@@ -47,6 +48,11 @@ void print_layers(const Json& plan) {
 
 void print(const Json& d) {
     print_layers(d["plan"]);
+    if (d.contains("dropped")) {
+        fmt::print("\nresidual branches that are gone:");
+        for (const Json& name : d["dropped"]) fmt::print(" {}", name.get<std::string>());
+        fmt::print("\n");
+    }
     fmt::print("\n");
     const Json &before = d["before"], &after = d["after"], &measured = d["measured"];
     // Images that took no part in the run; the network may have been trained on them.

@@ -69,7 +69,8 @@ void print_layers(const Json& layers) {
     for (const Json& layer : layers) {
         const int64_t kept = layer["filters"].get<int64_t>();
         const int64_t all = layer["filters_before"].get<int64_t>();
-        rows.push_back({layer["name"].get<std::string>(), std::to_string(layer["bits"].get<int>()),
+        const int bits = layer["bits"].get<int>();
+        rows.push_back({layer["name"].get<std::string>(), bits == 0 ? "-" : std::to_string(bits),
                         width_text(layer["narrower"]), width_text(layer["wider"]),
                         kept == all ? std::to_string(all) : fmt::format("{} of {}", kept, all),
                         extreme_text(layer["cheapest_kept"]), extreme_text(layer["dearest_cut"])});
@@ -84,8 +85,26 @@ void print_layers(const Json& layers) {
                 rows);
 }
 
+void print_branches(const Json& branches) {
+    if (branches.empty()) return;
+    std::vector<std::vector<std::string>> rows;
+    for (const Json& branch : branches) {
+        const Json& change = branch["change"];
+        rows.push_back({branch["name"].get<std::string>(),
+                        branch["gone"].get<bool>() ? "gone: having it back" : "dropping it",
+                        signed_energy(change["energy"]), costs_text(change)});
+    }
+    fmt::print("\n");
+    print_table({{"residual branch", false}, {"", false}, {"energy"}, {"costs", false}}, rows);
+}
+
 void print_layer(const Json& layer) {
-    fmt::print("\n{}: {} bits\n", layer["name"].get<std::string>(), layer["bits"].get<int>());
+    const int bits = layer["bits"].get<int>();
+    if (bits == 0) {
+        fmt::print("\n{}: gone with its branch\n", layer["name"].get<std::string>());
+        return;
+    }
+    fmt::print("\n{}: {} bits\n", layer["name"].get<std::string>(), bits);
     std::vector<std::vector<std::string>> rows;
     for (const Json& width : layer["widths"]) {
         const bool chosen = width["bits"] == layer["bits"];
@@ -123,6 +142,11 @@ void print_filter(const Json& filter) {
         fmt::print("\n{} stays: its channel is never cut (adiabat inspect says why)\n", name);
         return;
     }
+    if (filter.contains("gone_with")) {
+        fmt::print("\n{} is gone with its branch, {}\n", name,
+                   filter["gone_with"].get<std::string>());
+        return;
+    }
     const bool cut = filter["cut"].get<bool>();
     const std::string place = place_text(filter["members"]);
     fmt::print("\n{} is {}{}\n", name, cut ? "cut" : "kept",
@@ -157,6 +181,11 @@ std::string alternative_text(const Json& alternative) {
         parts.push_back(fmt::format("{} {} to {} bits", change["layer"].get<std::string>(),
                                     change["from"].get<int>(), change["to"].get<int>()));
     }
+    for (const auto& [name, verb] : {std::pair{"drop", "drop"}, {"restore", "restore"}}) {
+        for (const Json& branch : alternative[name]) {
+            parts.push_back(fmt::format("{} {}", verb, branch.get<std::string>()));
+        }
+    }
     for (const auto& [name, verb] : {std::pair{"cut", "cut"}, {"revive", "revive"}}) {
         for (const Json& members : alternative[name]) {
             parts.push_back(fmt::format("{} {}", verb, place_text(members)));
@@ -190,6 +219,7 @@ void print(const Json& d) {
     }
     fmt::print("\n");
     print_layers(d["layers"]);
+    print_branches(d["branches"]);
     for (const Json& layer : d["details"]) print_layer(layer);
     if (!d["filter"].is_null()) print_filter(d["filter"]);
     std::vector<std::vector<std::string>> rows;

@@ -43,6 +43,15 @@ void print(const Json& d) {
     print_table(
         {{"layer", false}, {"effect by bits", false}, {"least filter"}, {"median"}, {"largest"}},
         rows);
+    if (!d["branches"].empty()) {
+        std::vector<std::vector<std::string>> branches;
+        for (const Json& branch : d["branches"]) {
+            branches.push_back({branch["name"].get<std::string>(),
+                                fmt::format("{:.2g}", branch["effect"].get<double>())});
+        }
+        fmt::print("\n");
+        print_table({{"residual branch", false}, {"effect of dropping it"}}, branches);
+    }
     const Json& sensing = d["sensing"];
     fmt::print(
         "\n{} candidates on {} images by {} in {:.1f} s; halves agree to {:.4f} (single "

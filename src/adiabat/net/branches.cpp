@@ -60,7 +60,25 @@ Service service_of(const Graph& graph, const Uses& uses, int add, ValueId operan
     return service;
 }
 
+bool is_relu(const Graph& graph, int node) {
+    if (node < 0) return false;
+    const Node& facts = graph.nodes[static_cast<size_t>(node)];
+    return facts.op == "Relu" && facts.domain.empty();
+}
+
+int last_of(const Graph& graph, const Uses& uses, int add, ValueId skip) {
+    const ValueId sum = graph.nodes[static_cast<size_t>(add)].outputs[0];
+    const auto& readers = uses.readers(sum);
+    const bool is_idle = readers.size() == 1 && !graph.is_output(sum) &&
+                         is_relu(graph, readers[0]) && is_relu(graph, uses.producer(skip));
+    return is_idle ? readers[0] : add;
+}
+
 }  // namespace
+
+ValueId skip_of(const Graph& graph, const Branch& branch) {
+    return graph.nodes[static_cast<size_t>(branch.add)].inputs[branch.operand == 0 ? 1 : 0];
+}
 
 std::vector<Branch> find_branches(const Graph& graph) {
     const Uses uses(graph);
@@ -80,7 +98,8 @@ std::vector<Branch> find_branches(const Graph& graph) {
         const ValueId goes_on = first ? b : a;
         const auto& shape = graph.value(goes_on).shape;
         if (!same_start || !shape || shape != graph.value(node.outputs[0]).shape) continue;
-        found.push_back({n, first ? 0 : 1, branch.nodes, branch.weighted});
+        const int last = last_of(graph, uses, n, goes_on);
+        found.push_back({n, first ? 0 : 1, last, branch.nodes, branch.weighted});
     }
     return found;
 }

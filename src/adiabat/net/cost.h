@@ -21,8 +21,10 @@ namespace adiabat::net {
 struct LayerState {
     int64_t filters = 0;
     int64_t inputs = 0;  // that one filter reads
-    int bits = 32;       // of a weight: 2 to 8, or 32 for fp32
+    int bits = 32;       // of a weight: 2 to 8, 32 for fp32, kGone for a layer that is gone
 };
+
+inline constexpr int kGone = 0;
 
 // Products and sums of counts, which stop at kMostCounted: a hostile file may claim any size.
 inline constexpr int64_t kMostCounted = int64_t{1} << 60;

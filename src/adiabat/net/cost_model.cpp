@@ -10,6 +10,8 @@ namespace {
 
 // Elements of one tensor; a sum over all tensors of a graph stays in range.
 constexpr int64_t kMostElements = int64_t{1} << 42;
+// Sets of branches of which is kept what is alive.
+constexpr size_t kMostLives = 4096;
 
 bool multiplies(const Node& node) {
     return node.domain.empty() && (node.op == "Conv" || node.op == "ConvTranspose" ||
@@ -18,8 +20,23 @@ bool multiplies(const Node& node) {
 
 }  // namespace
 
-CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<const Layer> layers)
-    : graph_(graph), coupling_(coupling), layers_(layers) {
+CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<const Layer> layers,
+                     std::vector<Branch> branches)
+    : graph_(graph),
+      coupling_(coupling),
+      layers_(layers),
+      branches_(std::move(branches)),
+      branch_of_(graph.nodes.size(), -1) {
+    for (size_t b = 0; b < branches_.size(); ++b) {
+        for (int node : branches_[b].nodes) {
+            branch_of_[static_cast<size_t>(node)] = static_cast<int>(b);
+        }
+        const auto first = std::find_if(layers.begin(), layers.end(), [&](const Layer& layer) {
+            return branch_of_[static_cast<size_t>(layer.node)] == static_cast<int>(b);
+        });
+        ADIABAT_CHECK(first != layers.end(), "branch {} has no layer", b);
+        layer_of_.push_back(static_cast<int>(first - layers.begin()));
+    }
     std::map<Elements, int> known;
     std::set<ValueId> of_layers;
     std::set<int> layer_nodes;
@@ -30,37 +47,41 @@ CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<con
         const auto filters = static_cast<size_t>(layer.filter_axis);
         sides_.push_back({factor_of(layer.weight, filters), factor_of(layer.weight, 1 - filters)});
     }
-    std::vector<int> last(graph.values.size(), -1);
-    std::set<ValueId> read;
+    std::map<ValueId, std::vector<int>> read;
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
         const Node& node = graph.nodes[n];
-        if (multiplies(node) && !layer_nodes.contains(static_cast<int>(n))) {
-            products_.push_back(static_cast<int>(n));
+        const auto number = static_cast<int>(n);
+        if (multiplies(node) && !layer_nodes.contains(number)) {
+            products_.push_back({number, needed_by({number})});
         }
         // Scales and regions of a Resize are sizes.
         const bool resizes = node.op == "Resize" || node.op == "Upsample";
         for (ValueId id : node.inputs) {
-            if (id == kNoValue) continue;
-            last[static_cast<size_t>(id)] = static_cast<int>(n);
+            if (id == kNoValue || resizes) continue;
             const Tensor* tensor = graph.constant(id);
-            const bool is_parameter =
-                tensor && is_real(tensor->type) && !tensor->shape.empty() && !resizes;
-            if (is_parameter && !of_layers.contains(id) && read.insert(id).second) {
-                others_.push_back(index_of(id, known));
-            }
-        }
-        // What nobody reads dies where it is made.
-        for (ValueId id : node.outputs) {
-            if (id != kNoValue) last[static_cast<size_t>(id)] = static_cast<int>(n);
+            const bool is_parameter = tensor && is_real(tensor->type) && !tensor->shape.empty();
+            if (is_parameter && !of_layers.contains(id)) read[id].push_back(number);
         }
     }
-    std::vector<std::vector<ValueId>> dies(graph.nodes.size());
-    for (size_t id = 0; id < last.size(); ++id) {
+    for (const auto& [id, readers] : read) {
+        others_.push_back({index_of(id, known), needed_by(readers)});
+    }
+    for (size_t id = 0; id < graph.values.size(); ++id) {
         const auto value = static_cast<ValueId>(id);
-        if (last[id] < 0 || graph.constant(value) || graph.is_output(value)) continue;
-        dies[static_cast<size_t>(last[id])].push_back(value);
+        activation_.push_back(graph.constant(value) ? -1 : index_of(value, known));
     }
-    find_peak(dies, known);
+    whole_ = find_life(std::vector<bool>(branches_.size()));
+}
+
+// None where a node outside of all branches is among the readers.
+std::vector<int> CostModel::needed_by(const std::vector<int>& readers) const {
+    std::vector<int> branches;
+    for (int node : readers) {
+        const int branch = branch_of_[static_cast<size_t>(node)];
+        if (branch < 0) return {};
+        branches.push_back(branch);
+    }
+    return branches;
 }
 
 CostModel::Factor CostModel::factor_of(ValueId id, size_t axis) const {
@@ -88,16 +109,64 @@ int CostModel::index_of(ValueId id, std::map<Elements, int>& known) {
     return found->second;
 }
 
-// What is alive grows with the outputs of every node, then loses what dies there.
-void CostModel::find_peak(const std::vector<std::vector<ValueId>>& dies,
-                          std::map<Elements, int>& known) {
-    for (ValueId id : graph_.inputs) life_.push_back(index_of(id, known));
-    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
-        for (ValueId id : graph_.nodes[n].outputs) {
-            if (id != kNoValue) life_.push_back(index_of(id, known));
-        }
-        for (ValueId id : dies[n]) life_.push_back(-1 - index_of(id, known));
+// What is alive grows with the outputs of every node, then loses what dies there. Where a branch is
+// gone, its last value is its skip path, unless it is an output: then a copy of that.
+CostModel::Life CostModel::find_life(const std::vector<bool>& gone) const {
+    const size_t count = graph_.nodes.size();
+    std::vector<ValueId> is(graph_.values.size());
+    for (size_t id = 0; id < is.size(); ++id) is[id] = static_cast<ValueId>(id);
+    std::vector<uint8_t> idle(count, 0);
+    std::vector<ValueId> copies(count, kNoValue);  // what a node copies, whatever it read
+    for (size_t b = 0; b < gone.size(); ++b) {
+        if (!gone[b]) continue;
+        const Branch& branch = branches_[b];
+        for (int node : branch.nodes) idle[static_cast<size_t>(node)] = 1;
+        idle[static_cast<size_t>(branch.add)] = 1;
+        // Branches come in the order of their additions: the skip path is known.
+        const ValueId skip = is[static_cast<size_t>(skip_of(graph_, branch))];
+        const auto last = static_cast<size_t>(branch.last);
+        const ValueId sum = graph_.nodes[last].outputs[0];
+        idle[last] = !graph_.is_output(sum);
+        (idle[last] ? is[static_cast<size_t>(sum)] : copies[last]) = skip;
     }
+    std::vector<int> last(graph_.values.size(), -1);
+    for (size_t n = 0; n < count; ++n) {
+        if (idle[n]) continue;
+        const std::vector<ValueId> copied = {copies[n]};
+        for (ValueId id : copies[n] == kNoValue ? graph_.nodes[n].inputs : copied) {
+            if (id == kNoValue) continue;
+            last[static_cast<size_t>(is[static_cast<size_t>(id)])] = static_cast<int>(n);
+        }
+        // What nobody reads dies where it is made.
+        for (ValueId id : graph_.nodes[n].outputs) {
+            if (id != kNoValue) last[static_cast<size_t>(id)] = static_cast<int>(n);
+        }
+    }
+    std::vector<std::vector<ValueId>> dies(count);
+    for (size_t id = 0; id < last.size(); ++id) {
+        const auto value = static_cast<ValueId>(id);
+        if (last[id] < 0 || graph_.constant(value) || graph_.is_output(value)) continue;
+        dies[static_cast<size_t>(last[id])].push_back(value);
+    }
+    const auto activation = [&](ValueId id) { return activation_[static_cast<size_t>(id)]; };
+    Life life;
+    for (ValueId id : graph_.inputs) life.push_back(activation(id));
+    for (size_t n = 0; n < count; ++n) {
+        if (idle[n]) continue;
+        for (ValueId id : graph_.nodes[n].outputs) {
+            if (id != kNoValue) life.push_back(activation(id));
+        }
+        for (ValueId id : dies[n]) life.push_back(-1 - activation(id));
+    }
+    return life;
+}
+
+std::shared_ptr<const CostModel::Life> CostModel::life(const std::vector<bool>& gone) const {
+    const std::lock_guard held(lives_->lock);
+    if (lives_->known.size() > kMostLives) lives_->known.clear();
+    auto& known = lives_->known[gone];
+    if (!known) known = std::make_shared<const Life>(find_life(gone));
+    return known;
 }
 
 int64_t CostModel::extent(ValueId id, size_t axis, std::span<const int64_t> cut) const {
@@ -147,6 +216,7 @@ int64_t CostModel::macs_of(const Node& node, std::span<const int64_t> cut) const
 }
 
 Cost CostModel::cost_of_layer(size_t layer, std::span<const int64_t> cut, int bits) const {
+    if (bits == kGone) return {};
     Cost cost = layer_cost(layers_[layer], state(layer, cut, bits));
     const Node& node = graph_.nodes[static_cast<size_t>(layers_[layer].node)];
     cost.activations = (elements_left(node.input(0), cut) + elements_left(node.outputs[0], cut)) *
@@ -155,6 +225,7 @@ Cost CostModel::cost_of_layer(size_t layer, std::span<const int64_t> cut, int bi
 }
 
 LayerState CostModel::state(size_t layer, std::span<const int64_t> cut, int bits) const {
+    if (bits == kGone) return {0, 0, kGone};
     const auto left = [&](const Factor& factor) {
         int64_t extent = factor.extent;
         if (factor.label < 0) return extent;
@@ -203,24 +274,41 @@ Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) co
         counts.push_back(count);
     }
 
+    thread_local std::vector<bool> gone;
+    gone.clear();
+    bool any_gone = false;
+    for (int layer : layer_of_) {
+        gone.push_back(bits[static_cast<size_t>(layer)] == kGone);
+        any_gone = any_gone || gone.back();
+    }
+    const auto counts_not = [&](const Other& other) {
+        return any_gone && !other.branches.empty() &&
+               std::all_of(other.branches.begin(), other.branches.end(),
+                           [&](int branch) { return bool{gone[static_cast<size_t>(branch)]}; });
+    };
+
     Cost total;
     bool quantized = !layers_.empty();
     for (size_t k = 0; k < layers_.size(); ++k) {
+        if (bits[k] == kGone) continue;
         total += layer_cost(layers_[k], {left(sides_[k][0]), left(sides_[k][1]), bits[k]});
         quantized = quantized && bits[k] < 32;
     }
-    for (int index : others_) {
-        const int64_t count = counts[static_cast<size_t>(index)];
+    for (const Other& other : others_) {
+        if (counts_not(other)) continue;
+        const int64_t count = counts[static_cast<size_t>(other.index)];
         total.parameters = plus(total.parameters, count);
         total.bytes = plus(total.bytes, count * 4);
     }
-    for (int n : products_) {
-        const int64_t macs = macs_of(graph_.nodes[static_cast<size_t>(n)], cut);
+    for (const Other& other : products_) {
+        if (counts_not(other)) continue;
+        const int64_t macs = macs_of(graph_.nodes[static_cast<size_t>(other.index)], cut);
         total.macs = plus(total.macs, macs);
         total.bops = plus(total.bops, times(macs, 32 * 32));
     }
+    const std::shared_ptr<const Life> other = any_gone ? life(gone) : nullptr;
     int64_t alive = 0, peak = 0;
-    for (int event : life_) {
+    for (int event : other ? *other : whole_) {
         alive += event < 0 ? -counts[static_cast<size_t>(-1 - event)]
                            : counts[static_cast<size_t>(event)];
         peak = std::max(peak, alive);

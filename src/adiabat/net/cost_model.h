@@ -15,16 +15,23 @@
 //   activations  the most bytes that are alive at once while one image goes through, 4 an element,
 //                or 1 where the layers are quantized; nothing computed in place
 //
+// A layer of kGone bits is gone, with the residual branch that it is in and whatever else of the
+// graph serves that branch alone.
+//
 // O(values + nodes) a cost, without an allocation: the constructor finds the different products of
-// extents there are, and a cost multiplies each out once.
+// extents there are, and a cost multiplies each out once. Which activations are alive is found once
+// for every set of branches that are gone.
 
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <tuple>
 #include <vector>
 
+#include "adiabat/net/branches.h"
 #include "adiabat/net/cost.h"
 #include "adiabat/net/coupling.h"
 #include "adiabat/net/layers.h"
@@ -34,10 +41,12 @@ namespace adiabat::net {
 class CostModel {
   public:
     // All must outlive it. The graph's shapes have been inferred; what is not known of them (the
-    // batch) counts as 1.
-    CostModel(const Graph& graph, const Coupling& coupling, std::span<const Layer> layers);
+    // batch) counts as 1. Branches share no node, and layers are in each that may go.
+    CostModel(const Graph& graph, const Coupling& coupling, std::span<const Layer> layers,
+              std::vector<Branch> branches = {});
 
-    // `cut` has one entry a family: how many of its groups go; `bits` one a layer, 32 for fp32.
+    // `cut` has one entry a family: how many of its groups go; `bits` one a layer, 32 for fp32,
+    // kGone for all layers of a branch or none.
     Cost cost(std::span<const int64_t> cut, std::span<const int> bits) const;
     // Of the graph as it is.
     Cost whole() const;
@@ -75,21 +84,38 @@ class CostModel {
             return std::tie(fixed, factors) < std::tie(other.fixed, other.factors);
         }
     };
+    // Activations in the order in which they are made and no longer needed: k where elements_[k]
+    // are made, -1 - k where they go.
+    using Life = std::vector<int>;
+    // What counts unless all branches that need it are gone; none: it always counts.
+    struct Other {
+        int index = 0;  // of elements_, or a node
+        std::vector<int> branches = {};
+    };
     Factor factor_of(ValueId id, size_t axis) const;
     int index_of(ValueId id, std::map<Elements, int>& known);
-    void find_peak(const std::vector<std::vector<ValueId>>& dies, std::map<Elements, int>& known);
+    std::vector<int> needed_by(const std::vector<int>& readers) const;
+    Life find_life(const std::vector<bool>& gone) const;
+    std::shared_ptr<const Life> life(const std::vector<bool>& gone) const;
 
     const Graph& graph_;
     const Coupling& coupling_;
     std::span<const Layer> layers_;
+    std::vector<Branch> branches_;
+    std::vector<int> layer_of_;                 // one a branch: the first of its layers
+    std::vector<int> branch_of_;                // of each node, -1 for none
     std::vector<std::array<Factor, 2>> sides_;  // filters and inputs, one pair a layer
-    std::vector<int> products_;                 // nodes that multiply and are no layers
+    std::vector<Other> products_;               // nodes that multiply and are no layers
     std::vector<Elements> elements_;            // all different
-    // As indices of elements_:
-    std::vector<int> others_;  // float constants that belong to no layer
-    // Activations in the order in which they are made and no longer needed: k where elements_[k]
-    // are made, -1 - k where they go.
-    std::vector<int> life_;
+    std::vector<Other> others_;                 // float constants that belong to no layer
+    std::vector<int> activation_;               // of each value, index of elements_; -1: constant
+    Life whole_;                                // where no branch is gone
+    // Of other sets of branches, as they come.
+    struct Lives {
+        std::mutex lock;
+        std::map<std::vector<bool>, std::shared_ptr<const Life>> known;
+    };
+    std::unique_ptr<Lives> lives_ = std::make_unique<Lives>();
 };
 
 }  // namespace adiabat::net

@@ -13,6 +13,22 @@ size_t index(ValueId id) { return static_cast<size_t>(id); }
 
 }  // namespace
 
+std::vector<ValueId> values_across(const Graph& graph, int node) {
+    const Uses uses(graph);
+    std::vector<ValueId> values;
+    for (size_t id = 0; id < graph.values.size(); ++id) {
+        const auto value = static_cast<ValueId>(id);
+        if (graph.constant(value) || uses.producer(value) >= node) continue;
+        const auto& readers = uses.readers(value);
+        const bool is_fed = uses.producer(value) >= 0 ||
+                            std::count(graph.inputs.begin(), graph.inputs.end(), value) > 0;
+        if (is_fed &&
+            std::any_of(readers.begin(), readers.end(), [&](int reader) { return reader >= node; }))
+            values.push_back(value);
+    }
+    return values;
+}
+
 Frontier::Frontier(const Graph& graph, const std::vector<ValueId>& inputs)
     : graph_(graph), uses_(graph), available_(graph.values.size(), false) {
     for (ValueId id : inputs) available_[index(id)] = true;

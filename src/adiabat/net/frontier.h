@@ -13,6 +13,9 @@
 
 namespace adiabat::net {
 
+// All that nodes from number `node` on read, and nodes before it make or the network is given.
+std::vector<ValueId> values_across(const Graph& graph, int node);
+
 class Frontier {
   public:
     // The graph must outlive it. `inputs` are available from the beginning.

@@ -137,4 +137,19 @@ std::vector<float> filters_of(const Graph& graph, const Layer& layer) {
     return filters;
 }
 
+Tensor weight_of_filters(const Graph& graph, const Layer& layer, std::span<const float> filters) {
+    Tensor weight = *graph.constant(layer.weight);
+    const auto values = weight.as<float>();
+    ADIABAT_CHECK(filters.size() == values.size(), "{} values for {}", filters.size(), layer.name);
+    const auto rows = static_cast<size_t>(layer.filters);
+    const size_t width = filters.size() / rows;
+    for (size_t row = 0; row < rows; ++row) {
+        for (size_t k = 0; k < width; ++k) {
+            values[layer.filter_axis == 0 ? row * width + k : k * rows + row] =
+                filters[row * width + k];
+        }
+    }
+    return weight;
+}
+
 }  // namespace adiabat::net

@@ -8,6 +8,7 @@
 // a Gemm's as [filters, inputs] (transB = 1) or [inputs, filters] (transB = 0), one tap.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,5 +55,8 @@ std::vector<bool> outermost(const Graph& graph, const std::vector<Layer>& layers
 
 // The weight as filters x (inputs * taps), row-major, whatever the layer's own order.
 std::vector<float> filters_of(const Graph& graph, const Layer& layer);
+
+// The weight with these filters, in the layer's own order and shape.
+Tensor weight_of_filters(const Graph& graph, const Layer& layer, std::span<const float> filters);
 
 }  // namespace adiabat::net

@@ -26,8 +26,11 @@ std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
     const plan::Network& network = subject.network();
     const onnx::Storage storage = subject.options().weights;
     const net::Graph cut =
-        apply::cut_groups(graph, network.coupling, plan::cut_flags(network, plan));
-    apply::Quantized quantized = apply::quantize(cut, net::find_layers(cut), plan.bits, storage);
+        apply::cut_groups(graph, network.coupling, plan::cut_flags(network, plan),
+                          plan::gone_branches(network, plan.bits));
+    std::vector<int> bits = plan.bits;
+    std::erase(bits, plan::kGone);
+    apply::Quantized quantized = apply::quantize(cut, net::find_layers(cut), bits, storage);
     const net::Tensor pixels =
         net::as_type(net::rows_of(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
                      graph.value(graph.inputs[0]).type);

@@ -56,7 +56,10 @@ class Run {
         check_paths(options_);
         plan::parse_quantity(options_.minimize, "--minimize");
         check_options();
-        subject_.emplace(options_.of_subject(), progress_);
+        SubjectOptions subject = options_.of_subject();
+        // Branches are no candidates around a plan (sense/candidates.h).
+        if (options_.steps != 1) subject.controls.keep_branches = true;
+        subject_.emplace(subject, progress_);
         clock_.begin("budget");
         if (options_.plan_file) take_plan();
         ask();

@@ -71,7 +71,8 @@ class Explaining {
                          {"lowest_energy", lowest()},
                          {"predicted_divergence", predicted(explained.energy())},
                          {"budgets", explained.budgets(has_budgets_)},
-                         {"layers", explained.layers()}};
+                         {"layers", explained.layers()},
+                         {"branches", explained.branches()}};
         document["details"] = details(explained);
         document["filter"] = options_.filter.empty() ? Json(nullptr) : filter(explained);
         document["alternatives"] = explained.alternatives(options_.alternatives);
@@ -80,7 +81,10 @@ class Explaining {
 
   private:
     void set_up(const RunOptions& how) {
-        subject_.emplace(how.of_subject(), progress_);
+        SubjectOptions subject = how.of_subject();
+        // As compress does it.
+        if (run_.at("options").value("steps", 1) != 1) subject.controls.keep_branches = true;
+        subject_.emplace(subject, progress_);
         if (run_.at("model").at("sha256") != subject_->model().sha256) {
             throw InputError("{}: not the model of {}: expected the file that was compressed",
                              how.model, options_.run);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <set>
 
 namespace adiabat::pipeline {
 
@@ -110,12 +111,13 @@ plan::Move Explained::width_move(size_t layer, int64_t to) const {
     for (; flips != 0; flips &= flips - 1) {
         state_.add_flip(move, encoding().layers[layer].first + std::countr_zero(flips));
     }
-    move.changes.push_back({true, layer, here - widths.begin(), to});
+    move.changes.push_back({plan::Place::kLayer, layer, here - widths.begin(), to});
     return move;
 }
 
 Json Explained::width_json(size_t layer, int64_t to) {
-    if (to < 0 || to >= std::ssize(widths_[layer])) return nullptr;
+    const bool is_gone = state_.bits()[layer] == plan::kGone;
+    if (is_gone || to < 0 || to >= std::ssize(widths_[layer])) return nullptr;
     Json json = {{"bits", widths_[layer][static_cast<size_t>(to)].bits}};
     json.update(effect(width_move(layer, to)));
     return json;
@@ -155,8 +157,10 @@ Json Explained::layers() {
             return is_cut(variable_of(group));
         });
         const auto& widths = widths_[k];
-        int64_t here = 0;
-        while (widths[static_cast<size_t>(here)].bits != state_.bits()[k]) ++here;
+        const auto here =
+            std::find_if(widths.begin(), widths.end(),
+                         [&](const auto& word) { return word.bits == state_.bits()[k]; }) -
+            widths.begin();
         rows.push_back({{"name", network().layers[k].name},
                         {"bits", state_.bits()[k]},
                         {"wider", width_json(k, here + 1)},
@@ -171,6 +175,23 @@ Json Explained::layers() {
     return rows;
 }
 
+Json Explained::branches() {
+    Json rows = Json::array();
+    for (size_t b = 0; b < encoding().branches.size(); ++b) {
+        const plan::Branch& branch = network().branches[b];
+        const bool gone = plan::is_gone(network(), state_.bits(), b);
+        plan::Move move;
+        state_.add_step(move, {plan::Place::kBranch, b, !gone}, {});
+        Json layers = Json::array();
+        for (size_t k : branch.layers) layers.push_back(network().layers[k].name);
+        rows.push_back({{"name", branch.name},
+                        {"layers", std::move(layers)},
+                        {"gone", gone},
+                        {"change", effect(move)}});
+    }
+    return rows;
+}
+
 Json Explained::single(int variable) const {
     return in_steps_ ? Json(nullptr) : Json(hamiltonian_.problem.linear(variable));
 }
@@ -180,7 +201,8 @@ Json Explained::layer(size_t layer) {
                  {"bits", state_.bits()[layer]},
                  {"widths", Json::array()},
                  {"groups", Json::array()}};
-    for (int64_t w = 0; w < std::ssize(widths_[layer]); ++w) {
+    const bool is_gone = state_.bits()[layer] == plan::kGone;
+    for (int64_t w = 0; w < std::ssize(widths_[layer]) && !is_gone; ++w) {
         json["widths"].push_back(width_json(layer, w));
     }
     for (net::GroupId group : groups_of(layer)) {
@@ -225,7 +247,7 @@ Json Explained::undo(net::GroupId group) {
     if (plan::allowed_kept(network(), family, kept) != kept) return nullptr;
     plan::Move move;
     state_.add_flip(move, variable);
-    move.changes.push_back({false, family, cut, after});
+    move.changes.push_back({plan::Place::kFamily, family, cut, after});
     return effect(move);
 }
 
@@ -252,11 +274,19 @@ Json Explained::filter(size_t layer, size_t filter) {
         return json;
     }
     const net::GroupId group = groups[filter];
-    const int variable = variable_of(group);
+    const int variable = variable_of(group),
+              branch = network().branch_of_family(static_cast<size_t>(
+                  network().coupling.groups[static_cast<size_t>(group)].family));
+    if (branch >= 0 && plan::is_gone(network(), state_.bits(), static_cast<size_t>(branch))) {
+        json["stays"] = false;
+        json["gone_with"] = network().branches[static_cast<size_t>(branch)].name;
+        return json;
+    }
     double with_cuts = 0, with_widths = 0;
     for (int other = 0; other < encoding().variables; ++other) {
         if (other == variable || !is_cut(other)) continue;  // set, of bits
-        const bool is_width = !network().layers.empty() && other >= encoding().layers.front().first;
+        const bool is_width = other >= encoding().layers.front().first &&
+                              (encoding().branches.empty() || other < encoding().branches.front());
         (is_width ? with_widths : with_cuts) += hamiltonian_.problem.coupling(variable, other);
     }
     json["stays"] = false;
@@ -280,14 +310,25 @@ Json Explained::alternatives(size_t keep) {
     }
     Json json = Json::array();
     for (const plan::Alternative& found : plan::nearest_alternatives(state_, wall_, keep)) {
-        Json cut = Json::array(), revive = Json::array(), bits = Json::array();
+        Json cut = Json::array(), revive = Json::array(), bits = Json::array(),
+             drop = Json::array(), restore = Json::array();
+        std::set<int> whole;  // branches that go or come back
+        for (const plan::Move::Change& change : found.move.changes) {
+            if (change.place != plan::Place::kBranch) continue;
+            whole.insert(static_cast<int>(change.index));
+            (change.to != 0 ? drop : restore).push_back(network().branches[change.index].name);
+        }
         for (int variable : found.move.flips) {
             const auto group = groups.find(variable);
             if (group == groups.end()) continue;
+            const int family = network().coupling.groups[static_cast<size_t>(group->second)].family;
+            if (whole.contains(network().branch_of_family(static_cast<size_t>(family)))) continue;
             (is_cut(variable) ? revive : cut).push_back(members(group->second));
         }
         for (const plan::Move::Change& change : found.move.changes) {
-            if (!change.is_bits) continue;
+            if (change.place != plan::Place::kLayer ||
+                whole.contains(network().branch_of_layer(change.index)))
+                continue;
             bits.push_back({{"layer", network().layers[change.index].name},
                             {"from", state_.bits()[change.index]},
                             {"to", widths_[change.index][static_cast<size_t>(change.to)].bits}});
@@ -297,7 +338,9 @@ Json Explained::alternatives(size_t keep) {
                         {"costs", costs_json(found.costs)},
                         {"cut", std::move(cut)},
                         {"revive", std::move(revive)},
-                        {"bits", std::move(bits)}});
+                        {"bits", std::move(bits)},
+                        {"drop", std::move(drop)},
+                        {"restore", std::move(restore)}});
     }
     return json;
 }

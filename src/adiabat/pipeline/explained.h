@@ -27,6 +27,8 @@ class Explained {
     // Limits are null where the run had none.
     Json budgets(bool has_limits) const;
     Json layers();
+    // What dropping each branch, or having it back, changes.
+    Json branches();
     Json layer(size_t layer);
     Json filter(size_t layer, size_t filter);
     Json alternatives(size_t keep);

@@ -129,6 +129,9 @@ class Reading {
 
     plan::Plan read(const Json& document) {
         const Member all(document, where_);
+        if (document.contains("dropped")) {
+            for (const Json& name : all.list("dropped")) read_branch(all, name);
+        }
         for (const Json& row : all.list("plan")) read_row(row);
         for (size_t k = 0; k < rows_.size(); ++k) {
             if (!rows_[k]) throw InputError("{}: layer {} is missing", where_, names_[k]);
@@ -144,6 +147,7 @@ class Reading {
             plan_.cut[static_cast<size_t>(group.family)][static_cast<size_t>(group.member)] =
                 !named_[g].empty();
         }
+        check_branches();
         check_kept();
         check_states();
         return std::move(plan_);
@@ -163,6 +167,21 @@ class Reading {
                          name);
     }
 
+    // Branches of one name are taken in their order.
+    void read_branch(const Member& all, const Json& name) {
+        if (!name.is_string()) all.fail("dropped", name, "names of residual branches");
+        const auto& branches = network_.branches;
+        for (size_t b = 0; b < branches.size(); ++b) {
+            if (as_written(branches[b].name) != name || plan::is_gone(network_, plan_.bits, b))
+                continue;
+            return plan::drop(network_, plan_, b);
+        }
+        throw InputError(
+            "{}: \"dropped\": {} is no residual branch that may go (adiabat inspect "
+            "lists them)",
+            where_, name.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
+
     void read_row(const Json& json) {
         const size_t k = layer_of(Member(json, where_ + ": a row of \"plan\"").text("name"));
         const Member row(json, fmt::format("{}: layer {}", where_, names_[k]));
@@ -180,12 +199,16 @@ class Reading {
         check_number(row, "inputs_before", layer.inputs);
         const auto& widths = network_.widths(k);
         const int64_t bits = row.integer("bits");
+        listed_[k] = row.indices("cut", static_cast<size_t>(layer.filters));
+        name_groups(network_.filter_groups(k), listed_[k], "layer " + names_[k], "filter");
+        if (plan_.bits[k] == plan::kGone) {
+            if (bits != plan::kGone) row.fail("bits", bits, "0: its branch is dropped");
+            return;
+        }
         if (std::find(widths.begin(), widths.end(), bits) == widths.end()) {
             row.fail("bits", bits, "one of " + listed(widths));
         }
         plan_.bits[k] = static_cast<int>(bits);
-        listed_[k] = row.indices("cut", static_cast<size_t>(layer.filters));
-        name_groups(network_.filter_groups(k), listed_[k], "layer " + names_[k], "filter");
     }
 
     void read_entry(const Json& json) {
@@ -253,6 +276,20 @@ class Reading {
         }
     }
 
+    // Nothing of a branch that goes is cut besides.
+    void check_branches() const {
+        for (size_t b = 0; b < network_.branches.size(); ++b) {
+            if (!plan::is_gone(network_, plan_.bits, b)) continue;
+            for (size_t f : network_.branches[b].families) {
+                if (plan::cut_count(plan_, f) == 0) continue;
+                throw InputError(
+                    "{}: {} loses channels and goes with its branch: expected one of "
+                    "both",
+                    where_, maker_of(f));
+            }
+        }
+    }
+
     void check_kept() const {
         for (size_t f = 0; f < network_.families(); ++f) {
             const int64_t all = network_.groups(f), kept = all - plan::cut_count(plan_, f);
@@ -285,6 +322,7 @@ class Reading {
             check_number(row, "inputs", states[k].inputs);
         }
         for (size_t k = 0; k < states.size(); ++k) {
+            if (plan_.bits[k] == plan::kGone) continue;
             if (states[k].filters < 1 || states[k].inputs < 1) {
                 throw InputError("{}: layer {} would lose all of its {}", where_, names_[k],
                                  states[k].filters < 1 ? "filters" : "inputs");
@@ -314,6 +352,11 @@ class Reading {
 void add_plan(Json& document, const net::Graph& graph, const plan::Network& network,
               const plan::Plan& plan) {
     document["plan"] = plan_to_json(network, plan);
+    Json dropped = Json::array();
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        if (plan::is_gone(network, plan.bits, b)) dropped.push_back(network.branches[b].name);
+    }
+    if (!dropped.empty()) document["dropped"] = std::move(dropped);
     Json more = Json::array();
     const auto flags = plan::cut_flags(network, plan);
     for (int family : unlisted_families(network)) {

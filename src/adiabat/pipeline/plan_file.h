@@ -4,6 +4,8 @@
 // Plans as documents: written and read again, exactly.
 //
 //   "plan"      one row a layer: its name, bits, and the numbers of the filters that are cut
+//   "dropped"   names of the residual branches that go whole (of their additions), whose layers
+//               have 0 bits; only where there are any
 //   "also_cut"  what goes and is on no layer's filter axis (a ConvTranspose's channels, say): the
 //               parameter's name, the axis, the indices; only where there is any
 //
@@ -21,7 +23,7 @@
 
 namespace adiabat::pipeline {
 
-// Adds "plan" and, where needed, "also_cut".
+// Adds "plan" and, where needed, "dropped" and "also_cut".
 void add_plan(Json& document, const net::Graph& graph, const plan::Network& network,
               const plan::Plan& plan);
 

@@ -19,21 +19,23 @@ Json document_of(const net::Graph& graph, const plan::Network& network, const pl
 }
 
 TEST(PlanFile, IsReadBackTheSameOnEveryArchitecture) {
-    int elsewhere = 0, cut = 0;
+    int elsewhere = 0, cut = 0, dropped = 0;
     for (const net::Architecture& architecture : net::architectures()) {
         const net::Graph graph = architecture.build();
-        const plan::Network network(graph);
+        const plan::Network network(graph, plan::with_branches());
         Random random(11, 2);
         for (int k = 0; k < 10; ++k) {
             const plan::Plan plan = plan::random_plan(network, random);
             const Json document = document_of(graph, network, plan);
             elsewhere += document.contains("also_cut");
+            dropped += document.contains("dropped");
             for (size_t f = 0; f < network.families(); ++f) cut += plan::cut_count(plan, f) > 0;
             ASSERT_EQ(plan_from_json(graph, network, document, "plan.json"), plan)
                 << architecture.name << " " << document.dump();
         }
     }
     EXPECT_GT(elsewhere, 20);  // channels of no layer's filters
+    EXPECT_GT(dropped, 20);
     EXPECT_GT(cut, 200);
 }
 

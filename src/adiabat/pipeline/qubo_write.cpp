@@ -268,6 +268,14 @@ class Writing {
                 width["bit"] = b;
             }
         }
+        for (size_t b = 0; b < encoding().branches.size(); ++b) {
+            Json& branch = json[static_cast<size_t>(encoding().branches[b])];
+            branch["kind"] = "branch";
+            branch["layers"] = Json::array();
+            for (size_t k : network().branches[b].layers) {
+                branch["layers"].push_back(network().layers[k].name);
+            }
+        }
         for (const Linear& linear : linear_) {
             for (size_t i = 0; i < linear.cost.terms.size(); ++i) {
                 json[i]["costs"][std::string(plan::name_of(linear.budget.quantity))] =

@@ -41,6 +41,7 @@ RunOptions read(const Json& document, const std::string& where) {
     if (!o.at("first_last").is_null()) options.controls.first_last = o.at("first_last").get<int>();
     options.controls.least_kept = o.at("least_kept").get<double>();
     options.controls.align = o.at("align").get<int64_t>();
+    options.controls.keep_branches = o.at("keep_branches").get<bool>();
     options.images = o.at("images").get<int64_t>();
     options.judging_share = o.at("judging_share").get<double>();
     options.weights = onnx::parse_storage(o.at("weights").get<std::string>());
@@ -66,6 +67,12 @@ RunOptions read(const Json& document, const std::string& where) {
 
 }  // namespace
 
+SubjectOptions RunOptions::of_subject() const {
+    SubjectOptions subject{model, controls, weights, threads};
+    if (deciding.hamiltonian == HamiltonianKind::kL1) subject.controls.keep_branches = true;
+    return subject;
+}
+
 DecidingOptions RunOptions::of_deciding() const {
     DecidingOptions how = deciding;
     how.search.seed = seed;
@@ -87,6 +94,7 @@ Json to_json(const RunOptions& options) {
             {"first_last", controls.first_last ? Json(*controls.first_last) : Json(nullptr)},
             {"least_kept", controls.least_kept},
             {"align", controls.align},
+            {"keep_branches", controls.keep_branches},
             {"images", options.images},
             {"judging_share", options.judging_share},
             {"weights", onnx::name_of(options.weights)},

@@ -28,7 +28,8 @@ struct RunOptions {
     uint64_t seed = 0;
     int threads = 0;
 
-    SubjectOptions of_subject() const { return {model, controls, weights, threads}; }
+    // Where nothing is sensed (l1) branches stay.
+    SubjectOptions of_subject() const;
     DrawOptions of_draw() const { return {data, images, judging_share, seed}; }
     // With the seed and the threads.
     DecidingOptions of_deciding() const;

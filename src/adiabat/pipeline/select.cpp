@@ -121,6 +121,7 @@ plan::NetworkOptions network_options(const Controls& controls) {
     plan::NetworkOptions options;
     options.align = controls.align;
     options.least_kept = controls.least_kept;
+    options.branches = !controls.keep_branches;
     options.widths = parse_widths(controls.bits);
     options.first_last = controls.first_last;
     const auto keep = patterns_of(controls.keep, "--keep");

@@ -41,6 +41,7 @@ struct Controls {
     std::optional<int> first_last = {};  // the width of the first and last layers
     double least_kept = 0;               // share of each layer's filters that stays
     int64_t align = 1;                   // layers that are cut keep a multiple of so many channels
+    bool keep_branches = false;          // no residual branch goes whole
 };
 
 // "2,3,4,6,8", ascending. Throws InputError.

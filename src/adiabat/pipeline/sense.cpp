@@ -14,10 +14,11 @@ namespace adiabat::pipeline {
 
 namespace {
 
-// Of logarithms, of candidates that both methods see.
-double log_correlation(const recon::Vector& a, const recon::Vector& b) {
+// Of logarithms, of candidates that both methods see: of the first `count`, since branches are run
+// by both.
+double log_correlation(const recon::Vector& a, const recon::Vector& b, Eigen::Index count) {
     Correlation correlation;
-    for (Eigen::Index u = 0; u < a.size(); ++u) {
+    for (Eigen::Index u = 0; u < count; ++u) {
         if (a[u] > 0 && b[u] > 0) correlation.add(std::log(a[u]), std::log(b[u]));
     }
     return correlation.value();
@@ -47,6 +48,20 @@ Json layers_of(const Subject& subject, const sense::Effects& effects) {
     return layers;
 }
 
+Json branches_of(const Subject& subject, const sense::Effects& effects) {
+    const plan::Network& network = subject.network();
+    const sense::Candidates candidates = plan::candidates_of(subject.graph(), network);
+    Json rows = Json::array();
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        Json layers = Json::array();
+        for (size_t k : network.branches[b].layers) layers.push_back(network.layers[k].name);
+        rows.push_back({{"name", network.branches[b].name},
+                        {"layers", std::move(layers)},
+                        {"effect", effects.single[candidates.column_of_branch(b)]}});
+    }
+    return rows;
+}
+
 }  // namespace
 
 Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) {
@@ -73,9 +88,11 @@ Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) 
         const Sensed other = sense_effects(subject, images, how, stop, progress);
         document["comparison"] = other.document;
         document["comparison"]["log_correlation"] =
-            log_correlation(sensed.effects.single, other.effects.single);
+            log_correlation(sensed.effects.single, other.effects.single,
+                            sensed.effects.columns() - std::ssize(subject.network().branches));
     }
     document["layers"] = layers_of(subject, sensed.effects);
+    document["branches"] = branches_of(subject, sensed.effects);
     clock.end();
     document["stages"] = clock.to_json();
     document["seconds"] = std::round(clock.total_seconds() * 1e3) / 1e3;

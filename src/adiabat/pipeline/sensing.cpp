@@ -20,7 +20,7 @@ namespace adiabat::pipeline {
 namespace {
 
 // Whatever changes what is stored must change this.
-constexpr int kCacheVersion = 3;
+constexpr int kCacheVersion = 4;
 constexpr double kWeakAgreement = 0.97;
 
 std::string key_of(const Subject& subject, const Calibration& images, const SensingOptions& options,
@@ -33,6 +33,8 @@ std::string key_of(const Subject& subject, const Calibration& images, const Sens
         groups.push_back(group.family);
         groups.push_back(group.member);
     }
+    Json branches = Json::array();
+    for (const plan::Branch& branch : network.branches) branches.push_back(branch.place.add);
     Json key = {{"cache", kCacheVersion},
                 {"adiabat", version()},
                 {"engine", subject.engine().name()},
@@ -43,6 +45,7 @@ std::string key_of(const Subject& subject, const Calibration& images, const Sens
                 {"preprocess", images.document["preprocess"]},
                 {"groups", groups},
                 {"widths", widths},
+                {"branches", branches},
                 {"temperature", options.temperature},
                 {"directions", options.directions},
                 {"seed", options.seed}};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "adiabat/apply/cut.h"
 #include "adiabat/net/residual_network.test.h"
 #include "adiabat/pipeline/calibration.h"
 #include "adiabat/pipeline/engine_plugin.h"
@@ -28,14 +29,18 @@ plan::Plan random_plan(const plan::Network& network, uint64_t seed) {
     for (auto& cut : plan.cut) {
         for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
     }
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        if (random.below(3) == 0) plan::drop(network, plan, b);
+    }
     return plan;
 }
 
 struct Subject {
     // Around a random plan where `around` is not 0.
-    explicit Subject(net::Graph network_graph, int64_t count = 24, uint64_t around = 0)
+    explicit Subject(net::Graph network_graph, int64_t count = 24, uint64_t around = 0,
+                     bool branches = false)
         : graph(std::move(network_graph)),
-          network(graph, {.widths = {2, 4, 8}}),
+          network(graph, {.widths = {2, 4, 8}, .branches = branches}),
           incumbent(random_plan(network, around)),
           candidates(plan::candidates_of(graph, network, around > 0 ? &incumbent : nullptr)),
           images(net::random_tensor({count, 3, 8, 8}, 5)) {
@@ -80,6 +85,58 @@ TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
         expect_near(gradient, forward, 0.05);
         EXPECT_GT(gradient.single.minCoeff(), 0);
     }
+}
+
+// The twin: the network without the branch, the layers behind it exchanged.
+double effect_of_dropping(Subject& s, size_t branch, const std::vector<sense::StandIn>& list) {
+    const net::Graph whole = sense::with_biases(s.graph, s.network.layers);
+    const std::vector<uint8_t> nothing(s.network.coupling.groups.size(), 0);
+    net::Coupling coupling = s.network.coupling;
+    coupling.axes.resize(whole.values.size());
+    net::Graph left =
+        apply::cut_groups(whole, coupling, nothing, std::vector{s.network.branches[branch].place});
+    for (const sense::StandIn& one : list) {
+        const net::Layer& layer = s.network.layers[one.layer];
+        const net::ValueId bias = whole.nodes[static_cast<size_t>(layer.node)].inputs[2];
+        left.value(layer.weight).constant =
+            std::make_shared<const net::Tensor>(net::weight_of_filters(whole, layer, one.filters));
+        left.value(bias).constant =
+            std::make_shared<const net::Tensor>(net::Tensor::of<float>({layer.filters}, one.bias));
+    }
+    const auto run = [&](const net::Graph& graph) {
+        const std::vector<net::Feed> feeds = {{graph.inputs[0], &s.images}};
+        return s.engine->open(graph, {1})->run(feeds, graph.outputs);
+    };
+    const auto before = run(s.graph), after = run(left);
+    const sense::Directions directions(before, s.options.directions);
+    const recon::Rows rows = sense::along_seeds(directions.seeds(before, 0), before, after);
+    return rows.cast<double>().squaredNorm() / static_cast<double>(s.images.shape[0]);
+}
+
+TEST(Sensing, BranchesGoWithWhatStandsInForThem) {
+    double with = 0, without = 0;
+    for (uint64_t seed : {0, 1, 2, 3}) {
+        Subject s(net::residual_network(seed), 100, 0, true);
+        ASSERT_EQ(s.candidates.branches.size(), 2u);
+        Store one, two;
+        const Effects gradient = s.by_gradients(one);
+        const Effects forward =
+            sense::sense_by_forward(s.candidates, *s.engine, s.batches(), {s.options, 1}, two);
+        sense::StandInFinder finder(s.candidates, *s.engine, 1);
+        for (size_t b = 0; b < 2; ++b) {
+            const auto list = finder.find(b, s.images);
+            // The next block's two layers, or the Gemm.
+            EXPECT_EQ(list.size(), b == 0 ? 2u : 1u);
+            const double expected = effect_of_dropping(s, b, list);
+            const int column = s.candidates.column_of_branch(b);
+            EXPECT_NEAR(gradient.single[column], expected, 1e-3 * expected);
+            EXPECT_NEAR(forward.single[column], expected, 1e-3 * expected);
+            with += expected;
+            without += effect_of_dropping(s, b, {});
+        }
+        EXPECT_EQ(s.by_gradients(one).single, gradient.single);
+    }
+    EXPECT_LT(with, 0.7 * without);
 }
 
 TEST(Sensing, AroundAPlanToo) {
@@ -207,9 +264,10 @@ plan::Interactions mix() {
 }
 
 TEST(Measured, EnergyIsTheSumOfItsTerms) {
-    for (uint64_t around : {0, 0, 7}) {
+    for (uint64_t around : {0, 3, 7}) {
         const uint64_t seed = around + 1;
-        Subject s(net::residual_network(seed), 24, around);
+        const bool branches = around == 3;
+        Subject s(net::residual_network(seed), 24, branches ? 0 : around, branches);
         Store store;
         const Effects effects = s.by_gradients(store);
         ASSERT_GT(effects.products.size(), 0);
@@ -218,7 +276,7 @@ TEST(Measured, EnergyIsTheSumOfItsTerms) {
             const plan::Plan plan = random_plan(s.network, 100 * seed + k);
             const double expected =
                 plan::energy_terms(s.network, effects, plan, true).energy(mix());
-            EXPECT_NEAR(h.energy(s.network, plan), expected, 1e-9 * std::abs(expected) + 1e-12);
+            EXPECT_NEAR(h.energy(s.network, plan), expected, 1e-8 * std::abs(expected) + 1e-11);
         }
     }
 }
@@ -226,7 +284,7 @@ TEST(Measured, EnergyIsTheSumOfItsTerms) {
 class Factored : public ::testing::TestWithParam<uint64_t> {};
 
 TEST_P(Factored, IsTheSameButForWhatItLeavesOut) {
-    Subject s(net::residual_network(6), 40, GetParam());
+    Subject s(net::residual_network(6), 40, GetParam(), GetParam() == 0);
     Store store;
     Effects effects = s.by_gradients(store);
     const plan::Interactions cuts_alone = {.kappa = 0.7, .tau = 1, .rho_cuts = 0.3};
@@ -256,6 +314,10 @@ TEST_P(Factored, IsTheSameButForWhatItLeavesOut) {
             for (size_t family : {f, g}) {
                 auto& cut = plan.cut[family];
                 for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
+            }
+            // Of a branch that has something of its own cut there is no more to go.
+            for (size_t b = 0; b < s.network.branches.size(); ++b) {
+                if (random.below(2)) plan::drop(s.network, plan, b);
             }
             const double expected = dense.energy(s.network, plan);
             EXPECT_NEAR(factored.energy(s.network, plan), expected, 1e-4 * std::abs(expected));

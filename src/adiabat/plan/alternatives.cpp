@@ -102,9 +102,13 @@ Plan plan_after(const State& state, const Move& move) {
         std::copy(first, first + std::ssize(plan.cut[f]), plan.cut[f].begin());
     }
     for (const Move::Change& change : move.changes) {
-        if (!change.is_bits) continue;
+        if (change.place != Place::kLayer) continue;
         const auto widths = Encoding::widths(encoding.layers[change.index]);
         plan.bits[change.index] = widths[static_cast<size_t>(change.to)].bits;
+    }
+    for (const Move::Change& change : move.changes) {
+        if (change.place == Place::kBranch && change.to != 0)
+            drop(state.network(), plan, change.index);
     }
     return plan;
 }

@@ -5,7 +5,8 @@
 // the energy.
 //
 //   swap      a cut group against a kept one of the same family: no cost changes
-//   step      a layer's next width, or the least number of groups that may go or come back at once
+//   step      a layer's next width, the least number of groups that may go or come back at once, or
+//             a branch that goes or comes back
 //   exchange  a step that saves and one that spends, at different places
 //
 // Which groups a step takes is what lowers the energy most; in problems of more than kAllPairs

@@ -27,7 +27,7 @@ Spread spread_of(const Relaxed& relaxed, const Value& value) {
 }
 
 struct Choice {
-    enum Kind { kNone, kWidths, kCounts, kGroup } kind = kNone;
+    enum Kind { kNone, kWidths, kCounts, kGroup, kBranch } kind = kNone;
     size_t index = 0, member = 0;
     double mean = 0, score = -1;
 };
@@ -50,6 +50,7 @@ class Chooser {
         : relaxed_(relaxed), encoding_(encoding), domain_(domain) {}
 
     Choice choose() {
+        for (size_t b = 0; b < domain_.branches.size(); ++b) weigh_branch(b);
         for (size_t l = 0; l < domain_.allowed.size(); ++l) weigh_widths(l);
         for (size_t f = 0; f < domain_.cut.size(); ++f) {
             weigh_counts(f);
@@ -62,6 +63,19 @@ class Chooser {
   private:
     void offer(const Choice& choice) {
         if (choice.score > best_.score) best_ = choice;
+    }
+    // As the corner's assignment has it.
+    int bits_of(const Corner& corner, size_t l) const {
+        const int bits = corner.plan.bits[l];
+        return bits == kGone ? encoding_.layers[l].words.back().bits : bits;
+    }
+    void weigh_branch(size_t b) {
+        if (domain_.branches[b] != Settled::kFree) return;
+        const Eigen::Index v = encoding_.branches[b];
+        const double z = relaxed_.z[v];
+        if (z < 1e-9 || z > 1 - 1e-9) return;
+        const double made_up = z * (1 - z) * std::abs(relaxed_.gradient[v]);
+        offer({Choice::kBranch, b, 0, z, std::max(curvature_saved(relaxed_, v), 0.0) + made_up});
     }
     void weigh_widths(size_t l) {
         if (domain_.widths_left(l) < 2) return;
@@ -77,7 +91,7 @@ class Chooser {
             }
             return sum;
         });
-        const Spread width = spread_of(relaxed_, [&](const Corner& c) { return c.plan.bits[l]; });
+        const Spread width = spread_of(relaxed_, [&](const Corner& c) { return bits_of(c, l); });
         if (width.deviation < 1e-9) return;
         offer({Choice::kWidths, l, 0, width.mean, std::max(saved, 0.0) + made_up.deviation / 2});
     }
@@ -105,10 +119,13 @@ class Chooser {
     }
     // The relaxation mixes nothing, but its plan breaks a budget: whatever is left to be decided.
     void weigh_shape() {
+        for (size_t b = 0; b < domain_.branches.size(); ++b) {
+            if (domain_.branches[b] == Settled::kFree) offer({Choice::kBranch, b, 0, 0, 1});
+        }
         for (size_t l = 0; l < domain_.allowed.size(); ++l) {
             if (domain_.widths_left(l) < 2) continue;
             const Spread width =
-                spread_of(relaxed_, [&](const Corner& c) { return c.plan.bits[l]; });
+                spread_of(relaxed_, [&](const Corner& c) { return bits_of(c, l); });
             offer({Choice::kWidths, l, 0, width.mean, static_cast<double>(domain_.widths_left(l))});
         }
         for (size_t f = 0; f < domain_.cut.size(); ++f) {
@@ -156,6 +173,13 @@ bool settle(const Network& network, const CheapestPlans& cheapest, const Relaxed
             if (!may_stay) domain.settled[f][i] = Settled::kCut;
         }
     }
+    for (size_t b = 0; b < domain.branches.size(); ++b) {
+        if (domain.branches[b] != Settled::kFree) continue;
+        const bool may_go = margins.gone[b] < most, may_stay = margins.there[b] < most;
+        if (!may_go && !may_stay) return false;
+        if (!may_go) domain.branches[b] = Settled::kKept;
+        if (!may_stay) domain.branches[b] = Settled::kCut;
+    }
     for (size_t l = 0; l < domain.allowed.size(); ++l) {
         if (domain.widths_left(l) < 2) continue;
         for (size_t k = 0; k < domain.allowed[l].size(); ++k) {
@@ -174,6 +198,9 @@ std::vector<Domain> divide(const Network& network, const Relaxed& relaxed,
     if (choice.kind == Choice::kGroup) {
         parts[0].settled[index][choice.member] = Settled::kCut;
         parts[1].settled[index][choice.member] = Settled::kKept;
+    } else if (choice.kind == Choice::kBranch) {
+        parts[0].branches[index] = Settled::kCut;
+        parts[1].branches[index] = Settled::kKept;
     } else if (choice.kind == Choice::kCounts) {
         const auto& counts = domain.cut[index];
         const int64_t middle = std::clamp(static_cast<int64_t>(std::floor(choice.mean)),

@@ -14,11 +14,28 @@
 
 namespace adiabat::plan {
 
+inline void drop_cuts(const Network& network, Plan& plan, size_t branch) {
+    for (size_t f : network.branches[branch].families) {
+        std::fill(plan.cut[f].begin(), plan.cut[f].end(), uint8_t{0});
+    }
+}
+
 // Calls visit with every plan; the twin of all that is clever here.
 inline void for_each_plan(const Network& network, const std::function<void(const Plan&)>& visit) {
     Plan plan = uniform_plan(network, kMinBits);
+    // Without what is the branch's own, once.
+    const std::function<void(size_t, Plan)> branches = [&](size_t b, Plan some) {
+        if (b == network.branches.size()) return visit(some);
+        branches(b + 1, some);
+        const Plan before = some;
+        for (size_t k : network.branches[b].layers) some.bits[k] = network.widths(k).back();
+        drop_cuts(network, some, b);
+        if (some != before) return;
+        drop(network, some, b);
+        branches(b + 1, some);
+    };
     const std::function<void(size_t)> layers = [&](size_t k) {
-        if (k == plan.bits.size()) return visit(plan);
+        if (k == plan.bits.size()) return branches(0, plan);
         for (int bits : network.widths(k)) {
             plan.bits[k] = bits;
             layers(k + 1);
@@ -57,6 +74,9 @@ inline Hamiltonian random_hamiltonian(const Network& network, double strength, R
         for (int b = 0; b < bits.count; ++b) {
             energy.add_linear(bits.first + b, 8 * std::exp(random.normal() / 2 - b));
         }
+    }
+    for (int variable : result.encoding.branches) {
+        energy.add_linear(variable, 4 * std::exp(random.normal()));
     }
     for (int i = 0; i < energy.variables(); ++i) {
         for (int j = 0; j < i; ++j) energy.add_coupling(i, j, strength * random.normal());

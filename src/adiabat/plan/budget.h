@@ -71,8 +71,10 @@ class CostFunctions {
     using FileBytes =
         std::function<int64_t(std::span<const int64_t> cut, std::span<const int> bits)>;
     // The file as a sum: what is there for one layer alone, and no more than all else; for that,
-    // layers of 0 bits are not decided.
+    // layers of kUndecided bits are not decided.
     struct FileParts {
+        static constexpr int kUndecided = -1;
+
         std::function<int64_t(size_t layer, std::span<const int64_t> cut, int bits)> layer;
         FileBytes others;
     };

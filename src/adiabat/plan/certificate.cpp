@@ -200,14 +200,8 @@ class Tree {
 
     bool keeps_budgets(const Domain& domain) const {
         std::vector<int64_t> cut;
-        std::vector<int> bits;
         for (const auto& counts : domain.cut) cut.push_back(counts.least);
-        for (size_t l = 0; l < domain.allowed.size(); ++l) {
-            const auto& allowed = domain.allowed[l];
-            const auto at = std::find(allowed.begin(), allowed.end(), 1) - allowed.begin();
-            bits.push_back(network_.widths(l)[static_cast<size_t>(at)]);
-        }
-        return is_feasible(budgets_, costs_, cut, bits);
+        return is_feasible(budgets_, costs_, cut, domain.bits(network_));
     }
 
     const Network& network_;

@@ -64,6 +64,32 @@ TEST(Certificate, IsTheOptimumOfCoupledLayers) {
     }
 }
 
+// Branches that may go, with all that is their own.
+TEST(Certificate, IsTheOptimumWhereBranchesMayGo) {
+    Random random(46);
+    NetworkOptions options = with_branches();
+    options.widths = {3, 8};
+    const Fixture fixture(two_blocks(5), 1, options);
+    ASSERT_EQ(fixture.network.branches.size(), 2u);
+    for (Quantity quantity : kQuantities) {
+        for (double strength : {0.0, 0.3, 1.0}) {
+            SCOPED_TRACE(std::string(name_of(quantity)));
+            const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, strength, random);
+            for (double share : {0.15, 0.5}) {
+                expect_proven(fixture, hamiltonian, {between(fixture, quantity, share)});
+            }
+        }
+    }
+    for (int trial = 0; trial < 4; ++trial) {
+        const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, 0.5, random);
+        expect_proven(
+            fixture, hamiltonian,
+            {between(fixture, Quantity::kMacs, 0.5), between(fixture, Quantity::kFile, 0.5),
+             between(fixture, Quantity::kActivations, 0.8)});
+        expect_proven(fixture, hamiltonian, {});
+    }
+}
+
 TEST(Certificate, KeepsToAlignmentAndLeastShares) {
     Random random(43);
     NetworkOptions options = three_widths();

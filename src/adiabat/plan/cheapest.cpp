@@ -14,6 +14,9 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// A branch is a variable of two values behind the families: it is there, it is gone.
+constexpr size_t kStates = 2;
+
 }  // namespace
 
 // A family's groups in the order in which they go, and the levels that the domain has.
@@ -42,7 +45,7 @@ struct CheapestPlans::Sum {
     std::vector<Family> families;
     std::vector<Layer> layers;
     std::vector<size_t> sizes;
-    std::vector<CostTable> prefixes;  // one a family
+    std::vector<CostTable> prefixes;  // one a family, then one a branch
     double constant = 0;
 
     std::vector<const CostTable*> tables() const {
@@ -156,8 +159,40 @@ CheapestPlans::Sum CheapestPlans::sum(const Domain& domain, const Prices& prices
     for (size_t l = 0; l < network_.layers.size(); ++l) {
         sum.layers.push_back(layer(domain, prices, sum.families, l));
     }
+    for (size_t b = 0; b < network_.branches.size(); ++b) add_branch(domain, prices, b, sum);
     sum.constant = rest(domain, prices);
     return sum;
+}
+
+// Where it goes, its own families and layers cost what the assignment of a plan without it says,
+// and take nothing of the budgets.
+void CheapestPlans::add_branch(const Domain& domain, const Prices& prices, size_t b,
+                               Sum& sum) const {
+    const Branch& branch = network_.branches[b];
+    const size_t variable = network_.families() + b;
+    const auto extend = [&](CostTable& table, const auto& gone) {
+        const size_t cells = table.values.size();
+        table.scope.push_back(variable);
+        for (size_t cell = 0; cell < cells; ++cell) table.values.push_back(gone(cell));
+    };
+    for (size_t f : branch.families) {
+        const Family& family = sum.families[f];
+        extend(sum.prefixes[f], [&](size_t option) {
+            return family.options[option].first == 0 ? family.at(0) : kInfinity;
+        });
+    }
+    for (size_t l : branch.layers) {
+        Layer& layer = sum.layers[l];
+        extend(layer.table, [&](size_t) { return layer.weights.back(); });
+        layer.width.resize(layer.table.values.size(),
+                           static_cast<uint8_t>(layer.weights.size() - 1));
+    }
+    const double weight = prices.weights[static_cast<size_t>(encoding_.branches[b])];
+    const Settled settled = domain.branches[b];
+    sum.sizes.push_back(kStates);
+    sum.prefixes.push_back({{variable},
+                            {settled == Settled::kCut ? kInfinity : 0,
+                             settled == Settled::kKept ? kInfinity : weight}});
 }
 
 Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
@@ -167,7 +202,7 @@ Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
     const auto choice = elimination.choice(0);
     Cheapest found{elimination.result().values[0] + sum.constant, uniform_plan(network_, kMaxBits),
                    std::vector<double>(costs_.budgets())};
-    for (size_t f = 0; f < choice.size(); ++f) {
+    for (size_t f = 0; f < network_.families(); ++f) {
         const Family& family = sum.families[f];
         for (size_t i = 0; i < domain.settled[f].size(); ++i) {
             found.plan.cut[f][i] = domain.settled[f][i] == Settled::kCut;
@@ -177,7 +212,11 @@ Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
             found.plan.cut[f][family.order[static_cast<size_t>(i)]] = 1;
         }
     }
+    for (size_t b = 0; b < network_.branches.size(); ++b) {
+        if (choice[network_.families() + b] != 0) drop(network_, found.plan, b);
+    }
     for (size_t l = 0; l < network_.layers.size(); ++l) {
+        if (found.plan.bits[l] == kGone) continue;
         size_t cell = 0, stride = 1, at = 0;
         for (size_t p = 0; p < costs_.scope(l).size(); ++p) {
             const size_t f = costs_.scope(l)[p];
@@ -226,6 +265,10 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
                 counts[static_cast<size_t>(c)] = elimination.result().values[o] + sum.constant +
                                                  family.at(c) - family.at(option.count);
             }
+            // The value may be that of a plan in which none goes with a branch.
+            if (option.first == 0 && network_.branch_of_family(f) >= 0) {
+                counts[0] = std::min(counts[0], elimination.result().values[o] + sum.constant);
+            }
         }
         std::vector<double>& cut = margins.cut.emplace_back(domain.settled[f].size(), kInfinity);
         std::vector<double>& kept = margins.kept.emplace_back(cut);
@@ -239,13 +282,17 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
         std::vector<double> widths(network_.widths(l).size(), kInfinity);
         if (domain.widths_left(l) > 1) {
             Elimination elimination(sum.sizes, sum.tables());
-            elimination.run(costs_.scope(l));
+            elimination.run(sum.layers[l].table.scope);
             for (size_t w = 0; w < widths.size(); ++w) {
                 if (!domain.allowed[l][w]) continue;
                 Domain one = domain;
                 std::fill(one.allowed[l].begin(), one.allowed[l].end(), uint8_t{0});
                 one.allowed[l][w] = 1;
-                const Layer there = layer(one, prices, sum.families, l);
+                Layer there = layer(one, prices, sum.families, l);
+                if (network_.branch_of_layer(l) >= 0) {
+                    there.table.values.resize(sum.layers[l].table.values.size(),
+                                              there.weights.back());
+                }
                 for (size_t cell = 0; cell < there.table.values.size(); ++cell) {
                     const double value = elimination.result().values[cell] -
                                          sum.layers[l].table.values[cell] +
@@ -255,6 +302,12 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
             }
         }
         margins.widths.push_back(std::move(widths));
+    }
+    for (size_t b = 0; b < network_.branches.size(); ++b) {
+        Elimination elimination(sum.sizes, sum.tables());
+        elimination.run({network_.families() + b});
+        margins.there.push_back(elimination.result().values[0] + sum.constant);
+        margins.gone.push_back(elimination.result().values[1] + sum.constant);
     }
     return margins;
 }

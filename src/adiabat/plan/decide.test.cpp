@@ -71,6 +71,31 @@ TEST(Decide, FindsTheBestPlanOfSmallNetworks) {
     EXPECT_EQ(optimal, cases);
 }
 
+TEST(Decide, FindsTheBestPlanWhereBranchesMayGo) {
+    NetworkOptions options = with_branches();
+    options.widths = {3, 5, 8};
+    const Fixture f(two_blocks(2), 1, options);
+    int with = 0;
+    for (uint64_t seed = 0; seed < 4; ++seed) {
+        for (const Hamiltonian& hamiltonian :
+             {random_hamiltonian(f.network, seed), random_factored(f.network, seed)}) {
+            for (int percent : {0, 20, 50, 100}) {
+                for (Quantity quantity : {Quantity::kFile, Quantity::kMacs}) {
+                    const auto budgets = between(f, quantity, percent);
+                    const Decision decision =
+                        decided(f, hamiltonian, budgets, {.seed = seed, .threads = 1});
+                    const double least = least_energy(f, hamiltonian, budgets);
+                    EXPECT_NEAR(decision.energy(), least, 1e-9 * std::abs(least));
+                    const auto& bits = decision.plan().bits;
+                    with += std::find(bits.begin(), bits.end(), kGone) != bits.end();
+                }
+            }
+        }
+    }
+    EXPECT_GT(with, 16);
+    EXPECT_LT(with, 64);
+}
+
 TEST(Decide, HonorsAlignmentAndWhatStays) {
     NetworkOptions options;
     options.align = 2;

@@ -30,6 +30,36 @@ bool tighten_family(const Network& network, size_t family, Domain::Counts& count
 
 }  // namespace
 
+namespace {
+
+// As the plan's assignment has it: the widest where the layer is gone.
+size_t width_of(const Network& network, const Plan& plan, size_t layer) {
+    const auto& widths = network.widths(layer);
+    if (plan.bits[layer] == kGone) return widths.size() - 1;
+    return static_cast<size_t>(std::find(widths.begin(), widths.end(), plan.bits[layer]) -
+                               widths.begin());
+}
+
+// What a branch that goes says of its own, and what that says of the branch.
+bool tighten_branch(const Network& network, size_t b, Domain& domain) {
+    Settled& branch = domain.branches[b];
+    const auto& [place, name, layers, families] = network.branches[b];
+    const bool can_go = std::all_of(families.begin(), families.end(),
+                                    [&](size_t f) { return domain.cut[f].least == 0; }) &&
+                        std::all_of(layers.begin(), layers.end(),
+                                    [&](size_t l) { return domain.allowed[l].back() != 0; });
+    if (!can_go && branch == Settled::kCut) return false;
+    if (!can_go) branch = Settled::kKept;
+    if (branch != Settled::kCut) return true;
+    for (size_t f : families) domain.cut[f].most = 0;
+    for (size_t l : layers) {
+        std::fill(domain.allowed[l].begin(), domain.allowed[l].end() - 1, uint8_t{0});
+    }
+    return true;
+}
+
+}  // namespace
+
 bool Domain::is_one_shape() const {
     for (const Counts& counts : cut) {
         if (!counts.is_one()) return false;
@@ -37,7 +67,20 @@ bool Domain::is_one_shape() const {
     for (size_t k = 0; k < allowed.size(); ++k) {
         if (widths_left(k) != 1) return false;
     }
-    return true;
+    return std::find(branches.begin(), branches.end(), Settled::kFree) == branches.end();
+}
+
+std::vector<int> Domain::bits(const Network& network) const {
+    std::vector<int> bits;
+    for (size_t l = 0; l < allowed.size(); ++l) {
+        const auto at = std::find(allowed[l].begin(), allowed[l].end(), 1) - allowed[l].begin();
+        bits.push_back(network.widths(l)[static_cast<size_t>(at)]);
+    }
+    for (size_t b = 0; b < branches.size(); ++b) {
+        if (!may_go(b)) continue;
+        for (size_t l : network.branches[b].layers) bits[l] = kGone;
+    }
+    return bits;
 }
 
 int64_t Domain::widths_left(size_t layer) const {
@@ -55,9 +98,11 @@ bool Domain::contains(const Network& network, const Plan& plan) const {
         }
     }
     for (size_t k = 0; k < allowed.size(); ++k) {
-        const auto& widths = network.widths(k);
-        const auto at = std::find(widths.begin(), widths.end(), plan.bits[k]) - widths.begin();
-        if (!allowed[k][static_cast<size_t>(at)]) return false;
+        if (!allowed[k][width_of(network, plan, k)]) return false;
+    }
+    for (size_t b = 0; b < branches.size(); ++b) {
+        const bool gone = is_gone(network, plan.bits, b);
+        if (branches[b] == (gone ? Settled::kKept : Settled::kCut)) return false;
     }
     return true;
 }
@@ -72,6 +117,7 @@ Domain all_plans(const Network& network) {
     for (size_t k = 0; k < network.layers.size(); ++k) {
         domain.allowed.emplace_back(network.widths(k).size(), uint8_t{1});
     }
+    domain.branches.assign(network.branches.size(), Settled::kFree);
     tighten(network, domain);
     return domain;
 }
@@ -85,8 +131,11 @@ Domain one_plan(const Network& network, const Plan& plan) {
         }
     }
     for (size_t l = 0; l < one.allowed.size(); ++l) {
-        const auto& widths = network.widths(l);
-        for (size_t w = 0; w < widths.size(); ++w) one.allowed[l][w] = widths[w] == plan.bits[l];
+        const size_t width = width_of(network, plan, l);
+        for (size_t w = 0; w < one.allowed[l].size(); ++w) one.allowed[l][w] = w == width;
+    }
+    for (size_t b = 0; b < one.branches.size(); ++b) {
+        one.branches[b] = is_gone(network, plan.bits, b) ? Settled::kCut : Settled::kKept;
     }
     return one;
 }
@@ -98,15 +147,14 @@ Plan only_plan(const Network& network, const Domain& domain) {
             plan.cut[f][i] = domain.settled[f][i] == Settled::kCut;
         }
     }
-    for (size_t l = 0; l < plan.bits.size(); ++l) {
-        const auto& allowed = domain.allowed[l];
-        const auto at = std::find(allowed.begin(), allowed.end(), 1) - allowed.begin();
-        plan.bits[l] = network.widths(l)[static_cast<size_t>(at)];
-    }
+    plan.bits = domain.bits(network);
     return plan;
 }
 
 bool tighten(const Network& network, Domain& domain) {
+    for (size_t b = 0; b < domain.branches.size(); ++b) {
+        if (!tighten_branch(network, b, domain)) return false;
+    }
     for (size_t f = 0; f < domain.cut.size(); ++f) {
         if (!tighten_family(network, f, domain.cut[f], domain.settled[f])) return false;
     }

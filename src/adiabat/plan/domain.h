@@ -2,7 +2,9 @@
 #pragma once
 
 // A part of all plans: how many groups of each family may be cut, which widths each layer may have,
-// and single groups that are settled. What branch and bound divides.
+// and single groups and branches that are settled. What branch and bound divides. Of a plan without
+// a branch its assignment counts (hamiltonian.h): nothing of the branch is cut, and its layers are
+// as wide as they may be.
 
 #include <cstdint>
 #include <vector>
@@ -22,9 +24,13 @@ struct Domain {
     std::vector<Counts> cut;                    // one a family
     std::vector<std::vector<Settled>> settled;  // one entry a group
     std::vector<std::vector<uint8_t>> allowed;  // of each layer, one entry a width of the network
+    std::vector<Settled> branches;              // kCut: it goes
 
-    // Counts and widths have one value each.
+    // Counts and widths have one value each, and branches are settled.
     bool is_one_shape() const;
+    bool may_go(size_t branch) const { return branches[branch] != Settled::kKept; }
+    // The bits of plans of one shape, or with all branches gone that may be.
+    std::vector<int> bits(const Network& network) const;
     int64_t widths_left(size_t layer) const;
     bool contains(const Network& network, const Plan& plan) const;
 };
@@ -35,7 +41,7 @@ Domain one_plan(const Network& network, const Plan& plan);
 Plan only_plan(const Network& network, const Domain& domain);
 
 // Draws counts and settled groups together: counts to what settled groups and alignment leave,
-// groups to what counts leave. False where nothing is left.
+// groups to what counts leave; and branches with what is their own. False where nothing is left.
 bool tighten(const Network& network, Domain& domain);
 
 }  // namespace adiabat::plan

@@ -24,7 +24,29 @@ inline net::Graph two_layers(uint64_t seed) {
     return b.graph;
 }
 
-// Any allowed bits, about a third of the channels cut.
+// Two residual blocks on two channels, with two and one between their convolutions, and a
+// convolution behind them.
+inline net::Graph two_blocks(uint64_t seed) {
+    net::GraphBuilder b;
+    const auto conv = [&](net::ValueId x, int64_t from, int64_t to) {
+        return b.node("Conv", {x, b.constant(net::random_tensor({to, from, 1, 1}, ++seed))});
+    };
+    net::ValueId x = b.node("Relu", {conv(b.input({net::kUnknown, 3, 4, 4}), 3, 2)});
+    for (int64_t inner : {2, 1}) {
+        const net::ValueId y = conv(b.node("Relu", {conv(x, 2, inner)}), inner, 2);
+        x = b.node("Relu", {b.node("Add", {x, y})});
+    }
+    b.graph.outputs = {conv(x, 2, 3)};
+    net::infer_shapes(b.graph);
+    return b.graph;
+}
+
+inline NetworkOptions with_branches(NetworkOptions options = {}) {
+    options.branches = true;
+    return options;
+}
+
+// Any allowed bits, about a third of the channels cut, a third of the branches gone.
 inline Plan random_plan(const Network& network, Random& random) {
     Plan plan = uniform_plan(network, kMinBits);
     for (size_t k = 0; k < plan.bits.size(); ++k) {
@@ -40,6 +62,9 @@ inline Plan random_plan(const Network& network, Random& random) {
             missing -= cut[i];
             cut[i] = 0;
         }
+    }
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        if (random.below(3) == 0) drop(network, plan, b);
     }
     return plan;
 }

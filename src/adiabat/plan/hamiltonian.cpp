@@ -84,6 +84,9 @@ Encoding one_hot_encoding(const Network& network) {
         encoding.variables += layer.count;
         encoding.layers.push_back(std::move(layer));
     }
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        encoding.branches.push_back(encoding.variables++);
+    }
     return encoding;
 }
 
@@ -95,10 +98,16 @@ std::vector<uint8_t> encode(const Network& network, const Encoding& encoding, co
     }
     for (size_t k = 0; k < plan.bits.size(); ++k) {
         const Encoding::LayerBits& layer = encoding.layers[k];
-        const uint32_t pattern = encoding.word(k, plan.bits[k]).pattern;
+        const int bits = plan.bits[k] == kGone ? network.widths(k).back() : plan.bits[k];
+        const uint32_t pattern = encoding.word(k, bits).pattern;
         for (int b = 0; b < layer.count; ++b) {
             x[layer.at(b)] = pattern >> b & 1;
         }
+    }
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        const bool gone = is_gone(network, plan.bits, b);
+        ADIABAT_CHECK(!gone || !encoding.branches.empty(), "branch {} has no variable", b);
+        if (gone) x[static_cast<size_t>(encoding.branches[b])] = 1;
     }
     return x;
 }
@@ -119,6 +128,9 @@ Plan decode(const Network& network, const Encoding& encoding, std::span<const ui
     for (size_t k = 0; k < plan.bits.size(); ++k) {
         const Encoding::LayerBits& layer = encoding.layers[k];
         plan.bits[k] = nearest_width(layer, pattern_at(layer, assignment));
+    }
+    for (size_t b = 0; b < encoding.branches.size(); ++b) {
+        if (assignment[static_cast<size_t>(encoding.branches[b])]) drop(network, plan, b);
     }
     return plan;
 }
@@ -148,6 +160,10 @@ std::vector<std::string> variable_names(const Network& network, const Encoding& 
                 }
             }
         }
+    }
+    for (size_t b = 0; b < encoding.branches.size(); ++b) {
+        names[static_cast<size_t>(encoding.branches[b])] =
+            fmt::format("drop {}", network.branches[b].name);
     }
     return names;
 }

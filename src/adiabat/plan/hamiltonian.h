@@ -6,8 +6,11 @@
 //
 // Every channel group that may go has one variable, 1 where it goes. A layer's width is a word of
 // the layer's bit variables: one-hot (one variable a width, exactly one set) or binary-coded; each
-// allowed width has one word at least, the first of which is used. Assignments that spell no word
-// mean no plan; the energy of those that do is what plans are compared by.
+// allowed width has one word at least, the first of which is used. A residual branch that may go
+// has one variable, 1 where it does: what else is said of it then counts for nothing, and the
+// plan's own assignment says that of its groups none is cut and that its layers are as wide as they
+// may be. Assignments that spell no word mean no plan; the energy of those that do is what plans
+// are compared by.
 
 #include <cstdint>
 #include <span>
@@ -41,6 +44,7 @@ struct Encoding {
 
     std::vector<int> first_cut;  // variable of member 0, one a family; members follow
     std::vector<LayerBits> layers;
+    std::vector<int> branches;  // variables, one a branch of the network; empty where all stay
     int variables = 0;
 
     int cut_variable(size_t family, size_t member) const {
@@ -51,7 +55,7 @@ struct Encoding {
 };
 
 // Cuts of all families in order, then one variable a width of each layer, in the order of
-// network.widths().
+// network.widths(), then one a branch.
 Encoding one_hot_encoding(const Network& network);
 
 // The plan as an assignment, and back. Decoding takes for a pattern that is no word the nearest by
@@ -63,7 +67,8 @@ Plan decode(const Network& network, const Encoding& encoding, std::span<const ui
             std::span<const double> revival);
 
 // What each variable means: "cut conv1 12" is group 12 of the family that conv1 makes first,
-// "bits conv1 4" a width of a one-hot layer, "bits conv1 #0" bit 0 of another's words.
+// "bits conv1 4" a width of a one-hot layer, "bits conv1 #0" bit 0 of another's words, "drop add1"
+// that the branch that add1 adds goes.
 std::vector<std::string> variable_names(const Network& network, const Encoding& encoding);
 
 struct Hamiltonian {

@@ -36,10 +36,13 @@ TEST(Hamiltonian, OneHotHasAVariableForEveryWidth) {
 }
 
 TEST(Hamiltonian, PlansComeBack) {
-    for (uint64_t seed = 0; seed < 4; ++seed) {
-        const Fixture f(net::residual_network(seed), 1,
-                        seed % 2 ? some_widths() : NetworkOptions());
-        for (const Encoding& encoding : {one_hot_encoding(f.network), f.problem.encoding()}) {
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+        NetworkOptions options = seed % 2 ? some_widths() : NetworkOptions();
+        options.branches = seed >= 4;
+        const Fixture f(net::residual_network(seed), 1, options);
+        std::vector<Encoding> encodings = {one_hot_encoding(f.network)};
+        if (!options.branches) encodings.push_back(f.problem.encoding());
+        for (const Encoding& encoding : encodings) {
             const std::vector<double> revival(static_cast<size_t>(encoding.variables), 0.0);
             Random random(seed);
             for (int trial = 0; trial < 20; ++trial) {
@@ -98,7 +101,7 @@ TEST(Hamiltonian, RevivesWhatIsWorthMost) {
 }
 
 TEST(Hamiltonian, EveryVariableHasANameOfItsOwn) {
-    const Fixture f(2);
+    const Fixture f(net::residual_network(2), 1, with_branches());
     for (const Encoding& encoding : {one_hot_encoding(f.network), f.problem.encoding()}) {
         auto names = variable_names(f.network, encoding);
         const auto first = static_cast<size_t>(encoding.layers[0].first);

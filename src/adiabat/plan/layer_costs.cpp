@@ -114,17 +114,16 @@ double LayerCosts::cost(size_t k, size_t layer, std::span<const int64_t> cut, in
 std::vector<double> LayerCosts::rest(const Domain& domain) const {
     std::vector<int64_t> cut;
     for (const auto& counts : domain.cut) cut.push_back(counts.most);
-    std::vector<int> bits, known;
+    const std::vector<int> bits = domain.bits(network_);
+    std::vector<int> known;
     for (size_t k = 0; k < tables_.size(); ++k) {
-        const auto& allowed = domain.allowed[k];
-        const auto first =
-            static_cast<size_t>(std::find(allowed.begin(), allowed.end(), 1) - allowed.begin());
-        bits.push_back(network_.widths(k)[first]);
         // What decoders share may depend on how many codes there are.
         const auto& scope = tables_[k].scope;
         const bool is_one = std::all_of(scope.begin(), scope.end(),
                                         [&](size_t f) { return domain.cut[f].is_one(); });
-        known.push_back(is_one && domain.widths_left(k) == 1 ? bits.back() : 0);
+        known.push_back(bits[k] == kGone || (is_one && domain.widths_left(k) == 1)
+                            ? bits[k]
+                            : CostFunctions::FileParts::kUndecided);
     }
     net::Cost others = costs_.network(cut, bits);
     std::vector<double> rest(budgets());
@@ -149,8 +148,7 @@ bool LayerCosts::breaks_activations(const Domain& domain) const {
         if (budget.quantity != Quantity::kActivations) continue;
         std::vector<int64_t> cut;
         for (const auto& counts : domain.cut) cut.push_back(counts.most);
-        const std::vector<int> bits = uniform_plan(network_, kMaxBits).bits;
-        if (costs_.network(cut, bits).activations > budget.limit) return true;
+        if (costs_.network(cut, domain.bits(network_)).activations > budget.limit) return true;
     }
     return false;
 }

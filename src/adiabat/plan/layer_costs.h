@@ -49,7 +49,8 @@ class LayerCosts {
     size_t cells(size_t layer) const { return tables_[layer].cells; }
 
     size_t budgets() const { return budgets_.size(); }
-    // What belongs to no layer costs no less in any plan of the domain; one entry a budget.
+    // What belongs to no layer costs no less in any plan of the domain, whichever branches go; one
+    // entry a budget.
     std::vector<double> rest(const Domain& domain) const;
     // Whether some budget that is no sum is broken by every plan of the domain.
     bool breaks_activations(const Domain& domain) const;

@@ -40,6 +40,19 @@ Eigen::VectorXd prices_of_bits(const Encoding::LayerBits& layer, size_t number,
     return patterns.completeOrthogonalDecomposition().solve(costs).head(layer.count);
 }
 
+// What a branch costs less where it goes than as it is, or than whole where it is gone.
+double price_of_branch(const Network& network, size_t branch, std::span<const int64_t> cut,
+                       std::span<const int> bits, const PlanCost& cost) {
+    std::vector<int64_t> none(cut.begin(), cut.end());
+    std::vector<int> gone(bits.begin(), bits.end()), there = gone;
+    for (size_t f : network.branches[branch].families) none[f] = 0;
+    for (size_t k : network.branches[branch].layers) {
+        gone[k] = kGone;
+        if (there[k] == kGone) there[k] = network.widths(k).back();
+    }
+    return cost(none, gone) - cost(cut, there);
+}
+
 }  // namespace
 
 double LinearCost::value(std::span<const uint8_t> x) const {
@@ -54,13 +67,20 @@ LinearCost linear_cost(const Network& network, const Encoding& encoding,
     LinearCost result{cost(cut, bits),
                       std::vector<double>(static_cast<size_t>(encoding.variables))};
     for (size_t f = 0; f < network.families(); ++f) {
+        const int branch = network.branch_of_family(f);
+        if (branch >= 0 && is_gone(network, bits, static_cast<size_t>(branch))) continue;
         const double price = price_of_group(network, f, cut, bits, cost);
         std::fill_n(result.terms.begin() + encoding.first_cut[f], network.groups(f), price);
         result.constant -= static_cast<double>(cut[f]) * price;
     }
+    for (size_t b = 0; b < encoding.branches.size(); ++b) {
+        double& price = result.terms[static_cast<size_t>(encoding.branches[b])];
+        price = price_of_branch(network, b, cut, bits, cost);
+        if (is_gone(network, bits, b)) result.constant -= price;
+    }
     for (size_t k = 0; k < encoding.layers.size(); ++k) {
         const Encoding::LayerBits& layer = encoding.layers[k];
-        if (layer.count == 0) continue;
+        if (layer.count == 0 || bits[k] == kGone) continue;
         const Eigen::VectorXd prices = prices_of_bits(layer, k, cut, bits, cost);
         const Encoding::Word& here = encoding.word(k, bits[k]);
         for (int b = 0; b < layer.count; ++b) {
@@ -94,6 +114,10 @@ LinearRange range_of(const Network& network, const Encoding& encoding, const Lin
         }
         widen(*std::min_element(words.begin(), words.end()),
               *std::max_element(words.begin(), words.end()));
+    }
+    for (int variable : encoding.branches) {
+        const double price = cost.terms[static_cast<size_t>(variable)];
+        widen(std::min(price, 0.0), std::max(price, 0.0));
     }
     return range;
 }

@@ -7,9 +7,10 @@
 //
 // An amount for each group of a family (half the difference between the next count above and the
 // next below), an amount for each width of a layer (spread over the bits of its words by least
-// squares where they are no one-hot ones); equal to the cost at the plan itself. Exact for one-hot
-// layers one at a time; products, which real costs have, are what is left out. O(families + widths)
-// costs.
+// squares where they are no one-hot ones), an amount for each branch (what it costs at the plan;
+// what is its own counts for nothing where it is gone there); equal to the cost at the plan itself.
+// Exact for one-hot layers one at a time; products, which real costs have, are what is left out.
+// O(families + widths) costs.
 
 #include <cstdint>
 #include <functional>

@@ -12,7 +12,8 @@ namespace {
 
 TEST(LinearCost, IsExactAtThePlanAndForOneWidthAtATime) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
-        const Fixture f(seed);
+        const Fixture f(net::residual_network(seed), 1,
+                        seed % 2 ? with_branches() : NetworkOptions());
         const Encoding encoding = one_hot_encoding(f.network);
         Random random(seed, 5);
         const Plan at = f.random_plan(random);
@@ -31,8 +32,23 @@ TEST(LinearCost, IsExactAtThePlanAndForOneWidthAtATime) {
             compare(at);
             for (size_t k = 0; k < at.bits.size(); ++k) {
                 Plan plan = at;
+                if (at.bits[k] == kGone) continue;
                 plan.bits[k] = at.bits[k] == kMaxBits ? kMinBits : kMaxBits;
                 compare(plan);
+            }
+            for (size_t b = 0; b < f.network.branches.size(); ++b) {
+                if (is_gone(f.network, at.bits, b)) {
+                    Plan whole = at;
+                    for (size_t k : f.network.branches[b].layers) whole.bits[k] = kMaxBits;
+                    compare(whole);
+                    continue;
+                }
+                // As it is but for the branch: the energy of z alone.
+                auto x = encode(f.network, encoding, at);
+                x[static_cast<size_t>(encoding.branches[b])] = 1;
+                Plan gone = at;
+                drop(f.network, gone, b);
+                EXPECT_NEAR(linear.value(x), exact(cut_counts(gone), gone.bits), 1e-9 * scale);
             }
         }
     }

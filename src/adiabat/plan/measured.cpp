@@ -28,6 +28,9 @@ class Numbering {
                 variable_.push_back(widths > 1 ? encoding.layers[k].first + w : -1);
             }
         }
+        first_branch_ = columns();
+        // Around an incumbent branches are no candidates.
+        variable_.insert(variable_.end(), encoding.branches.begin(), encoding.branches.end());
     }
     int columns() const { return static_cast<int>(variable_.size()); }
     int variable(int column) const { return variable_[static_cast<size_t>(column)]; }
@@ -35,11 +38,17 @@ class Numbering {
         return first_width_[layer] + static_cast<int>(width_index);
     }
     int first_width_column() const {
-        return first_width_.empty() ? columns() : first_width_.front();
+        return first_width_.empty() ? first_branch_ : first_width_.front();
     }
+    bool is_width(int column) const {
+        return column >= first_width_column() && column < first_branch_;
+    }
+    int branch_column(size_t branch) const { return first_branch_ + static_cast<int>(branch); }
+    int first_branch_column() const { return first_branch_; }
 
   private:
     std::vector<int> variable_, first_width_;
+    int first_branch_ = 0;
 };
 
 // The share of a layer's rounding error, at one of its widths, that goes with each group: where its
@@ -106,7 +115,14 @@ sense::Candidates candidates_of(const net::Graph& graph, const Network& network,
     for (size_t k = 0; k < network.layers.size(); ++k) widths.push_back(network.widths(k));
     std::optional<sense::Incumbent> around;
     if (incumbent) around = {cut_flags(network, *incumbent), incumbent->bits};
-    return {graph, network.coupling, network.layers, std::move(widths), std::move(around)};
+    std::vector<net::Branch> branches;
+    for (const Branch& branch : network.branches) branches.push_back(branch.place);
+    return {graph,
+            network.coupling,
+            network.layers,
+            std::move(widths),
+            std::move(branches),
+            std::move(around)};
 }
 
 namespace {
@@ -133,10 +149,29 @@ class Builder {
     }
 
   private:
+    // Those that are candidates.
+    size_t branches() const {
+        return static_cast<size_t>(numbering_.columns() - numbering_.first_branch_column());
+    }
     double rho(int u, int v) const {
-        const int cuts = numbering_.first_width_column();
-        if (u < cuts && v < cuts) return interactions_.rho_cuts;
-        return u < cuts || v < cuts ? interactions_.rho_mixed : interactions_.rho_widths;
+        const int widths = numbering_.is_width(u) + numbering_.is_width(v);
+        if (widths == 0) return interactions_.rho_cuts;
+        return widths == 1 ? interactions_.rho_mixed : interactions_.rho_widths;
+    }
+    // Whether v is a branch and u a group or a width of its own.
+    bool is_own(int u, int v) const {
+        const int branch = v - numbering_.first_branch_column();
+        if (branch < 0) return false;
+        if (u < numbering_.first_width_column()) {
+            const auto family = network_.coupling.groups[static_cast<size_t>(u)].family;
+            return network_.branch_of_family(static_cast<size_t>(family)) == branch;
+        }
+        if (!numbering_.is_width(u)) return false;
+        for (size_t k : network_.branches[static_cast<size_t>(branch)].layers) {
+            const int first = numbering_.width_column(k, 0);
+            if (u >= first && u < first + std::ssize(network_.widths(k))) return true;
+        }
+        return false;
     }
 
     qubo::Dense dense() const {
@@ -148,7 +183,8 @@ class Builder {
         for (int u = 0; u < columns; ++u) {
             for (int v = u + 1; v < columns; ++v) {
                 const double factor = 2 * rho(u, v);
-                if (factor == 0 || are_joint(joint, u, v) || same_layer(u, v)) continue;
+                if (factor == 0 || are_joint(joint, u, v) || same_layer(u, v) || is_own(u, v))
+                    continue;
                 add_pair(energy, u, v, factor * effects_.product(u, v));
             }
         }
@@ -173,8 +209,7 @@ class Builder {
     }
     // Widths of one layer exclude each other.
     bool same_layer(int u, int v) const {
-        const int cuts = numbering_.first_width_column();
-        if (u < cuts || v < cuts) return false;
+        if (!numbering_.is_width(u) || !numbering_.is_width(v)) return false;
         for (size_t k = 0; k < network_.layers.size(); ++k) {
             const int first = numbering_.width_column(k, 0);
             const int last = first + static_cast<int>(network_.widths(k).size());
@@ -192,6 +227,15 @@ class Builder {
     template <typename Form>
     void add_singles(Form& energy) const {
         for (int u = 0; u < numbering_.first_width_column(); ++u) add_cut(energy, u);
+        for (size_t b = 0; b < branches(); ++b) {
+            const int column = numbering_.branch_column(b);
+            double value = effects_.single[column];
+            for (size_t k : network_.branches[b].layers) {
+                const int widest = numbering_.width_column(k, network_.widths(k).size() - 1);
+                value -= interactions_.tau * effects_.single[widest];
+            }
+            energy.add_linear(numbering_.variable(column), value);
+        }
         for (size_t k = 0; k < network_.layers.size(); ++k) {
             for (size_t w = 0; w < network_.widths(k).size(); ++w) {
                 add_linear(
@@ -252,6 +296,9 @@ class Builder {
         add_singles(energy);
         const JointCosts joint(network_.coupling, effects_);
         for (size_t f = 0; f < network_.families(); ++f) add_block(energy, f, rho, joint);
+        for (int u = numbering_.first_branch_column(); u < numbering_.columns(); ++u) {
+            energy.add_linear(numbering_.variable(u), -rho * effects_.single[u]);
+        }
         if (rho > 0) add_products(energy, rho);
         return energy;
     }
@@ -285,8 +332,8 @@ class Builder {
         const auto rank = static_cast<size_t>(effects_.factor.rows());
         std::vector<double> columns(static_cast<size_t>(encoding_.variables) * rank);
         std::vector<double> constants(rank, 0.0);
-        const int cuts = numbering_.first_width_column();
-        for (int u = 0; u < cuts; ++u) {
+        for (int u = 0; u < numbering_.columns(); ++u) {
+            if (numbering_.is_width(u)) continue;
             for (size_t r = 0; r < rank; ++r) {
                 const auto value =
                     static_cast<double>(effects_.factor(static_cast<Eigen::Index>(r), u));
@@ -332,15 +379,28 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
             terms.undone -= 2 * effects.single[cuts.back()];
     }
     if (effects.around) terms.before = effects.residual_square;
+    double own = 0;  // products of branches with their own widths, which do not count
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        if (!is_gone(network, plan.bits, b)) continue;
+        const int column = numbering.branch_column(b);
+        cuts.push_back(column);
+        terms.single += effects.single[column];
+        for (size_t k : network.branches[b].layers) {
+            own += effects.product(column, numbering.width_column(k, network.widths(k).size() - 1));
+        }
+    }
     double width_squares = 0;
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const auto& allowed = network.widths(k);
-        const auto w = static_cast<size_t>(std::find(allowed.begin(), allowed.end(), plan.bits[k]) -
-                                           allowed.begin());
+        const bool gone = plan.bits[k] == kGone;
+        const auto w =
+            gone ? allowed.size() - 1
+                 : static_cast<size_t>(std::find(allowed.begin(), allowed.end(), plan.bits[k]) -
+                                       allowed.begin());
         const int column = numbering.width_column(k, w);
         widths.push_back(column);
         width_squares += effects.single[column];
-        double counts = 1;
+        double counts = gone ? 0 : 1;
         if (shares && !effects.around) {
             for (const auto& [group, share] : shares_of(network, effects, k, w)) {
                 if (flags[static_cast<size_t>(group)]) counts -= share;
@@ -350,7 +410,7 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     }
     // Sums over pairs from squares of sums, less the pairs that are joint.
     terms.cuts = product_of_sums(effects, cuts, cuts) - terms.single;
-    terms.mixed = 2 * product_of_sums(effects, cuts, widths);
+    terms.mixed = 2 * (product_of_sums(effects, cuts, widths) - own);
     terms.widths = product_of_sums(effects, widths, widths) - width_squares;
     const auto changed = [&](int group) { return changes[static_cast<size_t>(group)] != 0; };
     JointCosts(network.coupling, effects).for_each([&](int u, int v, double cost) {

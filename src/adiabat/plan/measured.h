@@ -9,7 +9,9 @@
 //           + rho sum over other pairs of 2 <a_u, a_v>
 //           - tau sum_l sum_b d_lb y_lb sum_u s_lbu x_u
 //
-// x_u = 1 cuts group u, y_lb = 1 gives layer l the width b (one-hot). d = |a|^2. Cutting u and v
+// x_u = 1 cuts group u or drops branch u, y_lb = 1 gives layer l the width b (one-hot). d = |a|^2.
+// Of a branch, d_u is less by what the rounding of its layers at their widest costs, which is what
+// the assignments of plans without it say. Cutting u and v
 // together from what a layer reads costs eta = E(u, v) / (E(u) + E(v)) times what it costs apart,
 // since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum (where it is
 // wanted): of a layer's rounding error, what lies in filters and inputs that are cut does not

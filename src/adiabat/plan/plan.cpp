@@ -16,6 +16,40 @@ const std::vector<net::AxisLabels::Share>& shares_on(const Network& network, siz
     return labels ? labels->shares : none;
 }
 
+// Branches of which no two share a node, the inner ones of nested ones.
+std::vector<Branch> separate_branches(const net::Graph& graph,
+                                      const std::vector<net::Layer>& layers,
+                                      const NetworkOptions& options) {
+    std::vector<Branch> branches;
+    if (!options.branches || options.least_kept > 0) return branches;
+    std::vector<uint8_t> taken(graph.nodes.size(), 0);
+    for (net::Branch& place : net::find_branches(graph)) {
+        const net::Node& add = graph.nodes[static_cast<size_t>(place.add)];
+        Branch branch{{}, add.name.empty() ? graph.value(add.outputs[0]).name : add.name, {}, {}};
+        bool may_go = true;
+        for (int node : place.nodes) may_go = may_go && !taken[static_cast<size_t>(node)];
+        for (size_t k = 0; k < layers.size(); ++k) {
+            const net::Layer& layer = layers[k];
+            if (!std::binary_search(place.nodes.begin(), place.nodes.end(), layer.node)) continue;
+            branch.layers.push_back(k);
+            may_go = may_go && !(options.stays && options.stays(layer)) &&
+                     !(options.coupling.keep && !options.coupling.keep(layer.name).empty());
+        }
+        if (!may_go || branch.layers.empty()) continue;
+        for (int node : place.nodes) taken[static_cast<size_t>(node)] = 1;
+        taken[static_cast<size_t>(place.add)] = taken[static_cast<size_t>(place.last)] = 1;
+        branch.place = std::move(place);
+        branches.push_back(std::move(branch));
+    }
+    return branches;
+}
+
+std::vector<net::Branch> places_of(const std::vector<Branch>& branches) {
+    std::vector<net::Branch> places;
+    for (const Branch& branch : branches) places.push_back(branch.place);
+    return places;
+}
+
 // Filters of a layer that any family has.
 int64_t shares_total(const Network& network, const std::vector<net::AxisLabels::Share>& shares) {
     int64_t total = 0;
@@ -30,7 +64,8 @@ int64_t shares_total(const Network& network, const std::vector<net::AxisLabels::
 Network::Network(const net::Graph& graph, const NetworkOptions& options)
     : layers(net::find_layers(graph)),
       coupling(net::find_coupling(graph, options.coupling)),
-      costs(graph, coupling, layers),
+      branches(separate_branches(graph, layers, options)),
+      costs(graph, coupling, layers, places_of(branches)),
       align(options.align),
       steps(families(), 1) {
     ADIABAT_CHECK(options.least_kept >= 0 && options.least_kept <= 1, "least share {}",
@@ -42,6 +77,29 @@ Network::Network(const net::Graph& graph, const NetworkOptions& options)
         least.push_back(std::max(kLeastKept, static_cast<int64_t>(std::ceil(share - 1e-9))));
     }
     allow_widths(graph, options);
+    find_own();
+}
+
+// What goes with each branch.
+void Network::find_own() {
+    of_layer.assign(layers.size(), -1);
+    of_family.assign(families(), -1);
+    for (size_t b = 0; b < branches.size(); ++b) {
+        for (size_t k : branches[b].layers) of_layer[k] = static_cast<int>(b);
+        const std::vector<int>& nodes = branches[b].place.nodes;
+        const auto is_here = [&](int node) {
+            return std::binary_search(nodes.begin(), nodes.end(), node);
+        };
+        for (size_t f = 0; f < families(); ++f) {
+            const net::GroupFamily& family = coupling.families[f];
+            if (family.makers.empty() ||
+                !std::all_of(family.makers.begin(), family.makers.end(), is_here) ||
+                !std::all_of(family.readers.begin(), family.readers.end(), is_here))
+                continue;
+            branches[b].families.push_back(f);
+            of_family[f] = static_cast<int>(b);
+        }
+    }
 }
 
 void Network::allow_widths(const net::Graph& graph, const NetworkOptions& options) {
@@ -141,6 +199,25 @@ Plan uniform_plan(const Network& network, int bits) {
     return plan;
 }
 
+bool is_gone(const Network& network, std::span<const int> bits, size_t branch) {
+    return bits[network.branches[branch].layers.front()] == kGone;
+}
+
+void drop(const Network& network, Plan& plan, size_t branch) {
+    for (size_t k : network.branches[branch].layers) plan.bits[k] = kGone;
+    for (size_t f : network.branches[branch].families) {
+        std::fill(plan.cut[f].begin(), plan.cut[f].end(), uint8_t{0});
+    }
+}
+
+std::vector<net::Branch> gone_branches(const Network& network, std::span<const int> bits) {
+    std::vector<net::Branch> gone;
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        if (is_gone(network, bits, b)) gone.push_back(network.branches[b].place);
+    }
+    return gone;
+}
+
 int64_t cut_count(const Plan& plan, size_t family) {
     return std::accumulate(plan.cut[family].begin(), plan.cut[family].end(), int64_t{0});
 }
@@ -184,7 +261,18 @@ void check_plan(const Network& network, const Plan& plan) {
         plan.bits.size() == network.layers.size() && plan.cut.size() == network.families(),
         "a plan of {} layers and {} families for {} and {}", plan.bits.size(), plan.cut.size(),
         network.layers.size(), network.families());
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        if (!is_gone(network, plan.bits, b)) continue;
+        const Branch& branch = network.branches[b];
+        const bool is_whole = std::all_of(branch.layers.begin(), branch.layers.end(),
+                                          [&](size_t k) { return plan.bits[k] == kGone; }) &&
+                              std::all_of(branch.families.begin(), branch.families.end(),
+                                          [&](size_t f) { return cut_count(plan, f) == 0; });
+        ADIABAT_CHECK(is_whole, "branch {} goes in part", b);
+    }
     for (size_t k = 0; k < plan.bits.size(); ++k) {
+        const int branch = network.branch_of_layer(k);
+        if (branch >= 0 && is_gone(network, plan.bits, static_cast<size_t>(branch))) continue;
         ADIABAT_CHECK(plan.bits[k] == allowed_width(network, k, plan.bits[k]),
                       "layer {} has {} bits", k, plan.bits[k]);
     }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A plan: which channel groups go and how many bits each layer keeps; and the network that plans
-// are made for.
+// A plan: which channel groups go, how many bits each layer keeps, and which residual branches go
+// whole; and the network that plans are made for.
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
+#include "adiabat/net/branches.h"
 #include "adiabat/net/cost_model.h"
 #include "adiabat/net/coupling.h"
 #include "adiabat/net/layers.h"
@@ -20,8 +23,12 @@ inline constexpr int kMaxBits = 8;
 // A family keeps at least so many groups, so that no layer loses all its channels.
 inline constexpr int64_t kLeastKept = 1;
 
+// The width of a layer that goes with its branch.
+inline constexpr int kGone = net::kGone;
+
+// Where a branch goes, all its layers have kGone bits, and of its own families nothing is cut.
 struct Plan {
-    std::vector<int> bits;                  // one a layer, kMinBits to kMaxBits
+    std::vector<int> bits;                  // one a layer, kMinBits to kMaxBits or kGone
     std::vector<std::vector<uint8_t>> cut;  // one a family, 1 where a group goes
 
     bool operator==(const Plan&) const = default;
@@ -40,6 +47,17 @@ struct NetworkOptions {
     std::optional<int> first_last = {};
     // Layers that have kMaxBits bits whatever else is said; none where not given.
     std::function<bool(const net::Layer&)> stays = {};
+    // Whether residual branches may go whole. None does where something of it is to stay: a layer
+    // whose channels do, one that `stays`, or any share of filters above none (`least_kept`).
+    bool branches = false;
+};
+
+// A residual branch that may go whole.
+struct Branch {
+    net::Branch place;
+    std::string name;              // of its addition: the node's, or its output's where it has none
+    std::vector<size_t> layers;    // that go with it, ascending, never none
+    std::vector<size_t> families;  // whose groups are nowhere else, ascending
 };
 
 // What a plan decides on: the layers of a graph, their channel groups and what they may become. The
@@ -51,6 +69,7 @@ struct Network {
 
     std::vector<net::Layer> layers;
     net::Coupling coupling;
+    std::vector<Branch> branches;  // in the order of their additions; no two share a node
     net::CostModel costs;
     // A layer that is cut keeps a multiple of so many filters.
     int64_t align = 1;
@@ -71,12 +90,18 @@ struct Network {
     // The group of each filter of a layer, kStays where it is never cut; empty for no cuts.
     const std::vector<net::GroupId>& filter_groups(size_t layer) const;
 
+    // The branch that a layer or a family goes with, -1 for none.
+    int branch_of_layer(size_t layer) const { return of_layer[layer]; }
+    int branch_of_family(size_t family) const { return of_family[family]; }
+
   private:
+    void find_own();
     void align_families();
     void allow_widths(const net::Graph& graph, const NetworkOptions& options);
 
     std::vector<int64_t> steps, least;      // one a family
     std::vector<std::vector<int>> allowed;  // one a layer
+    std::vector<int> of_layer, of_family;
 };
 
 // The width nearest to `bits` from above that a layer may have, its largest where there is none.
@@ -84,6 +109,12 @@ int allowed_width(const Network& network, size_t layer, int bits);
 
 // Nothing cut, `bits` everywhere, or the allowed width.
 Plan uniform_plan(const Network& network, int bits);
+
+// Whether a branch goes, by the bits of a plan's layers; and lets it go.
+bool is_gone(const Network& network, std::span<const int> bits, size_t branch);
+void drop(const Network& network, Plan& plan, size_t branch);
+// The branches that go, as apply/cut.h takes them.
+std::vector<net::Branch> gone_branches(const Network& network, std::span<const int> bits);
 
 int64_t cut_count(const Plan& plan, size_t family);
 // One entry a family.
@@ -99,8 +130,8 @@ net::Cost cost(const Network& network, const Plan& plan);
 // The count of groups that stay nearest to `kept` from above that `align` and `least_kept` allow.
 int64_t allowed_kept(const Network& network, size_t family, int64_t kept);
 
-// Throws InternalError unless the plan fits the network, every family keeps what it must, and every
-// layer has a width that it may have.
+// Throws InternalError unless the plan fits the network, every family keeps what it must, every
+// layer has a width that it may have, and branches go whole.
 void check_plan(const Network& network, const Plan& plan);
 
 }  // namespace adiabat::plan

@@ -65,6 +65,29 @@ inline Hamiltonian random_factored(const Network& network, uint64_t seed) {
     return result;
 }
 
+// The plan, and where it says of what would be a branch's own what plans without it say, that too.
+template <typename Visit>
+void for_each_set_of_branches(const Network& network, const Plan& plan, Visit&& visit) {
+    std::vector<size_t> may_go;
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        bool untouched = true;
+        for (size_t k : network.branches[b].layers) {
+            untouched = untouched && plan.bits[k] == network.widths(k).back();
+        }
+        for (size_t f : network.branches[b].families) {
+            untouched = untouched && cut_count(plan, f) == 0;
+        }
+        if (untouched) may_go.push_back(b);
+    }
+    for (uint32_t word = 0; word < 1u << may_go.size(); ++word) {
+        Plan some = plan;
+        for (size_t i = 0; i < may_go.size(); ++i) {
+            if (word >> i & 1) drop(network, some, may_go[i]);
+        }
+        visit(some);
+    }
+}
+
 // Calls visit(plan) for every plan there is.
 template <typename Visit>
 void for_each_plan(const Network& network, Visit&& visit) {
@@ -85,7 +108,7 @@ void for_each_plan(const Network& network, Visit&& visit) {
         std::vector<size_t> at(network.layers.size(), 0);
         for (size_t k = 0; k < at.size();) {
             for (size_t j = 0; j < at.size(); ++j) plan.bits[j] = network.widths(j)[at[j]];
-            visit(plan);
+            for_each_set_of_branches(network, plan, visit);
             for (k = 0; k < at.size() && ++at[k] == network.widths(k).size(); ++k) at[k] = 0;
         }
     }

@@ -24,7 +24,7 @@ class Greedy {
         for (const Step& step : state_.steps()) {
             if (!step.saves) continue;
             Step chunk = step;
-            if (!step.is_bits) {
+            if (step.place == Place::kFamily) {
                 const int64_t unit = state_.network().group_step(step.index);
                 const int64_t at_once = std::min(kMostAtOnce, state_.groups(step.index) / kShare);
                 chunk.times = static_cast<int>(std::max(at_once / unit, int64_t{1}));
@@ -81,7 +81,7 @@ class Greedy {
 
     // Energy for what the step saves, which then is the move.
     double price(const Step& step) {
-        if (!step.is_bits) {
+        if (step.place == Place::kFamily) {
             const auto need =
                 static_cast<int>(state_.network().group_step(step.index)) * step.times;
             state_.prefer(step.index, need + kSpare);

@@ -20,9 +20,25 @@ constexpr int64_t kMostSteps = 20'000'000;
 
 // All that a cost depends on.
 struct Point {
-    std::vector<int64_t> cut;  // one a family
-    std::vector<int> bits;     // one a layer
+    std::vector<int64_t> cut;   // one a family
+    std::vector<int> bits;      // one a layer, were it there
+    std::vector<uint8_t> gone;  // one a branch
 };
+
+// As costs are asked for.
+struct Shape {
+    std::vector<int64_t> cut;
+    std::vector<int> bits;
+};
+Shape shape_of(const Network& network, const Point& point) {
+    Shape shape{point.cut, point.bits};
+    for (size_t b = 0; b < point.gone.size(); ++b) {
+        if (!point.gone[b]) continue;
+        for (size_t f : network.branches[b].families) shape.cut[f] = 0;
+        for (size_t k : network.branches[b].layers) shape.bits[k] = kGone;
+    }
+    return shape;
+}
 
 // What a descent makes smaller: the first number, then the second.
 using Score = std::pair<double, double>;
@@ -30,20 +46,22 @@ using Goal = std::function<Score(const Point&)>;
 
 Plan plan_of(const Network& network, const Point& point) {
     Plan plan = uniform_plan(network, kMinBits);
-    plan.bits = point.bits;
+    const Shape shape = shape_of(network, point);
+    plan.bits = shape.bits;
     for (size_t f = 0; f < plan.cut.size(); ++f) {
-        std::fill_n(plan.cut[f].rbegin(), point.cut[f], uint8_t{1});
+        std::fill_n(plan.cut[f].rbegin(), shape.cut[f], uint8_t{1});
     }
     return plan;
 }
 
-// The lowest bits and the fewest groups.
+// The lowest bits and the fewest groups, and no branch that may go.
 Point least_point(const Network& network) {
     Point point;
     for (size_t f = 0; f < network.families(); ++f) {
         point.cut.push_back(network.groups(f) - allowed_kept(network, f, kLeastKept));
     }
     point.bits = uniform_plan(network, kMinBits).bits;
+    point.gone.assign(network.branches.size(), 1);
     return point;
 }
 
@@ -117,10 +135,10 @@ class Descent {
     Score score() const { return least_; }
 
   private:
-    // One width for some layers, or one count for some families.
+    // One width for some layers, one count for some families, or whether a branch goes.
     struct Move {
         Members members;
-        bool is_bits = false;
+        enum { kBits, kCount, kBranch } kind = kBits;
         int64_t value = 0;
     };
 
@@ -128,26 +146,32 @@ class Descent {
                             const std::vector<Members>& families) const {
         std::vector<Move> list;
         for (const Members& members : layers) {
-            for (int bits : network_.widths(members[0])) list.push_back({members, true, bits});
+            for (int bits : network_.widths(members[0]))
+                list.push_back({members, Move::kBits, bits});
         }
         for (const Members& members : families) {
             const int64_t groups = network_.groups(members[0]);
             int64_t kept = allowed_kept(network_, members[0], kLeastKept);
             for (int k = 0; k < kFewCounts; ++k) {
-                list.push_back({members, false, groups - kept});
+                list.push_back({members, Move::kCount, groups - kept});
                 if (kept == groups) break;
                 kept = allowed_kept(network_, members[0], kept + 1);
             }
+        }
+        for (size_t b = 0; b < network_.branches.size(); ++b) {
+            for (int64_t gone : {0, 1}) list.push_back({{b}, Move::kBranch, gone});
         }
         return list;
     }
 
     static void change(Point& point, const Move& move) {
         for (size_t k : move.members) {
-            if (move.is_bits) {
+            if (move.kind == Move::kBits) {
                 point.bits[k] = static_cast<int>(move.value);
-            } else {
+            } else if (move.kind == Move::kCount) {
                 point.cut[k] = move.value;
+            } else {
+                point.gone[k] = static_cast<uint8_t>(move.value);
             }
         }
     }
@@ -195,7 +219,8 @@ Point smallest_point(const Network& network, const CostFunctions& costs, Quantit
     Descent descent(
         network,
         [&](const Point& point) {
-            return Score(0, static_cast<double>(costs.file(point.cut, point.bits)));
+            const Shape shape = shape_of(network, point);
+            return Score(0, static_cast<double>(costs.file(shape.cut, shape.bits)));
         },
         std::move(least));
     descent.run();
@@ -243,7 +268,8 @@ class Combination {
                 start);
             descent.run();
             if (descent.score().first > 0) continue;
-            costs_of(budgets_, costs_, descent.point().cut, descent.point().bits, values_);
+            const Shape shape = shape_of(network_, descent.point());
+            costs_of(budgets_, costs_, shape.cut, shape.bits, values_);
             least = std::min(least.value_or(values_[budget]), values_[budget]);
         }
         return least;
@@ -253,7 +279,8 @@ class Combination {
     // The largest of what budgets are exceeded by, as shares of their limits, and their sum;
     // budget `but` counts for nothing. Leaves the costs in values_.
     Score excess(const Point& point, std::optional<size_t> but = std::nullopt) {
-        costs_of(budgets_, costs_, point.cut, point.bits, values_);
+        const Shape shape = shape_of(network_, point);
+        costs_of(budgets_, costs_, shape.cut, shape.bits, values_);
         Score score = {0, 0};
         for (size_t k = 0; k < budgets_.size(); ++k) {
             const int64_t over = values_[k] - budgets_[k].limit;
@@ -321,7 +348,8 @@ std::vector<Budget> nearest_reachable(const Network& network, const CostFunction
     }
     if (smallest < std::numeric_limits<double>::infinity()) return nearest;
     std::vector<int64_t> values(budgets.size());
-    costs_of(budgets, costs, point.cut, point.bits, values);
+    const Shape shape = shape_of(network, point);
+    costs_of(budgets, costs, shape.cut, shape.bits, values);
     for (size_t k = 0; k < budgets.size(); ++k) {
         nearest[k].limit = std::max(values[k], budgets[k].limit);
     }

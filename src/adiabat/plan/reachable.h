@@ -4,13 +4,14 @@
 // What budgets can be kept at all, one of them or several at once: known before any search, and
 // where they cannot be, what could be instead.
 //
-// All quantities but the file grow with every bit and every group that stays, so that the least of
-// each is the plan of the lowest bits and the fewest groups. The file is less regular: layers of
+// All quantities but the file grow with every bit, every group and every branch that stays, so that
+// the least of each is the plan of the lowest bits, the fewest groups and no branch that may go.
+// The file is less regular: layers of
 // one width share what decodes them, and numbers of another length are written in more bytes.
-// Descent finds its least, over the bits of all layers alike and the counts of all families alike,
-// then over each alone and, in small networks, over pairs. For several budgets at once the same
-// descent goes down the largest relative excess over the limits. O((layers + families)^2) costs
-// a round; a plan that is found is proof, where none is found there may be one all the same.
+// Descent finds its least, over the bits of all layers alike, the counts of all families alike and
+// branches, then over each alone and, in small networks, over pairs. For several budgets at once
+// the same descent goes down the largest relative excess over the limits. O((layers + families)^2)
+// costs a round; a plan that is found is proof, where none is found there may be one all the same.
 
 #include <optional>
 #include <vector>

@@ -62,10 +62,10 @@ class Proposals {
 
     bool add(Move& move, const std::vector<Step>& from) {
         Step step = from[random_.below(static_cast<uint32_t>(from.size()))];
-        if (step.is_bits ? random_.below(kBitLeaps) == 0
-                         : state_.groups(step.index) >= kGroupsForLeaps) {
-            step.times = 1 << random_.below(3);
-        }
+        const bool leaps = step.place == Place::kFamily
+                               ? state_.groups(step.index) >= kGroupsForLeaps
+                               : step.place == Place::kLayer && random_.below(kBitLeaps) == 0;
+        if (leaps) step.times = 1 << random_.below(3);
         return state_.add_step(move, step, choice());
     }
 

@@ -14,7 +14,7 @@
 // walk: up while it is outside for more than half of the time, else down (strategic oscillation: F.
 // Glover, 1977). Moves are
 //   swap      a cut group against a kept one of the same family: no cost changes
-//   step      bits up or down, or groups cut or revived as alignment has it
+//   step      bits up or down, groups cut or revived as alignment has it, or a branch
 //   exchange  one or two steps that save and as many that spend, at different places
 // judged by Metropolis' rule; the exact cost (remembered, wall.h) is asked for only where the
 // energy would let the move pass. The temperature falls geometrically to 0.001 times the median

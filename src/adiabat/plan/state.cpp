@@ -12,8 +12,9 @@ namespace {
 
 // The finalizer of splitmix64 (S. Vigna, 2015): a number for each value of each place, so that the
 // exclusive or over all places tells shapes apart (A. Zobrist, 1970).
-uint64_t mixed(bool is_bits, size_t index, int64_t value) {
-    uint64_t z = (uint64_t{index} << 33 | uint64_t{is_bits} << 32 | static_cast<uint64_t>(value)) +
+uint64_t mixed(Place place, size_t index, int64_t value) {
+    uint64_t z = (uint64_t{index} << 34 | static_cast<uint64_t>(place) << 32 |
+                  static_cast<uint64_t>(value)) +
                  0x9E3779B97F4A7C15u;
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
@@ -36,14 +37,18 @@ State::State(const Network& network, const Hamiltonian& hamiltonian, const Plan&
     for (bool saves : {false, true}) {
         for (size_t f = 0; f < network.families(); ++f) {
             if (allowed_kept(network, f, 0) < network.groups(f))
-                steps_.push_back({false, f, saves});
+                steps_.push_back({Place::kFamily, f, saves});
         }
         for (size_t k = 0; k < network.layers.size(); ++k) {
-            if (Encoding::widths(encoding.layers[k]).size() > 1) steps_.push_back({true, k, saves});
+            if (Encoding::widths(encoding.layers[k]).size() > 1)
+                steps_.push_back({Place::kLayer, k, saves});
+        }
+        for (size_t b = 0; b < encoding.branches.size(); ++b) {
+            steps_.push_back({Place::kBranch, b, saves});
         }
     }
     for (const Step& step : steps_) {
-        if (step.saves && !step.is_bits) families_.push_back(step.index);
+        if (step.saves && step.place == Place::kFamily) families_.push_back(step.index);
     }
     for (size_t f = 0; f < network.families(); ++f) {
         most_cut_.push_back(network.groups(f) - allowed_kept(network, f, 0));
@@ -65,7 +70,7 @@ void State::set(const Plan& plan) {
     cut_ = cut_counts(plan);
     key_ = 0;
     for (size_t f = 0; f < order_.size(); ++f) {
-        key_ ^= mixed(false, f, cut_[f]);
+        key_ ^= mixed(Place::kFamily, f, cut_[f]);
         std::sort(order_[f].begin(), order_[f].end());
         std::stable_partition(order_[f].begin(), order_[f].end(),
                               [&](int i) { return x()[static_cast<size_t>(i)] != 0; });
@@ -76,11 +81,18 @@ void State::set(const Plan& plan) {
     width_.clear();
     patterns_.clear();
     for (size_t k = 0; k < bits_.size(); ++k) {
-        int64_t number = 0;
-        while (widths_[k][static_cast<size_t>(number)].bits != bits_[k]) ++number;
+        int64_t number = bits_[k] == kGone ? std::ssize(widths_[k]) - 1 : 0;
+        while (bits_[k] != kGone && bits_of(k, number) != bits_[k]) ++number;
         width_.push_back(number);
         patterns_.push_back(widths_[k][static_cast<size_t>(number)].pattern);
-        key_ ^= mixed(true, k, number);
+        key_ ^= mixed(Place::kLayer, k, number);
+    }
+    gone_.clear();
+    before_.assign(network_.branches.size(), {});
+    for (size_t b = 0; b < network_.branches.size(); ++b) {
+        gone_.push_back(plan::is_gone(network_, bits_, b));
+        key_ ^= mixed(Place::kBranch, b, gone_[b]);
+        remember(b);
     }
     cut_after_ = cut_;
     bits_after_ = bits_;
@@ -110,6 +122,17 @@ double State::energy_of(const Move& move, int variable) const {
     return fields_.sign(variable) * field;
 }
 
+// What the branch is now.
+void State::remember(size_t branch) {
+    Before& before = before_[branch];
+    before = {};
+    for (size_t f : network_.branches[branch].families) {
+        const auto cut = cut_variables(f);
+        before.cut.insert(before.cut.end(), cut.begin(), cut.end());
+    }
+    for (size_t k : network_.branches[branch].layers) before.widths.push_back(width_[k]);
+}
+
 void State::add_flip(Move& move, int variable) const {
     move.energy += energy_of(move, variable);
     move.flips.push_back(variable);
@@ -117,27 +140,91 @@ void State::add_flip(Move& move, int variable) const {
 
 bool State::add_step(Move& move, const Step& step, const Choice& choice) const {
     for (const Move::Change& change : move.changes) {
-        if (change.is_bits == step.is_bits && change.index == step.index) return false;
+        if (change.place == step.place && change.index == step.index) return false;
     }
-    return step.is_bits ? add_bits(move, step) : add_groups(move, step, choice);
+    if (step.place == Place::kBranch) return add_branch(move, step, choice);
+    return step.place == Place::kLayer ? add_bits(move, step) : add_groups(move, step, choice);
+}
+
+// Any widths, and counts of groups that are drawn too.
+State::Before State::drawn(size_t branch, Random& random) const {
+    Before before;
+    for (size_t f : network_.branches[branch].families) {
+        std::vector<int> groups = order_[f];
+        const int64_t all = std::ssize(groups);
+        const int64_t kept =
+            allowed_kept(network_, f, all - random.below(static_cast<uint32_t>(most_cut_[f] + 1)));
+        for (int64_t i = 0; i < all - kept; ++i) {
+            const auto at = static_cast<size_t>(i);
+            std::swap(groups[at], groups[at + random.below(static_cast<uint32_t>(all - i))]);
+            before.cut.push_back(groups[at]);
+        }
+    }
+    for (size_t k : network_.branches[branch].layers) {
+        before.widths.push_back(random.below(static_cast<uint32_t>(widths_[k].size())));
+    }
+    return before;
+}
+
+// All that is the branch's own changes with it, were it from and to the same.
+bool State::add_branch(Move& move, const Step& step, const Choice& choice) const {
+    const size_t b = step.index;
+    if (step.saves == (gone_[b] != 0)) return false;
+    const Branch& branch = network_.branches[b];
+    for (const Move::Change& change : move.changes) {
+        const int other = change.place == Place::kFamily  ? network_.branch_of_family(change.index)
+                          : change.place == Place::kLayer ? network_.branch_of_layer(change.index)
+                                                          : -1;
+        if (other == static_cast<int>(b)) return false;
+    }
+    const bool draws = !step.saves && choice.random && choice.random->below(2) == 0;
+    const Before before = draws ? drawn(b, *choice.random) : before_[b];
+    add_flip(move, hamiltonian_.encoding.branches[b]);
+    move.changes.push_back({Place::kBranch, b, gone_[b], step.saves});
+    for (size_t f : branch.families) {
+        const auto mine = [&](int variable) {
+            return family_of_[static_cast<size_t>(variable)] == static_cast<int>(f);
+        };
+        const int64_t cut =
+            step.saves ? 0 : std::count_if(before.cut.begin(), before.cut.end(), mine);
+        move.changes.push_back({Place::kFamily, f, cut_[f], cut});
+        if (!step.saves) continue;
+        for (int variable : cut_variables(f)) add_flip(move, variable);
+    }
+    if (!step.saves) {
+        for (int variable : before.cut) add_flip(move, variable);
+    }
+    for (size_t i = 0; i < branch.layers.size(); ++i) {
+        const size_t k = branch.layers[i];
+        const int64_t to = step.saves ? std::ssize(widths_[k]) - 1 : before.widths[i];
+        flip_to(move, k, to);
+        move.changes.push_back({Place::kLayer, k, width_[k], to});
+    }
+    return true;
+}
+
+void State::flip_to(Move& move, size_t layer, int64_t width) const {
+    uint32_t flips = patterns_[layer] ^ widths_[layer][static_cast<size_t>(width)].pattern;
+    for (; flips != 0; flips &= flips - 1) {
+        add_flip(move, hamiltonian_.encoding.layers[layer].first + std::countr_zero(flips));
+    }
 }
 
 bool State::add_bits(Move& move, const Step& step) const {
     const size_t layer = step.index;
+    if (is_gone(network_.branch_of_layer(layer))) return false;
     const int64_t from = width_[layer];
     const int64_t to = std::clamp(from + (step.saves ? -step.times : step.times), int64_t{0},
                                   std::ssize(widths_[layer]) - 1);
     if (to == from) return false;
-    uint32_t flips = patterns_[layer] ^ widths_[layer][static_cast<size_t>(to)].pattern;
-    for (; flips != 0; flips &= flips - 1) {
-        add_flip(move, hamiltonian_.encoding.layers[layer].first + std::countr_zero(flips));
-    }
-    move.changes.push_back({true, layer, from, to});
+    flip_to(move, layer, to);
+    move.changes.push_back({Place::kLayer, layer, from, to});
     return true;
 }
 
 bool State::add_groups(Move& move, const Step& step, const Choice& choice) const {
     const size_t family = step.index;
+    if (is_gone(network_.branch_of_family(family))) return false;
     const bool cuts = step.saves;
     const int64_t all = groups(family), kept = all - cut_[family];
     const int64_t unit = network_.group_step(family);
@@ -150,7 +237,7 @@ bool State::add_groups(Move& move, const Step& step, const Choice& choice) const
     for (int64_t k = std::abs(wanted - kept); k > 0; --k) {
         add_flip(move, choose(move, candidates, choice));
     }
-    move.changes.push_back({false, family, cut_[family], all - wanted});
+    move.changes.push_back({Place::kFamily, family, cut_[family], all - wanted});
     return true;
 }
 
@@ -197,8 +284,8 @@ int State::choose(const Move& move, std::span<const int> candidates, const Choic
 uint64_t State::key_after(const Move& move) const {
     uint64_t key = key_;
     for (const Move::Change& change : move.changes) {
-        key ^= mixed(change.is_bits, change.index, change.from) ^
-               mixed(change.is_bits, change.index, change.to);
+        key ^= mixed(change.place, change.index, change.from) ^
+               mixed(change.place, change.index, change.to);
     }
     return key;
 }
@@ -207,11 +294,15 @@ State::Shape State::shape_after(const Move& move) {
     cut_after_ = cut_;
     bits_after_ = bits_;
     for (const Move::Change& change : move.changes) {
-        if (change.is_bits) {
-            bits_after_[change.index] = widths_[change.index][static_cast<size_t>(change.to)].bits;
-        } else {
+        if (change.place == Place::kLayer) {
+            bits_after_[change.index] = bits_of(change.index, change.to);
+        } else if (change.place == Place::kFamily) {
             cut_after_[change.index] = change.to;
         }
+    }
+    for (const Move::Change& change : move.changes) {
+        if (change.place != Place::kBranch || change.to == 0) continue;
+        for (size_t k : network_.branches[change.index].layers) bits_after_[k] = kGone;
     }
     return {cut_after_, bits_after_, key_after(move)};
 }
@@ -247,17 +338,25 @@ void State::place(size_t family, int variable) {
 
 void State::make(const Move& move) {
     key_ = key_after(move);
+    for (const Move::Change& change : move.changes) {
+        if (change.place == Place::kBranch && change.to != 0) remember(change.index);
+    }
     for (int variable : move.flips) {
         fields_.flip(variable);
         const int family = family_of_[static_cast<size_t>(variable)];
         if (family >= 0) place(static_cast<size_t>(family), variable);
     }
     for (const Move::Change& change : move.changes) {
-        if (!change.is_bits) continue;
+        if (change.place == Place::kBranch) gone_[change.index] = change.to != 0;
+        if (change.place != Place::kLayer) continue;
         const auto number = static_cast<size_t>(change.to);
         width_[change.index] = change.to;
         patterns_[change.index] = widths_[change.index][number].pattern;
         bits_[change.index] = widths_[change.index][number].bits;
+    }
+    for (const Move::Change& change : move.changes) {
+        if (change.place != Place::kBranch || change.to == 0) continue;
+        for (size_t k : network_.branches[change.index].layers) bits_[k] = kGone;
     }
     energy_ += move.energy;
 }

@@ -5,10 +5,12 @@
 // whose energy is known before they are made.
 //
 // A step changes one place: a family, by the least number of groups that may go or come back at
-// once (alignment), or a layer, to its next width. A move is some steps at different places, or a
-// swap of a cut group against a kept one of the same family, which costs nothing. Which groups a
-// step takes is decided by their energy in the move so far: the best of all, or the best of a few
-// drawn. O(flips) a candidate, O(n) (fields.h) a flip that is made.
+// once (alignment), a layer, to its next width, or a residual branch, which goes whole, or comes
+// back as it went (as it was in the original, where it was gone in the plan that the state was set
+// to) or, every other time that there is a generator, with widths and groups drawn. A move is some
+// steps at different places, or a swap of a cut group against a kept one of the same family, which
+// costs nothing. Which groups a step takes is decided by their energy in the move so far: the best
+// of all, or the best of a few drawn. O(flips) a candidate, O(n) (fields.h) a flip that is made.
 
 #include <cstdint>
 #include <span>
@@ -21,10 +23,12 @@
 
 namespace adiabat::plan {
 
-// A family (by its number) or a layer, and the direction: saving cuts groups or takes bits. Several
-// steps at once end where the place does.
+enum class Place : uint8_t { kFamily, kLayer, kBranch };
+
+// A family, a layer or a branch, by its number, and the direction: saving cuts groups, takes bits
+// or the branch. Several steps at once end where the place does.
 struct Step {
-    bool is_bits = false;
+    Place place = Place::kFamily;
     size_t index = 0;
     bool saves = false;
     int times = 1;
@@ -33,9 +37,10 @@ struct Step {
 };
 
 struct Move {
-    // A family's count of cut groups, or the number of a layer's width in Encoding::widths().
+    // A family's count of cut groups, the number of a layer's width in Encoding::widths(), or
+    // whether a branch is gone; what is a branch's own changes with it.
     struct Change {
-        bool is_bits = false;
+        Place place = Place::kFamily;
         size_t index = 0;
         int64_t from = 0, to = 0;
     };
@@ -68,7 +73,7 @@ class State {
     double energy() const { return energy_; }
     std::span<const uint8_t> x() const { return fields_.x(); }
     std::span<const int64_t> cut() const { return cut_; }  // groups, one entry a family
-    std::span<const int> bits() const { return bits_; }    // one entry a layer
+    std::span<const int> bits() const { return bits_; }    // one entry a layer, kGone too
     Plan plan() const;
     void set(const Plan& plan);
     // Fields and energy anew, in double.
@@ -109,6 +114,12 @@ class State {
 
   private:
     bool add_bits(Move& move, const Step& step) const;
+    bool add_branch(Move& move, const Step& step, const Choice& choice) const;
+    void flip_to(Move& move, size_t layer, int64_t width) const;
+    bool is_gone(int branch) const { return branch >= 0 && gone_[static_cast<size_t>(branch)]; }
+    int bits_of(size_t layer, int64_t width) const {
+        return widths_[layer][static_cast<size_t>(width)].bits;
+    }
     bool add_groups(Move& move, const Step& step, const Choice& choice) const;
     int choose(const Move& move, std::span<const int> candidates, const Choice& choice) const;
     double energy_of(const Move& move, int variable) const;
@@ -120,7 +131,17 @@ class State {
     double energy_ = 0;
     std::vector<int64_t> cut_, most_cut_;
     std::vector<int> bits_;
-    std::vector<int64_t> width_;  // number of each layer's width
+    std::vector<int64_t> width_;  // number of each layer's width; the last where it is gone
+    std::vector<uint8_t> gone_;   // one entry a branch
+    // Of each branch as it went: the variables of its groups that were cut, and the numbers of its
+    // layers' widths.
+    struct Before {
+        std::vector<int> cut;
+        std::vector<int64_t> widths;
+    };
+    std::vector<Before> before_;
+    void remember(size_t branch);
+    Before drawn(size_t branch, Random& random) const;
     std::vector<std::vector<Encoding::Word>> widths_;
     std::vector<uint32_t> patterns_;       // as set now
     std::vector<std::vector<int>> order_;  // variables of each family, the cut ones first

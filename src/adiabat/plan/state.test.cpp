@@ -22,7 +22,9 @@ NetworkOptions aligned() {
 // Dense, factored, binary-coded and sparse.
 std::vector<Hamiltonian> all_forms(const Fixture& f, uint64_t seed) {
     std::vector<Hamiltonian> list = {random_hamiltonian(f.network, seed),
-                                     random_factored(f.network, seed), f.problem.hamiltonian()};
+                                     random_factored(f.network, seed)};
+    // There branches stay.
+    if (f.network.branches.empty()) list.push_back(f.problem.hamiltonian());
     list.push_back(list[0]);
     list.back().problem.form = qubo::sparse_of(list[0].problem);
     return list;
@@ -40,16 +42,24 @@ Plan changed(const State& state, const Move& move) {
         }
     }
     for (const Move::Change& change : move.changes) {
-        if (!change.is_bits) continue;
+        if (change.place != Place::kLayer) continue;
         const auto widths = Encoding::widths(encoding.layers[change.index]);
         plan.bits[change.index] = widths[static_cast<size_t>(change.to)].bits;
+    }
+    for (const Move::Change& change : move.changes) {
+        if (change.place != Place::kBranch || change.to == 0) continue;
+        for (size_t k : state.network().branches[change.index].layers) plan.bits[k] = kGone;
     }
     return plan;
 }
 
 TEST(State, EnergiesAndCountsOfMovesAreThoseOfThePlans) {
-    for (uint64_t seed = 0; seed < 4; ++seed) {
-        const Fixture f(net::residual_network(seed), 1, seed % 2 ? aligned() : NetworkOptions());
+    int dropped = 0, restored = 0;
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+        NetworkOptions options = seed % 2 ? aligned() : NetworkOptions();
+        if (seed >= 4) options = with_branches(options);
+        if (seed == 5) options.least_kept = 0;
+        const Fixture f(net::residual_network(seed), 1, options);
         for (const Hamiltonian& hamiltonian : all_forms(f, seed)) {
             Random random(seed);
             State state(f.network, hamiltonian, f.random_plan(random));
@@ -79,6 +89,9 @@ TEST(State, EnergiesAndCountsOfMovesAreThoseOfThePlans) {
                 const State::Shape shape = state.shape_after(move);
                 EXPECT_TRUE(std::ranges::equal(shape.cut, cut_counts(plan)));
                 EXPECT_TRUE(std::ranges::equal(shape.bits, plan.bits));
+                for (const Move::Change& change : move.changes) {
+                    if (change.place == Place::kBranch) ++(change.to != 0 ? dropped : restored);
+                }
                 const uint64_t key = shape.key;
                 state.make(move);
                 ++made;
@@ -92,6 +105,47 @@ TEST(State, EnergiesAndCountsOfMovesAreThoseOfThePlans) {
             const double incremental = state.energy();
             state.recompute();
             EXPECT_NEAR(state.energy(), incremental, 1e-8 * (1 + std::abs(incremental)));
+        }
+    }
+    EXPECT_GT(dropped, 100);
+    EXPECT_GT(restored, 100);
+}
+
+TEST(State, BranchesComeBackAsTheyWent) {
+    const Fixture f(two_blocks(3), 1, with_branches());
+    const Hamiltonian hamiltonian = random_hamiltonian(f.network, 3);
+    Random random(3);
+    const auto drop_or_restore = [](State& state, size_t branch, bool drops) {
+        Move move;
+        ASSERT_TRUE(state.add_step(move, {Place::kBranch, branch, drops}, {}));
+        state.make(move);
+    };
+    for (int trial = 0; trial < 50; ++trial) {
+        Plan plan = f.random_plan(random);
+        State state(f.network, hamiltonian, plan);
+        for (size_t b : {0u, 1u}) {
+            if (is_gone(f.network, plan.bits, b)) {
+                // As nobody has seen it go: as it was in the original.
+                drop_or_restore(state, b, false);
+                for (size_t k : f.network.branches[b].layers) EXPECT_EQ(state.bits()[k], kMaxBits);
+                continue;
+            }
+            const Plan before = state.plan();
+            Move none;
+            EXPECT_FALSE(state.add_step(none, {Place::kBranch, b, false}, {}));
+            drop_or_restore(state, b, true);
+            Plan expected = before;
+            drop(f.network, expected, b);
+            EXPECT_EQ(state.plan(), expected);
+            // Nothing of it can be changed while it is gone.
+            for (size_t k : f.network.branches[b].layers) {
+                EXPECT_FALSE(state.add_step(none, {Place::kLayer, k, true}, {}));
+            }
+            for (size_t family : f.network.branches[b].families) {
+                EXPECT_FALSE(state.add_step(none, {Place::kFamily, family, true}, {}));
+            }
+            drop_or_restore(state, b, false);
+            EXPECT_EQ(state.plan(), before);
         }
     }
 }
@@ -147,7 +201,7 @@ TEST(State, TheBestChoiceIsTheBestOfAll) {
     for (int trial = 0; trial < 20; ++trial) {
         State state(f.network, hamiltonian, f.random_plan(random));
         for (const Step& step : state.steps()) {
-            if (step.is_bits) continue;
+            if (step.place != Place::kFamily) continue;
             Move best;
             if (!state.add_step(best, step, {})) continue;
             const auto candidates =

@@ -2,12 +2,14 @@
 #pragma once
 
 // What is weighed: for each channel group that it goes, for each layer and each width that its
-// weights are rounded to it; around an incumbent, that it changes sides. One column each: groups in
-// the order of the coupling, then the widths of layer 0, of layer 1 ..
+// weights are rounded to it, for each residual branch that it goes; around an incumbent, that
+// groups and widths change sides. One column each: groups in the order of the coupling, then the
+// widths of layer 0, of layer 1 .., then branches.
 
 #include <optional>
 #include <vector>
 
+#include "adiabat/net/branches.h"
 #include "adiabat/net/coupling.h"
 #include "adiabat/net/graph.h"
 #include "adiabat/net/layers.h"
@@ -19,12 +21,13 @@ namespace adiabat::sense {
 struct Candidates {
     Candidates(const net::Graph& graph, const net::Coupling& coupling,
                const std::vector<net::Layer>& layers, std::vector<std::vector<int>> widths,
-               std::optional<Incumbent> incumbent = {});
+               std::vector<net::Branch> branches = {}, std::optional<Incumbent> incumbent = {});
 
     const net::Graph& graph;
     const net::Coupling& coupling;
     const std::vector<net::Layer>& layers;
     std::vector<std::vector<int>> widths;  // one list a layer, ascending
+    std::vector<net::Branch> branches;     // none around an incumbent
     // What effects are sensed around; none: the network as it is.
     std::optional<Incumbent> incumbent;
 
@@ -33,6 +36,9 @@ struct Candidates {
     int column(net::GroupId group) const { return group; }
     int column(size_t layer, size_t width_index) const {
         return first_width_[layer] + static_cast<int>(width_index);
+    }
+    int column_of_branch(size_t branch) const {
+        return columns_ - static_cast<int>(branches.size() - branch);
     }
 
   private:

@@ -31,7 +31,7 @@ struct Effects {
     // |a|^2 is twice the square of the temperature times a tempered divergence; else a squared
     // error.
     bool are_scores = false;
-    recon::Vector single;    // |a_u|^2, one a candidate
+    recon::Vector single;    // |a_u|^2, one a candidate (candidates.h)
     recon::Matrix products;  // A'A; empty where there are fewer rows than candidates
     recon::Rows factor;      // A, [images x directions, candidates], where there are
     std::vector<LayerLinks> layers;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <map>
 
+#include "adiabat/net/frontier.h"
+#include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/effect_sums.h"
 
 namespace adiabat::sense {
@@ -31,6 +33,7 @@ class Running {
           step_(static_cast<float>(options.step)),
           graph_(with_biases(probes.network(candidates), candidates.layers)),
           session_(engine.open(graph_, {options.common.threads})),
+          branches_(candidates, probes, engine, options.common.threads),
           outputs_(sensed_outputs(graph_)) {
         if (probes.around) original_ = engine.open(candidates.graph, {options.common.threads});
         for (int u = 0; u < candidates.columns(); ++u) {
@@ -60,7 +63,8 @@ class Running {
                                           static_cast<size_t>(layer.filters));
         }
         for (const auto& [layer, list] : starting_at_) {
-            const std::vector<ValueId> cut = values_before(layer);
+            const std::vector<ValueId> cut =
+                net::values_across(graph_, candidates_.layers[layer].node);
             const std::vector<Tensor> held = session_->run(feeds, cut);
             std::vector<net::Feed> prefix;
             for (size_t i = 0; i < cut.size(); ++i) prefix.push_back({cut[i], &held[i]});
@@ -73,29 +77,11 @@ class Running {
                 piece.rows.col(u) = along_seeds(seeds, before, after) / step_;
             }
         }
+        branches_.add_rows(feeds, before, seeds, piece.rows, stop);
         return piece;
     }
 
   private:
-    // All that nodes from the layer's on read and nodes before it make.
-    std::vector<ValueId> values_before(size_t layer) const {
-        const int at = candidates_.layers[layer].node;
-        const net::Uses uses(graph_);
-        std::vector<ValueId> values;
-        for (size_t id = 0; id < graph_.values.size(); ++id) {
-            const auto value = static_cast<ValueId>(id);
-            if (graph_.constant(value) || uses.producer(value) >= at) continue;
-            const auto& readers = uses.readers(value);
-            const bool is_fed = uses.producer(value) >= 0 ||
-                                std::count(graph_.inputs.begin(), graph_.inputs.end(), value) > 0;
-            if (is_fed &&
-                std::any_of(readers.begin(), readers.end(), [&](int node) { return node >= at; })) {
-                values.push_back(value);
-            }
-        }
-        return values;
-    }
-
     std::vector<Change> changes_of(int u) const {
         std::vector<Change> changes;
         if (u < candidates_.groups()) {
@@ -177,6 +163,7 @@ class Running {
     float step_;
     net::Graph graph_;
     std::unique_ptr<net::Session> session_;
+    BranchRuns branches_;
     std::unique_ptr<net::Session> original_;  // around an incumbent
     std::vector<ValueId> outputs_;
     std::map<size_t, std::vector<int>> starting_at_;  // candidates by the first layer they touch

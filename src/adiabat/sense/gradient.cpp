@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "adiabat/base/threads.h"
+#include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/effect_sums.h"
 #include "adiabat/sense/probe_products.h"
 
@@ -42,6 +43,7 @@ class Streaming {
           probes_(probes),
           threads_(threads),
           session_(engine.open(probes.network(candidates), {threads})),
+          branches_(candidates, probes, engine, threads),
           outputs_(sensed_outputs(candidates.graph)) {
         if (probes.around) original_ = engine.open(candidates.graph, {threads});
         for (size_t k = 0; k < candidates.layers.size(); ++k) {
@@ -58,7 +60,7 @@ class Streaming {
         }
     }
 
-    EffectPiece piece(int64_t first_image, const Tensor& images) {
+    EffectPiece piece(int64_t first_image, const Tensor& images, const StopToken& stop) {
         const std::vector<net::Feed> feeds = {{candidates_.graph.inputs[0], &images}};
         const std::vector<Tensor> outputs = session_->run(feeds, outputs_);
         std::vector<Tensor> original;
@@ -84,6 +86,7 @@ class Streaming {
             add_direct(probes_.direct[d], found_.fetched[layers + d], layers + d, found_.gradients,
                        piece);
         }
+        branches_.add_rows(feeds, outputs, seeds, piece.rows, stop);
         if (!piece.rows.allFinite()) {
             throw InputError(
                 "images {} .. {}: an activation or a gradient is no number: the network or its "
@@ -187,6 +190,7 @@ class Streaming {
     const Probes& probes_;
     int threads_;
     std::unique_ptr<net::Session> session_;
+    BranchRuns branches_;
     std::unique_ptr<net::Session> original_;  // around an incumbent
     std::vector<ValueId> outputs_, inputs_, wanted_, fetched_;
     std::vector<ProbeProducts> products_;
@@ -233,7 +237,7 @@ Effects sense_by_gradients(const Candidates& candidates, net::Engine& engine,
         if (const auto bytes = store.get(name)) {
             sums.add(EffectPiece::from_bytes(*bytes));
         } else {
-            const EffectPiece piece = streaming.piece(begin, images(begin, count));
+            const EffectPiece piece = streaming.piece(begin, images(begin, count), stop);
             store.put(name, piece.to_bytes());
             sums.add(piece);
         }

@@ -19,6 +19,8 @@ using net::ValueId;
 // Images whose gradients weigh a layer's outputs: mean squares over positions and directions, which
 // settle quickly.
 constexpr int64_t kWeighingImages = 64;
+// Images that stand-ins for branches are fitted to: whole layers are, not single channels.
+constexpr int64_t kStandInImages = 128;
 // Activations alive at once, in units of the largest.
 constexpr uint64_t kAlive = 4;
 
@@ -98,7 +100,7 @@ class Walk {
     Probes run(StopToken stop, ProgressSink& progress) {
         const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images_}};
         const std::vector<Tensor> sample = session_->run(feeds, outputs_);
-        Probes probes{Directions(sample, options_.directions), {}, {}, {}, {}};
+        Probes probes{Directions(sample, options_.directions), {}, {}, {}, {}, {}};
         find_direct(probes);
         if (!take_finished(probes)) walk(probes, stop, progress);
         if (around_) {
@@ -111,6 +113,7 @@ class Walk {
             probes.around = std::move(*around_);
         }
         measure_direct(probes);
+        find_stand_ins(probes, stop, progress);
         return probes;
     }
 
@@ -196,16 +199,9 @@ class Walk {
 
     // The layer's weight as the incumbent leaves it, in the layer's own order.
     Tensor weight_of(size_t k, const LayerProbe& probe) const {
-        const net::Layer& layer = candidates_.layers[k];
-        Tensor weight = *graph_.constant(layer.weight);
-        const Eigen::Index filters = probe.weights.rows(), width = probe.weights.cols();
-        for (Eigen::Index f = 0; f < filters; ++f) {
-            for (Eigen::Index i = 0; i < width; ++i) {
-                const Eigen::Index at = layer.filter_axis == 0 ? f * width + i : i * filters + f;
-                weight.as<float>()[static_cast<size_t>(at)] = probe.weights(f, i);
-            }
-        }
-        return weight;
+        return net::weight_of_filters(
+            graph_, candidates_.layers[k],
+            std::span(probe.weights.data(), static_cast<size_t>(probe.weights.size())));
     }
     ValueId bias_of(size_t k) const {
         return around_->nodes[static_cast<size_t>(candidates_.layers[k].node)].inputs[2];
@@ -324,6 +320,24 @@ class Walk {
             probes.direct.push_back(std::move(direct));
         }
         probes.is_direct = std::move(is_direct);
+    }
+
+    void find_stand_ins(Probes& probes, const StopToken& stop, ProgressSink& progress) {
+        if (candidates_.branches.empty()) return;
+        StandInFinder finder(candidates_, engine_, options_.threads);
+        const Tensor some = net::rows_of(images_, 0, std::min(kStandInImages, images_.shape[0]));
+        progress.begin("probe branches", candidates_.branches.size(), "branches");
+        for (size_t b = 0; b < candidates_.branches.size(); ++b) {
+            if (stop.requested()) throw Interrupted();
+            const std::string name = fmt::format("branch-{:05}", b);
+            if (const auto bytes = store_.get(name)) {
+                probes.stand_ins.push_back(stand_ins_from_bytes(*bytes));
+            } else {
+                probes.stand_ins.push_back(finder.find(b, some));
+                store_.put(name, to_bytes(probes.stand_ins.back()));
+            }
+            progress.update(b + 1);
+        }
     }
 
     // One value at a time: all of them may be more than there is memory for.

@@ -13,6 +13,7 @@
 #include "adiabat/net/engine.h"
 #include "adiabat/sense/directions.h"
 #include "adiabat/sense/layer_probe.h"
+#include "adiabat/sense/stand_ins.h"
 
 namespace adiabat::sense {
 
@@ -32,6 +33,7 @@ struct Probes {
     std::vector<DirectProbe> direct;
     // One a family: seen where it is made, so that its cuts in `layers` do not count again.
     std::vector<uint8_t> is_direct;
+    std::vector<std::vector<StandIn>> stand_ins;  // one list a branch
     // The network as the incumbent leaves it (incumbent.h), where there is one.
     std::optional<net::Graph> around;
 

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/apply/parts_of_file.h"
+
+#include <algorithm>
+
+#include "adiabat/apply/quantize.h"
+#include "adiabat/onnx/wire.h"
+
+namespace adiabat::apply {
+
+namespace {
+
+// Field numbers of onnx.proto.
+constexpr int kModelGraph = 7, kGraphNode = 1, kGraphInitializer = 5;
+constexpr int kReferenceBits = 4;
+
+net::Shape shape_of(const net::Graph& graph, const net::Layer& layer,
+                    const net::LayerState& state) {
+    net::Shape shape = graph.constant(layer.weight)->shape;
+    shape[static_cast<size_t>(layer.filter_axis)] = state.filters;
+    shape[static_cast<size_t>(1 - layer.filter_axis)] = state.inputs;
+    return shape;
+}
+
+}  // namespace
+
+PartsOfFile::PartsOfFile(net::Graph graph, const plan::Network& network, onnx::Storage storage)
+    : graph_(std::move(graph)),
+      network_(network),
+      layers_(net::find_layers(graph_)),
+      storage_(storage),
+      parts_(network.layers.size()) {
+    plan::Plan reference = plan::uniform_plan(network, kReferenceBits);
+    std::vector<int> bits;
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        const auto here = std::find_if(layers_.begin(), layers_.end(), [&](const auto& layer) {
+            return layer.weight == network.layers[k].weight;
+        });
+        at_.push_back(here == layers_.end() ? -1 : static_cast<int>(here - layers_.begin()));
+        if (at_.back() >= 0) bits.push_back(reference.bits[k]);
+    }
+    Quantized quantized = quantize(graph_, layers_, bits, storage);
+    prefix_ = quantized.prefix;
+    find_what_changes(quantized);
+    std::vector<onnx::WeightCodes> weights;
+    for (const LayerParameters& layer : quantized.layers) {
+        weights.push_back(layer.weight);
+        input_scale_.push_back(quantized.graph.value(layer.weight.input_scale).name);
+    }
+    onnx::encode_weights(quantized.graph, weights, storage, prefix_);
+    const uint64_t inside = onnx::graph_bytes(quantized.graph);
+    outside_ = onnx::model_bytes(quantized.graph) - onnx::field_bytes(kModelGraph, inside);
+
+    rest_ = inside;
+    uint64_t shared = 0;
+    const auto states = plan::states(network, reference);
+    for (size_t k = 0; k < states.size(); ++k) {
+        if (at_[k] < 0) continue;
+        const Part& here = part(k, states[k]);
+        rest_ -= here.own;
+        shared |= here.shared;
+    }
+    rest_ -= shared_bytes(shared);
+    rest_ -= changing_bytes(plan::cut_counts(reference));
+}
+
+void PartsOfFile::find_what_changes(const Quantized& quantized) {
+    for (const Quantized::Copied& copy : quantized.copied) {
+        const auto rank = graph_.constant(copy.original)->rank();
+        bool cut = false;
+        for (int64_t axis = 0; axis < rank; ++axis) {
+            cut = cut || network_.coupling.labels_of(copy.original, axis);
+        }
+        if (cut) constants_.push_back({copy.original, quantized.graph.value(copy.here).name});
+    }
+    for (size_t n = 0; n < graph_.nodes.size(); ++n) {
+        const net::Node& node = graph_.nodes[n];
+        const bool grouped = node.int_or("group", 1) != 1 || node.op == "GroupNormalization";
+        if (!grouped || !node.domain.empty() || quantized.node_of[n] < 0) continue;
+        grouped_.push_back(
+            {n, quantized.graph.nodes[static_cast<size_t>(quantized.node_of[n])], {}});
+    }
+    if (grouped_.empty()) return;
+    for (const net::Value& value : quantized.graph.values) names_.add_value(value.name);
+    names_.opset = quantized.graph.opset;
+}
+
+uint64_t PartsOfFile::changing_bytes(std::span<const int64_t> cut) const {
+    uint64_t bytes = 0;
+    for (const Constant& constant : constants_) {
+        bytes += onnx::field_bytes(
+            kGraphInitializer,
+            onnx::tensor_proto_bytes(graph_.constant(constant.original)->type,
+                                     network_.costs.shape_left(constant.original, cut),
+                                     constant.name));
+    }
+    for (const Grouped& grouped : grouped_) {
+        const net::Node& node = graph_.nodes[grouped.node];
+        const int64_t groups = network_.costs.groups_left(node, cut);
+        const auto [found, is_new] = grouped.bytes.try_emplace(groups, 0);
+        if (is_new) {
+            net::Node written = grouped.written;
+            const bool normalizes = node.op == "GroupNormalization";
+            written.attributes[normalizes ? "num_groups" : "group"] = groups;
+            if (groups == 1 && node.op == "Conv") written.attributes.erase("group");
+            found->second = onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(names_, written));
+        }
+        bytes += found->second;
+    }
+    return bytes;
+}
+
+uint64_t PartsOfFile::shared_bit(const std::string& name, uint64_t bytes) const {
+    for (size_t k = 0; k < shared_.size(); ++k) {
+        if (shared_[k].name == name) return uint64_t{1} << k;
+    }
+    ADIABAT_CHECK(shared_.size() < 64, "{} shared constants", shared_.size());
+    shared_.push_back({name, bytes});
+    return uint64_t{1} << (shared_.size() - 1);
+}
+
+uint64_t PartsOfFile::shared_bytes(uint64_t set) const {
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < shared_.size(); ++k) {
+        if (set >> k & 1) bytes += shared_[k].bytes;
+    }
+    return bytes;
+}
+
+const PartsOfFile::Part& PartsOfFile::part(size_t layer, const net::LayerState& state) const {
+    const uint64_t key = static_cast<uint64_t>(state.filters) << 32 |
+                         static_cast<uint64_t>(state.inputs) << 4 |
+                         static_cast<uint64_t>(state.bits);
+    Parts& parts = parts_[layer];
+    if (parts.last_key == key) return *parts.last;
+    auto found = parts.known.find(key);
+    if (found == parts.known.end()) found = parts.known.emplace(key, measure(layer, state)).first;
+    parts.last_key = key;
+    parts.last = &found->second;
+    return found->second;
+}
+
+PartsOfFile::Part PartsOfFile::measure(size_t layer, const net::LayerState& state) const {
+    Part part;
+    net::Graph alone;
+    alone.opset = graph_.opset < 21 && storage_ == onnx::Storage::kInt4 ? 21 : graph_.opset;
+    const auto here = static_cast<size_t>(at_[layer]);
+    const net::ValueId input_scale =
+        alone.add_constant(input_scale_[here], net::Tensor(net::DType::kFloat, {}));
+    const net::Layer& facts = layers_[here];
+    const bool is_gemm = graph_.nodes[static_cast<size_t>(facts.node)].op == "Gemm";
+    const auto parameters = add_parameters(alone, facts, shape_of(graph_, facts, state), state.bits,
+                                           is_gemm, at_[layer], input_scale, prefix_);
+    onnx::encode_weights(alone, {parameters.weight}, storage_, prefix_);
+    for (const net::Node& node : alone.nodes) {
+        part.own += onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(alone, node));
+    }
+    for (const net::Value& value : alone.values) {
+        if (!value.constant || value.name == input_scale_[here]) continue;
+        const uint64_t bytes = onnx::field_bytes(
+            kGraphInitializer,
+            onnx::tensor_proto_bytes(value.constant->type, value.constant->shape, value.name));
+        if (onnx::is_shared_by_decoders(value.name, prefix_)) {
+            part.shared |= shared_bit(value.name, bytes);
+        } else {
+            part.own += bytes;
+        }
+    }
+    return part;
+}
+
+int64_t PartsOfFile::layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const {
+    return static_cast<int64_t>(part(layer, network_.costs.state(layer, cut, bits)).own);
+}
+
+int64_t PartsOfFile::other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
+    uint64_t shared = 0;
+    for (size_t k = 0; k < bits.size(); ++k) {
+        if (at_[k] < 0 || bits[k] <= 0) continue;  // gone, or not decided
+        shared |= part(k, network_.costs.state(k, cut, bits[k])).shared;
+    }
+    return static_cast<int64_t>(outside_ + rest_ + shared_bytes(shared) + changing_bytes(cut));
+}
+
+int64_t PartsOfFile::bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
+    uint64_t inside = rest_;
+    uint64_t shared = 0;
+    for (size_t k = 0; k < bits.size(); ++k) {
+        if (at_[k] < 0) continue;
+        const Part& here = part(k, network_.costs.state(k, cut, bits[k]));
+        inside += here.own;
+        shared |= here.shared;
+    }
+    inside += shared_bytes(shared) + changing_bytes(cut);
+    return static_cast<int64_t>(outside_ + onnx::field_bytes(kModelGraph, inside));
+}
+
+}  // namespace adiabat::apply

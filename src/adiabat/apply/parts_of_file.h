@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The size of the file that a plan would be written as, to the byte, without writing it, of plans
+// with which the same residual branches go.
+//
+// A file is what does not depend on the plan, plus for each layer what stores and decodes its
+// parameters (a function of its bits, filters and inputs), plus the constants that decoders of one
+// bit width share, plus other constants that lose channels, plus what grouped convolutions say of
+// their groups. Each layer's part is measured once on a graph that holds nothing else, and
+// remembered. O(layers + constants that are cut) a plan.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "adiabat/apply/quantize.h"
+#include "adiabat/net/graph.h"
+#include "adiabat/onnx/self_decoding.h"
+#include "adiabat/plan/plan.h"
+
+namespace adiabat::apply {
+
+class PartsOfFile {
+  public:
+    // `graph` is the network's without the branches that go, `network` must outlive it.
+    PartsOfFile(net::Graph graph, const plan::Network& network, onnx::Storage storage);
+
+    // FileSize's, of plans with these branches.
+    int64_t bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
+    int64_t layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const;
+    int64_t other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
+
+  private:
+    struct Part {
+        uint64_t own = 0;     // in the file for this layer alone
+        uint64_t shared = 0;  // set of the constants it shares, by bit
+    };
+    const Part& part(size_t layer, const net::LayerState& state) const;
+    Part measure(size_t layer, const net::LayerState& state) const;
+    void find_what_changes(const Quantized& quantized);
+    uint64_t changing_bytes(std::span<const int64_t> cut) const;
+
+    net::Graph graph_;
+    const plan::Network& network_;
+    std::vector<net::Layer> layers_;  // of graph_
+    std::vector<int> at_;             // of each layer of the network, its index there, or -1
+    onnx::Storage storage_;
+    std::string prefix_;
+    std::vector<std::string>
+        input_scale_;       // name of the scale that each of layers_ has of its input
+    uint64_t outside_ = 0;  // bytes of the model around its graph
+    uint64_t rest_ = 0;     // bytes of the graph that belong to no layer
+    // Constants that are cut and belong to no layer, as they are named in the file.
+    struct Constant {
+        net::ValueId original = net::kNoValue;
+        std::string name;
+    };
+    std::vector<Constant> constants_;
+    // Convolutions whose groups may get fewer: the node in the file, and how many bytes it has with
+    // each number of groups.
+    struct Grouped {
+        size_t node = 0;  // of graph_
+        net::Node written;
+        mutable std::unordered_map<int64_t, uint64_t> bytes;
+    };
+    std::vector<Grouped> grouped_;
+    net::Graph names_;  // the values that the grouped nodes mention
+    // A layer's parts by its state; searches change few layers at a time, so that most are found
+    // as they were left.
+    struct Parts {
+        std::unordered_map<uint64_t, Part> known;
+        uint64_t last_key = 0;  // of no state
+        const Part* last = nullptr;
+    };
+    mutable std::vector<Parts> parts_;
+    // Constants that decoders share, in the order in which they were met: at most 64.
+    struct Shared {
+        std::string name;
+        uint64_t bytes = 0;
+    };
+    uint64_t shared_bit(const std::string& name, uint64_t bytes) const;
+    uint64_t shared_bytes(uint64_t set) const;
+    mutable std::vector<Shared> shared_;
+};
+
+}  // namespace adiabat::apply

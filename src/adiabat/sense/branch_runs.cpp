@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "adiabat/sense/branch_runs.h"
+
+#include <algorithm>
+
+#include "adiabat/base/errors.h"
+#include "adiabat/net/frontier.h"
+#include "adiabat/sense/directions.h"
+#include "adiabat/sense/incumbent.h"
+
+namespace adiabat::sense {
+
+BranchRuns::BranchRuns(const Candidates& candidates, const Probes& probes, net::Engine& engine,
+                       int threads)
+    : candidates_(candidates), probes_(probes), outputs_(sensed_outputs(candidates.graph)) {
+    if (candidates.branches.empty()) return;
+    graph_ = with_biases(candidates.graph, candidates.layers);
+    session_ = engine.open(graph_, {threads});
+    for (const net::Branch& branch : candidates.branches) {
+        Run run{graph_.nodes[static_cast<size_t>(branch.last)].outputs[0],
+                net::skip_of(graph_, branch), net::values_across(graph_, branch.last + 1)};
+        held_.push_back(run.skip);
+        for (net::ValueId id : run.needs) {
+            if (id != run.sum) held_.push_back(id);
+        }
+        runs_.push_back(std::move(run));
+    }
+    std::sort(held_.begin(), held_.end());
+    held_.erase(std::unique(held_.begin(), held_.end()), held_.end());
+}
+
+void BranchRuns::add_rows(std::span<const net::Feed> feeds, std::span<const net::Tensor> before,
+                          const std::vector<std::vector<net::Tensor>>& seeds, recon::Rows& rows,
+                          const StopToken& stop) const {
+    if (runs_.empty()) return;
+    const std::vector<net::Tensor> held = session_->run(feeds, held_);
+    const auto at = [&](net::ValueId id) {
+        return &held[static_cast<size_t>(std::lower_bound(held_.begin(), held_.end(), id) -
+                                         held_.begin())];
+    };
+    for (size_t b = 0; b < runs_.size(); ++b) {
+        if (stop.requested()) throw Interrupted();
+        std::vector<net::Feed> prefix;
+        for (net::ValueId id : runs_[b].needs) {
+            prefix.push_back({id, at(id == runs_[b].sum ? runs_[b].skip : id)});
+        }
+        put(*session_, graph_, candidates_.layers, probes_.stand_ins[b]);
+        const std::vector<net::Tensor> after = session_->run(prefix, outputs_);
+        put_back(*session_, graph_, candidates_.layers, probes_.stand_ins[b]);
+        rows.col(candidates_.column_of_branch(b)) = along_seeds(seeds, before, after);
+    }
+}
+
+}  // namespace adiabat::sense
