@@ -55,7 +55,9 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
                      "Weight of other pairs of cuts"},
           {"--rho-mixed", &deciding.interactions.rho_mixed,
            "Of pairs of a cut and a width; not where candidates are more than sensed rows"},
-          {"--rho-widths", &deciding.interactions.rho_widths, "Of pairs of widths; the same"}}) {
+          {"--rho-widths", &deciding.interactions.rho_widths, "Of pairs of widths; the same"},
+          {"--rho-branches", &deciding.interactions.rho_branches,
+           "Of a branch that goes and a cut or another branch"}}) {
         verb.add_option(name, *value, help)
             ->check(CLI::Range(0.0, 1.0))
             ->capture_default_str()

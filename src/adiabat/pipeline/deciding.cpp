@@ -67,9 +67,13 @@ Json to_json(const Weighed& weighed, const DecidingOptions& options,
     if (options.hamiltonian == HamiltonianKind::kL1) json["beta"] = options.beta;
     if (options.hamiltonian == HamiltonianKind::kMeasured) {
         const plan::Interactions& i = options.interactions;
-        json["interactions"] = {{"kappa", i.kappa},           {"tau", i.tau},
-                                {"rho_cuts", i.rho_cuts},     {"rho_mixed", i.rho_mixed},
-                                {"rho_widths", i.rho_widths}, {"rho_residual", i.rho_residual},
+        json["interactions"] = {{"kappa", i.kappa},
+                                {"tau", i.tau},
+                                {"rho_cuts", i.rho_cuts},
+                                {"rho_mixed", i.rho_mixed},
+                                {"rho_widths", i.rho_widths},
+                                {"rho_branches", i.rho_branches},
+                                {"rho_residual", i.rho_residual},
                                 {"shares", i.shares}};
     }
     return json;

@@ -31,6 +31,7 @@ plan::Interactions interactions_of(const Json& run, const plan::Interactions& ot
     result.rho_cuts = i.at("rho_cuts").get<double>();
     result.rho_mixed = i.at("rho_mixed").get<double>();
     result.rho_widths = i.at("rho_widths").get<double>();
+    result.rho_branches = i.at("rho_branches").get<double>();
     result.rho_residual = i.at("rho_residual").get<double>();
     result.shares = i.at("shares").get<bool>();
     return result;

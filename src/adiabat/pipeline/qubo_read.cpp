@@ -36,6 +36,9 @@ plan::Encoding encoding_from(const Json& meaning, const plan::Network& network) 
         encoding.variables += layer.count;
         encoding.layers.push_back(std::move(layer));
     }
+    for (size_t b = 0; b < network.branches.size(); ++b) {
+        encoding.branches.push_back(encoding.variables++);
+    }
     return encoding;
 }
 
@@ -207,12 +210,19 @@ class Reading {
         for (double& field : revival) field = -field;
         plan_ = plan::decode(network(), hamiltonian_.encoding, sample_, revival);
         const auto& encoding = hamiltonian_.encoding;
+        // What is said of a branch that goes counts for nothing.
+        const auto is_gone = [&](int branch) {
+            return branch >= 0 && plan::is_gone(network(), plan_.bits, static_cast<size_t>(branch));
+        };
         for (size_t f = 0; f < plan_.cut.size(); ++f) {
+            if (is_gone(network().branch_of_family(f))) continue;
             const auto first = sample_.begin() + encoding.first_cut[f];
             revived_ +=
                 std::count(first, first + network().groups(f), 1) - plan::cut_count(plan_, f);
         }
-        for (const auto& layer : encoding.layers) {
+        for (size_t k = 0; k < encoding.layers.size(); ++k) {
+            if (is_gone(network().branch_of_layer(k))) continue;
+            const auto& layer = encoding.layers[k];
             uint32_t pattern = 0;
             for (int b = 0; b < layer.count; ++b) {
                 pattern |= uint32_t{sample_[layer.at(b)]} << b;

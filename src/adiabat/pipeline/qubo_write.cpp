@@ -69,7 +69,7 @@ class Writing {
                 options_.output);
         }
         std::vector<std::filesystem::path> inputs = {options_.model, options_.data.path};
-        if (options_.at) inputs.push_back(*options_.at);
+        if (options_.at) inputs.emplace_back(*options_.at);
         check_output(options_.output, inputs);
         check_output(meaning_file_of(options_.output), inputs);
     }

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "adiabat/plan/measured.h"
+#include "adiabat/plan/search.h"
 
 namespace adiabat::pipeline {
 
@@ -14,6 +15,8 @@ namespace {
 
 // Multiply-accumulates of an image up to which so many candidates are usual.
 constexpr int64_t kSmall = 200'000'000, kMiddling = 1'000'000'000;
+// Of the largest single effect.
+constexpr double kForbidding = 1e3;
 
 class Trials {
   public:
@@ -49,6 +52,23 @@ class Trials {
     std::vector<plan::JudgedPlan> judged_;
 };
 
+// The same energies, but for plans without some branch, which are never the lowest.
+plan::Hamiltonian keeping_branches(plan::Hamiltonian hamiltonian) {
+    double largest = 1;
+    for (int i = 0; i < hamiltonian.problem.variables(); ++i) {
+        largest = std::max(largest, std::abs(hamiltonian.problem.linear(i)));
+    }
+    const auto forbid = [&](auto& form) {
+        for (int variable : hamiltonian.encoding.branches) {
+            form.add_linear(variable, kForbidding * largest);
+        }
+    };
+    // What is measured is one of the two.
+    if (auto* dense = std::get_if<qubo::Dense>(&hamiltonian.problem.form)) forbid(*dense);
+    if (auto* factored = std::get_if<qubo::Factored>(&hamiltonian.problem.form)) forbid(*factored);
+    return hamiltonian;
+}
+
 // Mixes around one, whose plans differ in what they rely on.
 std::vector<plan::Interactions> mixes_around(const plan::Interactions& at) {
     std::vector<plan::Interactions> mixes(6, at);
@@ -59,6 +79,22 @@ std::vector<plan::Interactions> mixes_around(const plan::Interactions& at) {
     mixes[5].rho_cuts = at.rho_cuts + 0.3;
     mixes[5].rho_mixed = at.rho_mixed + 0.5;
     return mixes;
+}
+
+// Between the plans, those that keep all branches: what a branch costs is known less well than what
+// channels do. Where none does within the budgets there is none to add.
+void add_plans_with_branches(const plan::Decision& decision, const plan::Network& network,
+                             const plan::Hamiltonian& hamiltonian,
+                             std::vector<plan::Found>& plans) {
+    std::vector<plan::Found> both;
+    for (size_t k = 0; k < std::max(plans.size(), decision.plans.size()); ++k) {
+        if (k < plans.size()) both.push_back(plans[k]);
+        if (k >= decision.plans.size()) continue;
+        const plan::Plan& plan = decision.plans[k];
+        if (plan::gone_branches(network, plan.bits).empty())
+            both.push_back({plan, hamiltonian.energy(network, plan)});
+    }
+    plans = std::move(both);
 }
 
 }  // namespace
@@ -94,11 +130,19 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
     }
     ranking.decision = trials.decide(weighed.hamiltonian);
     const plan::Decision& decision = ranking.decision;
-    const size_t count = std::clamp<size_t>(candidates, 1, decision.plans.size());
+    std::vector<plan::Found> tried;
+    for (size_t k = 0; k < decision.plans.size(); ++k) {
+        tried.push_back({decision.plans[k], decision.energies[k]});
+    }
+    if (candidates > 1 && !plan::gone_branches(network, decision.plan().bits).empty()) {
+        add_plans_with_branches(trials.decide(keeping_branches(weighed.hamiltonian)), network,
+                                weighed.hamiltonian, tried);
+    }
+    const size_t count = std::clamp<size_t>(candidates, 1, tried.size());
     std::vector<double> divergences;
     const size_t before = trials.judged().size();
     for (size_t k = 0; k < count; ++k) {
-        CarriedOut done = trials.carry_out(decision.plans[k], decision.energies[k]);
+        CarriedOut done = trials.carry_out(tried[k].plan, tried[k].energy);
         divergences.push_back(done.judgement.divergence);
         if (k == 0) ranking.first = done.judgement;
         if (k == 0 || done.judgement.divergence < ranking.best.judgement.divergence) {
@@ -108,7 +152,7 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
     const plan::Fit meaning = plan::calibrate(trials.judged(), ranking.interactions);
     Json plans = Json::array();
     for (size_t k = 0; k < count; ++k) {
-        plans.push_back({{"energy", decision.energies[k]}, {"divergence", divergences[k]}});
+        plans.push_back({{"energy", tried[k].energy}, {"divergence", divergences[k]}});
         if (trials.is_measured()) {
             plans.back()["predicted"] = meaning.predicted(trials.judged()[before + k].terms);
         }

@@ -57,6 +57,7 @@ RunOptions read(const Json& document, const std::string& where) {
     i.rho_cuts = o.at("rho_cuts").get<double>();
     i.rho_mixed = o.at("rho_mixed").get<double>();
     i.rho_widths = o.at("rho_widths").get<double>();
+    i.rho_branches = o.at("rho_branches").get<double>();
     i.rho_residual = o.at("rho_residual").get<double>();
     deciding.beta = o.at("beta").get<double>();
     deciding.search.sweeps = o.at("sweeps").get<int64_t>();
@@ -108,6 +109,7 @@ Json to_json(const RunOptions& options) {
             {"rho_cuts", deciding.interactions.rho_cuts},
             {"rho_mixed", deciding.interactions.rho_mixed},
             {"rho_widths", deciding.interactions.rho_widths},
+            {"rho_branches", deciding.interactions.rho_branches},
             {"rho_residual", deciding.interactions.rho_residual},
             {"beta", deciding.beta},
             {"sweeps", deciding.search.sweeps},

@@ -259,6 +259,7 @@ plan::Interactions mix() {
             .rho_cuts = 0.3,
             .rho_mixed = 0.2,
             .rho_widths = 0.4,
+            .rho_branches = 0.6,
             .rho_residual = 0.6,
             .shares = true};
 }
@@ -287,7 +288,8 @@ TEST_P(Factored, IsTheSameButForWhatItLeavesOut) {
     Subject s(net::residual_network(6), 40, GetParam(), GetParam() == 0);
     Store store;
     Effects effects = s.by_gradients(store);
-    const plan::Interactions cuts_alone = {.kappa = 0.7, .tau = 1, .rho_cuts = 0.3};
+    const plan::Interactions cuts_alone = {
+        .kappa = 0.7, .tau = 1, .rho_cuts = 0.3, .rho_branches = 0.6};
     const plan::Hamiltonian dense = plan::measured_hamiltonian(s.network, effects, cuts_alone);
     // A factor with the same products.
     const Eigen::SelfAdjointEigenSolver<recon::Matrix> root(effects.products);

@@ -15,15 +15,15 @@ constexpr double kSameEnergy = 1e-9;
 constexpr double kLeastExponent = 0.5, kMostExponent = 4;
 // The pull to the factors before, in units of squared log divergence a plan.
 constexpr double kPull = 1e-4;
-constexpr double kMost[] = {4, 4, 1, 1, 1};
+constexpr double kMost[] = {4, 4, 1, 1, 1, 1};
 constexpr int kRounds = 60;
 
-constexpr double Interactions::*kFactors[] = {&Interactions::kappa, &Interactions::tau,
-                                              &Interactions::rho_cuts, &Interactions::rho_mixed,
-                                              &Interactions::rho_widths};
+constexpr double Interactions::*kFactors[] = {
+    &Interactions::kappa,     &Interactions::tau,        &Interactions::rho_cuts,
+    &Interactions::rho_mixed, &Interactions::rho_widths, &Interactions::rho_branches};
 constexpr double EnergyTerms::*kTerms[] = {&EnergyTerms::within, &EnergyTerms::single_widths,
-                                           &EnergyTerms::cuts, &EnergyTerms::mixed,
-                                           &EnergyTerms::widths};
+                                           &EnergyTerms::cuts,   &EnergyTerms::mixed,
+                                           &EnergyTerms::widths, &EnergyTerms::branches};
 
 double log_energy(const EnergyTerms& terms, const Interactions& interactions) {
     return std::log(std::max(terms.energy(interactions), 1e-300));

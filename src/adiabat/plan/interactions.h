@@ -10,14 +10,15 @@ struct Interactions {
     // Of the effects of widths, beside those of cuts: layers that follow make part of them good
     // when a plan is carried out.
     double tau = 0.5;
-    // Of pairs of cuts, of a cut and a width, of two widths.
-    double rho_cuts = 0, rho_mixed = 0, rho_widths = 0;
+    // Of pairs of cuts, of a cut and a width, of two widths; of a branch that goes and a cut or
+    // another: what has to stand in for it is cut too.
+    double rho_cuts = 0, rho_mixed = 0, rho_widths = 0, rho_branches = 0.5;
     // Around an incumbent: how much counts what a cut was sensed to do along the error that is
     // there already; the rest is what it would if errors were independent.
     double rho_residual = 1;
     bool shares = false;
 
-    static Interactions none() { return {0, 1, 0, 0, 0, 1, false}; }
+    static Interactions none() { return {0, 1, 0, 0, 0, 0, 1, false}; }
     bool operator==(const Interactions&) const = default;
 };
 

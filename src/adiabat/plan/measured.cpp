@@ -155,7 +155,10 @@ class Builder {
     }
     double rho(int u, int v) const {
         const int widths = numbering_.is_width(u) + numbering_.is_width(v);
-        if (widths == 0) return interactions_.rho_cuts;
+        if (widths == 0) {
+            return std::max(u, v) >= numbering_.first_branch_column() ? interactions_.rho_branches
+                                                                      : interactions_.rho_cuts;
+        }
         return widths == 1 ? interactions_.rho_mixed : interactions_.rho_widths;
     }
     // Whether v is a branch and u a group or a width of its own.
@@ -296,9 +299,7 @@ class Builder {
         add_singles(energy);
         const JointCosts joint(network_.coupling, effects_);
         for (size_t f = 0; f < network_.families(); ++f) add_block(energy, f, rho, joint);
-        for (int u = numbering_.first_branch_column(); u < numbering_.columns(); ++u) {
-            energy.add_linear(numbering_.variable(u), -rho * effects_.single[u]);
-        }
+        for (size_t b = 0; b < branches(); ++b) add_pairs_of_branch(energy, b);
         if (rho > 0) add_products(energy, rho);
         return energy;
     }
@@ -328,12 +329,37 @@ class Builder {
         energy.add_block(encoding_.first_cut[family], static_cast<int>(size), block);
     }
 
+    // 2 rho z (g.x) = rho [(z + g.x)^2 - (g.x)^2 - z], g of the products with groups and with the
+    // branches behind this one.
+    void add_pairs_of_branch(qubo::Factored& energy, size_t b) const {
+        const double rho = interactions_.rho_branches;
+        if (rho == 0) return;
+        const int column = numbering_.branch_column(b);
+        constexpr size_t kRank = 2;
+        std::vector<double> columns(static_cast<size_t>(encoding_.variables) * kRank);
+        const auto set = [&](int u, size_t rank, double value) {
+            columns[static_cast<size_t>(numbering_.variable(u)) * kRank + rank] = value;
+        };
+        // In units of its own effect, so that both parts of a square are of one size.
+        const double unit = std::max(effects_.single[column], 1e-300);
+        for (int u = 0; u < numbering_.columns(); ++u) {
+            const bool counts = !numbering_.is_width(u) && !is_own(u, column) &&
+                                (u < numbering_.first_width_column() || u > column);
+            if (!counts) continue;
+            set(u, 0, effects_.product(u, column) / unit);
+            set(u, 1, effects_.product(u, column) / unit);
+        }
+        set(column, 0, 1);
+        energy.add_squares(columns, std::vector<double>(kRank, 0.0),
+                           std::vector<double>{rho * unit, -rho * unit});
+        energy.add_linear(numbering_.variable(column), -rho * unit);
+    }
+
     void add_products(qubo::Factored& energy, double rho) const {
         const auto rank = static_cast<size_t>(effects_.factor.rows());
         std::vector<double> columns(static_cast<size_t>(encoding_.variables) * rank);
         std::vector<double> constants(rank, 0.0);
-        for (int u = 0; u < numbering_.columns(); ++u) {
-            if (numbering_.is_width(u)) continue;
+        for (int u = 0; u < numbering_.first_width_column(); ++u) {
             for (size_t r = 0; r < rank; ++r) {
                 const auto value =
                     static_cast<double>(effects_.factor(static_cast<Eigen::Index>(r), u));
@@ -379,12 +405,14 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
             terms.undone -= 2 * effects.single[cuts.back()];
     }
     if (effects.around) terms.before = effects.residual_square;
+    std::vector<int> branches;
     double own = 0;  // products of branches with their own widths, which do not count
+    double branch_squares = 0;
     for (size_t b = 0; b < network.branches.size(); ++b) {
         if (!is_gone(network, plan.bits, b)) continue;
         const int column = numbering.branch_column(b);
-        cuts.push_back(column);
-        terms.single += effects.single[column];
+        branches.push_back(column);
+        branch_squares += effects.single[column];
         for (size_t k : network.branches[b].layers) {
             own += effects.product(column, numbering.width_column(k, network.widths(k).size() - 1));
         }
@@ -410,7 +438,11 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     }
     // Sums over pairs from squares of sums, less the pairs that are joint.
     terms.cuts = product_of_sums(effects, cuts, cuts) - terms.single;
-    terms.mixed = 2 * (product_of_sums(effects, cuts, widths) - own);
+    terms.branches = product_of_sums(effects, branches, branches) - branch_squares +
+                     2 * product_of_sums(effects, branches, cuts);
+    terms.single += branch_squares;
+    terms.mixed = 2 * (product_of_sums(effects, cuts, widths) +
+                       product_of_sums(effects, branches, widths) - own);
     terms.widths = product_of_sums(effects, widths, widths) - width_squares;
     const auto changed = [&](int group) { return changes[static_cast<size_t>(group)] != 0; };
     JointCosts(network.coupling, effects).for_each([&](int u, int v, double cost) {

@@ -30,11 +30,12 @@
 // last sum is left out there. c_uv = (E(u, v) - E(u) - E(v)) / (|E(u)| + |E(v)|) (|a_u|^2 +
 // |a_v|^2).
 //
-// kappa and rho can be fitted (fit.h); rho is one number for pairs of cuts, one for a cut and a
-// width, one for two widths. At kappa = rho = 0 and without the last sum the problem is the
-// separable one that other toolkits solve. Where candidates are more than sensed rows, the form is
-// qubo::Factored: rho A'A as low rank, the pairs of a family as a block; the last sum, and pairs of
-// families that one layer reads together, are left out.
+// kappa and rho can be fitted (fit.h); rho is one number for pairs of cuts, one for a branch and a
+// cut or another branch, one for a cut or a branch and a width, one for two widths. At kappa = rho
+// = 0 and without the last sum the problem is the separable one that other toolkits solve. Where
+// candidates are more than sensed rows, the form is qubo::Factored: rho A'A as low rank, the pairs
+// of a family as a block, those of a branch as two squares; the last sum, and pairs of families
+// that one layer reads together, are left out.
 
 #include <cmath>
 #include <vector>
@@ -55,18 +56,19 @@ Hamiltonian measured_hamiltonian(const Network& network, const sense::Effects& e
 
 // The terms of the energy of one plan, each without its factor: what fits are made of.
 struct EnergyTerms {
-    double before = 0;                       // |r0|^2
-    double residual = 0;                     // sum 2 <r0, a_u> over cuts
-    double undone = 0;                       // sum of -2 |a_u|^2 over cuts that are undone
-    double single = 0;                       // of cuts
-    double single_widths = 0;                // less what the shares take off
-    double within = 0;                       // sum c_uv x_u x_v
-    double cuts = 0, mixed = 0, widths = 0;  // sums of 2 <a_u, a_v>
+    double before = 0;         // |r0|^2
+    double residual = 0;       // sum 2 <r0, a_u> over cuts
+    double undone = 0;         // sum of -2 |a_u|^2 over cuts that are undone
+    double single = 0;         // of cuts and branches
+    double single_widths = 0;  // less what the shares take off
+    double within = 0;         // sum c_uv x_u x_v
+    // Sums of 2 <a_u, a_v>.
+    double cuts = 0, mixed = 0, widths = 0, branches = 0;
 
     double energy(const Interactions& i) const {
         return before + i.rho_residual * residual + (1 - i.rho_residual) * undone + single +
                i.tau * single_widths + i.kappa * within + i.rho_cuts * cuts + i.rho_mixed * mixed +
-               i.rho_widths * widths;
+               i.rho_widths * widths + i.rho_branches * branches;
     }
 };
 EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, const Plan& plan,
