@@ -90,6 +90,7 @@ def test_faults_of_documents(layers, tmp_path):
     assert not (tmp_path / "never.onnx").exists()
 
 
+@pytest.mark.long
 def test_a_budget_that_only_they_can_keep(tmp_path):
     """Below what all but one channel of every layer leaves."""
     def smallest(*more):
@@ -105,6 +106,7 @@ def test_a_budget_that_only_they_can_keep(tmp_path):
     assert document["after"]["macs"] == without and "dropped" not in document
 
 
+@pytest.mark.long
 def test_what_is_said_of_them(layers, tmp_path):
     cache = ("--cache", tmp_path / "cache")
     document = compress(tmp_path / "small.onnx", "--images", 64, *cache, budget="macs=70%")
