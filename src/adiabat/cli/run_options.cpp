@@ -29,7 +29,7 @@ void add_controls(CLI::App& verb, pipeline::Controls& controls) {
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
         ->capture_default_str();
     verb.add_flag("--keep-branches", controls.keep_branches,
-                  "No residual branch goes whole; with l1 and --steps none does");
+                  "No residual branch goes whole; with l1, --steps and --least-kept none does");
 }
 
 void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArguments& arguments) {

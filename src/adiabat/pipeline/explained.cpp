@@ -157,6 +157,7 @@ Json Explained::layers() {
             return is_cut(variable_of(group));
         });
         const auto& widths = widths_[k];
+        const bool is_gone = state_.bits()[k] == plan::kGone;
         const auto here =
             std::find_if(widths.begin(), widths.end(),
                          [&](const auto& word) { return word.bits == state_.bits()[k]; }) -
@@ -169,8 +170,8 @@ Json Explained::layers() {
                         {"filters_before", network().layers[k].filters},
                         {"groups", groups.size()},
                         {"groups_cut", cut},
-                        {"cheapest_kept", extreme(groups, k, false)},
-                        {"dearest_cut", extreme(groups, k, true)}});
+                        {"cheapest_kept", is_gone ? Json() : extreme(groups, k, false)},
+                        {"dearest_cut", is_gone ? Json() : extreme(groups, k, true)}});
     }
     return rows;
 }

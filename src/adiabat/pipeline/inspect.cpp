@@ -75,19 +75,13 @@ Json frozen_json(const net::Graph& graph, const net::Coupling& coupling) {
     return frozen;
 }
 
-// A branch with a layer that is to stay cannot go.
-Json branches_json(const net::Graph& graph, const std::vector<std::string>& keep) {
-    const net::CouplingOptions options = network_options({.keep = keep}).coupling;
+// Those that a plan may drop.
+Json branches_json(const net::Graph& graph, const plan::Network& network) {
     Json branches = Json::array();
-    for (const net::Branch& branch : net::find_branches(graph)) {
-        const bool stays =
-            options.keep && std::any_of(branch.weighted.begin(), branch.weighted.end(), [&](int n) {
-                return !options.keep(name_of(graph, n)).empty();
-            });
-        if (stays) continue;
-        branches.push_back({{"added_by", name_of(graph, branch.add)},
-                            {"nodes", branch.nodes.size()},
-                            {"layers", names_of(graph, branch.weighted)}});
+    for (const plan::Branch& branch : network.branches) {
+        branches.push_back({{"added_by", branch.name},
+                            {"nodes", branch.place.nodes.size()},
+                            {"layers", names_of(graph, branch.place.weighted)}});
     }
     return branches;
 }
@@ -159,7 +153,7 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
     result["groups"] = network.coupling.groups.size();
     result["families"] = families_json(graph, network.coupling);
     result["frozen"] = frozen_json(graph, network.coupling);
-    result["branches"] = branches_json(graph, keep);
+    result["branches"] = branches_json(graph, network);
 
     result["left_alone"] = Json::array();
     for (const net::LeftAlone& left : net::search_layers(graph).left_alone) {
@@ -187,8 +181,8 @@ Json inspect(Model& model, const std::vector<std::string>& keep) {
 Json groups_json(const Model& model, const std::vector<std::string>& keep) {
     const net::Graph& graph = model.graph;
     require_matches({.keep = keep}, graph);
-    const net::Coupling coupling =
-        net::find_coupling(graph, network_options({.keep = keep}).coupling);
+    const plan::Network network(graph, network_options({.keep = keep}));
+    const net::Coupling& coupling = network.coupling;
     std::vector<Json> groups(coupling.groups.size());
     for (size_t g = 0; g < groups.size(); ++g) {
         groups[g] = {
@@ -216,7 +210,7 @@ Json groups_json(const Model& model, const std::vector<std::string>& keep) {
             {"groups", groups},
             {"families", families_json(graph, coupling)},
             {"frozen", frozen_json(graph, coupling)},
-            {"branches", branches_json(graph, keep)}};
+            {"branches", branches_json(graph, network)}};
 }
 
 }  // namespace adiabat::pipeline

@@ -177,8 +177,8 @@ class Reading {
             return plan::drop(network_, plan_, b);
         }
         throw InputError(
-            "{}: \"dropped\": {} is no residual branch that may go (adiabat inspect "
-            "lists them)",
+            "{}: \"dropped\": {} is no residual branch that may go, or is there twice (adiabat "
+            "inspect lists them; --keep, --only, --keep-branches, --least-kept and l1 keep them)",
             where_, name.dump(-1, ' ', false, Json::error_handler_t::replace));
     }
 

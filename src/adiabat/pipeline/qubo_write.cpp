@@ -126,6 +126,7 @@ class Writing {
     // The problem as it is written.
     void compose() {
         problem_ = weighed_.hamiltonian.problem;
+        if (auto* dense = std::get_if<qubo::Dense>(&problem_.form)) part_branches(*dense);
         for (const Linear& linear : linear_) {
             qubo::LinearBudget budget;
             for (size_t i = 0; i < linear.cost.terms.size(); ++i) {
@@ -151,6 +152,26 @@ class Writing {
                 "{} holds no constraints: one-hot groups and budgets are squared penalties of "
                 "weight {:.6g} ({})",
                 format, weight_, options_.penalty ? "--penalty" : "from the energy's scales"));
+        }
+    }
+
+    // Linear budgets would count twice what is saved by a branch that goes and by cuts in it:
+    // either costs as much again as the branch. Plans have the same energy.
+    void part_branches(qubo::Dense& energy) const {
+        for (size_t b = 0; b < encoding().branches.size(); ++b) {
+            const int branch = encoding().branches[b];
+            const double weight = std::abs(energy.linear(branch));
+            for (size_t f : network().branches[b].families) {
+                for (size_t m = 0; m < static_cast<size_t>(network().groups(f)); ++m) {
+                    energy.add_coupling(branch, encoding().cut_variable(f, m), weight);
+                }
+            }
+            for (size_t k : network().branches[b].layers) {
+                const plan::Encoding::LayerBits& layer = encoding().layers[k];
+                for (int w = 0; w + 1 < layer.count; ++w) {
+                    energy.add_coupling(branch, layer.first + w, weight);
+                }
+            }
         }
     }
 

@@ -139,6 +139,33 @@ TEST(Sensing, BranchesGoWithWhatStandsInForThem) {
     EXPECT_LT(with, 0.7 * without);
 }
 
+// x + f(x) as an output, and one that a branch comes behind.
+TEST(Sensing, BranchesBehindOutputsAndBeforeThem) {
+    for (const bool classifies : {false, true}) {
+        net::GraphBuilder b;
+        const auto conv = [&](net::ValueId x, int64_t from, int64_t to, uint64_t seed) {
+            return b.node("Conv", {x, b.constant(net::random_tensor({to, from, 1, 1}, seed))});
+        };
+        net::ValueId x = b.input({net::kUnknown, 3, 8, 8});
+        if (classifies) x = b.node("Relu", {conv(x, 3, 4, 1)});
+        const int64_t channels = classifies ? 4 : 3;
+        const net::ValueId y = conv(b.node("Relu", {conv(x, channels, 5, 2)}), 5, channels, 3);
+        const net::ValueId sum = b.node("Add", {x, y});
+        b.graph.outputs = {sum};
+        if (classifies) b.graph.outputs = {x, conv(sum, 4, 2, 4), sum};
+        net::infer_shapes(b.graph);
+        Subject s(b.graph, 24, 0, true);
+        ASSERT_EQ(s.candidates.branches.size(), 1u);
+        Store store;
+        const Effects effects = s.by_gradients(store);
+        sense::StandInFinder finder(s.candidates, *s.engine, 1);
+        const auto list = finder.find(0, s.images);
+        EXPECT_EQ(list.size(), classifies ? 1u : 0u);
+        const double expected = effect_of_dropping(s, 0, list);
+        EXPECT_NEAR(effects.single[s.candidates.column_of_branch(0)], expected, 1e-3 * expected);
+    }
+}
+
 TEST(Sensing, AroundAPlanToo) {
     for (uint64_t seed : {1, 2, 3}) {
         Subject s(net::residual_network(seed), 24, seed);

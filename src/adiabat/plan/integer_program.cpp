@@ -235,7 +235,9 @@ IntegerProgramResult solve_integer_program(const Network& network, const Hamilto
     }
     const anneal::Watch watch({}, options.time_limit, {}, no_progress());
     const LayerCosts layers(network, budgets, costs);
-    std::vector<double> room = layers.rest(all_plans(network));
+    Domain plans = all_plans(network);
+    std::fill(plans.branches.begin(), plans.branches.end(), Settled::kKept);
+    std::vector<double> room = layers.rest(plans);
     for (double& share : room) share = 1 - share;
     IntegerProgramResult result;
     for (int tightened = 0; tightened <= kMostTightenings && !watch.over(); ++tightened) {

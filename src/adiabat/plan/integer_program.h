@@ -2,7 +2,7 @@
 #pragma once
 
 // The separable integer program that other toolkits solve, by Cbc: the least sum of single effects
-// of cuts and widths within budgets, no interactions.
+// of cuts and widths within budgets, no interactions. Residual branches stay.
 //
 //   min  sum_f sum_c prefix_f(c) t_fc + sum_l sum_b w_lb y_lb,    t_f., y_l. one-hot
 //

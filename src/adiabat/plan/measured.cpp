@@ -149,6 +149,12 @@ class Builder {
     }
 
   private:
+    double product(int u, int v) const {
+        const double value = effects_.product(u, v);
+        const bool of_branch = std::max(u, v) >= numbering_.first_branch_column() &&
+                               !numbering_.is_width(std::min(u, v));
+        return of_branch ? std::max(value, 0.0) : value;
+    }
     // Those that are candidates.
     size_t branches() const {
         return static_cast<size_t>(numbering_.columns() - numbering_.first_branch_column());
@@ -188,7 +194,7 @@ class Builder {
                 const double factor = 2 * rho(u, v);
                 if (factor == 0 || are_joint(joint, u, v) || same_layer(u, v) || is_own(u, v))
                     continue;
-                add_pair(energy, u, v, factor * effects_.product(u, v));
+                add_pair(energy, u, v, factor * product(u, v));
             }
         }
         joint.for_each(
@@ -346,8 +352,8 @@ class Builder {
             const bool counts = !numbering_.is_width(u) && !is_own(u, column) &&
                                 (u < numbering_.first_width_column() || u > column);
             if (!counts) continue;
-            set(u, 0, effects_.product(u, column) / unit);
-            set(u, 1, effects_.product(u, column) / unit);
+            set(u, 0, product(u, column) / unit);
+            set(u, 1, product(u, column) / unit);
         }
         set(column, 0, 1);
         energy.add_squares(columns, std::vector<double>(kRank, 0.0),
@@ -438,8 +444,13 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
     }
     // Sums over pairs from squares of sums, less the pairs that are joint.
     terms.cuts = product_of_sums(effects, cuts, cuts) - terms.single;
-    terms.branches = product_of_sums(effects, branches, branches) - branch_squares +
-                     2 * product_of_sums(effects, branches, cuts);
+    for (size_t b = 0; b < branches.size(); ++b) {
+        const auto add = [&](int u) {
+            terms.branches += 2 * std::max(effects.product(u, branches[b]), 0.0);
+        };
+        for (int u : cuts) add(u);
+        for (size_t a = 0; a < b; ++a) add(branches[a]);
+    }
     terms.single += branch_squares;
     terms.mixed = 2 * (product_of_sums(effects, cuts, widths) +
                        product_of_sums(effects, branches, widths) - own);

@@ -6,12 +6,13 @@
 //
 //   E(x, y) = sum_u d_u x_u + tau sum_l sum_b d_lb y_lb
 //           + kappa sum_{u<v, one layer reads both} c_uv x_u x_v
-//           + rho sum over other pairs of 2 <a_u, a_v>
+//           + rho sum over other pairs of 2 <a_u, a_v>, of a branch max(0, 2 <a_u, a_v>)
 //           - tau sum_l sum_b d_lb y_lb sum_u s_lbu x_u
 //
 // x_u = 1 cuts group u or drops branch u, y_lb = 1 gives layer l the width b (one-hot). d = |a|^2.
 // Of a branch, d_u is less by what the rounding of its layers at their widest costs, which is what
-// the assignments of plans without it say. Cutting u and v
+// the assignments of plans without it say (what that adds to the last sum and to pairs with widths,
+// which are left out unless asked for, stays in). Cutting u and v
 // together from what a layer reads costs eta = E(u, v) / (E(u) + E(v)) times what it costs apart,
 // since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum (where it is
 // wanted): of a layer's rounding error, what lies in filters and inputs that are cut does not
@@ -29,6 +30,10 @@
 // search found widths that seemed to mend what cuts had done, and did not (doc/deciding.md). The
 // last sum is left out there. c_uv = (E(u, v) - E(u) - E(v)) / (|E(u)| + |E(v)|) (|a_u|^2 +
 // |a_v|^2).
+//
+// Effects of branches are large, and on few images their products with those of all cuts mostly
+// noise, of which a search finds what is negative: branches were dropped for that
+// (doc/deciding.md).
 //
 // kappa and rho can be fitted (fit.h); rho is one number for pairs of cuts, one for a branch and a
 // cut or another branch, one for a cut or a branch and a width, one for two widths. At kappa = rho
@@ -62,7 +67,7 @@ struct EnergyTerms {
     double single = 0;         // of cuts and branches
     double single_widths = 0;  // less what the shares take off
     double within = 0;         // sum c_uv x_u x_v
-    // Sums of 2 <a_u, a_v>.
+    // Sums of 2 <a_u, a_v>, of branches those above 0.
     double cuts = 0, mixed = 0, widths = 0, branches = 0;
 
     double energy(const Interactions& i) const {

@@ -16,12 +16,42 @@ const std::vector<net::AxisLabels::Share>& shares_on(const Network& network, siz
     return labels ? labels->shares : none;
 }
 
+// Whether nothing else of the graph serves these branches alone: what serves several of them would
+// disappear with the last, and belongs to none.
+bool leave_nothing(const net::Graph& graph, const net::Uses& uses,
+                   const std::vector<Branch>& branches) {
+    std::vector<uint8_t> gone(graph.nodes.size(), 0), takes_over(graph.values.size(), 0);
+    for (const Branch& branch : branches) {
+        for (int node : branch.place.nodes) gone[static_cast<size_t>(node)] = 1;
+        gone[static_cast<size_t>(branch.place.add)] = 1;
+        gone[static_cast<size_t>(branch.place.last)] = 1;
+        takes_over[static_cast<size_t>(net::skip_of(graph, branch.place))] = 1;
+    }
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+        if (gone[n]) continue;
+        const auto& outputs = graph.nodes[n].outputs;
+        const bool is_read = std::any_of(outputs.begin(), outputs.end(), [&](net::ValueId id) {
+            if (id == net::kNoValue) return false;
+            const auto& readers = uses.readers(id);
+            return graph.is_output(id) || takes_over[static_cast<size_t>(id)] != 0 ||
+                   std::any_of(readers.begin(), readers.end(),
+                               [&](int reader) { return gone[static_cast<size_t>(reader)] == 0; });
+        });
+        const bool was_read = std::any_of(outputs.begin(), outputs.end(), [&](net::ValueId id) {
+            return id != net::kNoValue && !uses.readers(id).empty();
+        });
+        if (was_read && !is_read) return false;
+    }
+    return true;
+}
+
 // Branches of which no two share a node, the inner ones of nested ones.
 std::vector<Branch> separate_branches(const net::Graph& graph,
                                       const std::vector<net::Layer>& layers,
                                       const NetworkOptions& options) {
     std::vector<Branch> branches;
     if (!options.branches || options.least_kept > 0) return branches;
+    const net::Uses uses(graph);
     std::vector<uint8_t> taken(graph.nodes.size(), 0);
     for (net::Branch& place : net::find_branches(graph)) {
         const net::Node& add = graph.nodes[static_cast<size_t>(place.add)];
@@ -36,10 +66,14 @@ std::vector<Branch> separate_branches(const net::Graph& graph,
                      !(options.coupling.keep && !options.coupling.keep(layer.name).empty());
         }
         if (!may_go || branch.layers.empty()) continue;
+        branch.place = place;
+        branches.push_back(std::move(branch));
+        if (!leave_nothing(graph, uses, branches)) {
+            branches.pop_back();
+            continue;
+        }
         for (int node : place.nodes) taken[static_cast<size_t>(node)] = 1;
         taken[static_cast<size_t>(place.add)] = taken[static_cast<size_t>(place.last)] = 1;
-        branch.place = std::move(place);
-        branches.push_back(std::move(branch));
     }
     return branches;
 }

@@ -69,7 +69,8 @@ struct Network {
 
     std::vector<net::Layer> layers;
     net::Coupling coupling;
-    std::vector<Branch> branches;  // in the order of their additions; no two share a node
+    // In the order of their additions; no two share a node, or another that serves them alone.
+    std::vector<Branch> branches;
     net::CostModel costs;
     // A layer that is cut keeps a multiple of so many filters.
     int64_t align = 1;

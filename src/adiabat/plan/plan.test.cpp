@@ -58,6 +58,33 @@ TEST(Network, SharesThatAreWholeAreNotRoundedUp) {
     EXPECT_EQ(allowed_kept(Network(b.graph, options), 0, 1), 24);
 }
 
+// A node that serves two branches and nothing else goes with neither: of the two one may go.
+TEST(Network, BranchesThatShareANodeDoNotBothGo) {
+    for (const bool shares : {false, true}) {
+        net::GraphBuilder b;
+        uint64_t seed = 0;
+        const auto conv = [&](net::ValueId x, int64_t from, int64_t to) {
+            return b.node("Conv", {x, b.constant(net::random_tensor({to, from, 1, 1}, ++seed))});
+        };
+        net::ValueId x = b.node("Relu", {conv(b.input({net::kUnknown, 3, 4, 4}), 3, 4)});
+        const net::ValueId gate = b.node("Sigmoid", {conv(x, 4, 4)});
+        for (int block = 0; block < 2; ++block) {
+            net::ValueId y = conv(b.node("Relu", {conv(x, 4, 5)}), 5, 4);
+            if (shares) y = b.node("Mul", {y, gate});
+            x = b.node("Add", {x, y});
+        }
+        b.graph.outputs = {conv(x, 4, 2)};
+        if (!shares) b.graph.outputs.push_back(gate);
+        net::infer_shapes(b.graph);
+        const Network network(b.graph, with_branches());
+        ASSERT_EQ(network.branches.size(), shares ? 1u : 2u);
+        EXPECT_EQ(network.branches[0].layers.size(), 2u);
+        NetworkOptions options = with_branches();
+        options.least_kept = 0.1;
+        EXPECT_EQ(Network(b.graph, options).branches.size(), 0u);
+    }
+}
+
 TEST(Plan, UniformOnesHaveTheNextAllowedWidth) {
     const net::Graph graph = net::residual_network(1);
     const Network network(graph, some_options());

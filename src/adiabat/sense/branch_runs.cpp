@@ -16,9 +16,19 @@ BranchRuns::BranchRuns(const Candidates& candidates, const Probes& probes, net::
     if (candidates.branches.empty()) return;
     graph_ = with_biases(candidates.graph, candidates.layers);
     session_ = engine.open(graph_, {threads});
+    const net::Uses uses(graph_);
     for (const net::Branch& branch : candidates.branches) {
         Run run{graph_.nodes[static_cast<size_t>(branch.last)].outputs[0],
-                net::skip_of(graph_, branch), net::values_across(graph_, branch.last + 1)};
+                net::skip_of(graph_, branch),
+                net::values_across(graph_, branch.last + 1),
+                {},
+                {}};
+        for (size_t k = 0; k < outputs_.size(); ++k) {
+            if (uses.producer(outputs_[k]) > branch.last) {
+                run.fetched.push_back(k);
+                run.fetches.push_back(outputs_[k]);
+            }
+        }
         held_.push_back(run.skip);
         for (net::ValueId id : run.needs) {
             if (id != run.sum) held_.push_back(id);
@@ -44,9 +54,19 @@ void BranchRuns::add_rows(std::span<const net::Feed> feeds, std::span<const net:
         for (net::ValueId id : runs_[b].needs) {
             prefix.push_back({id, at(id == runs_[b].sum ? runs_[b].skip : id)});
         }
-        put(*session_, graph_, candidates_.layers, probes_.stand_ins[b]);
-        const std::vector<net::Tensor> after = session_->run(prefix, outputs_);
-        put_back(*session_, graph_, candidates_.layers, probes_.stand_ins[b]);
+        // Outputs before the branch are what they were, the sum is the skip path.
+        std::vector<net::Tensor> after(before.begin(), before.end());
+        for (size_t k = 0; k < outputs_.size(); ++k) {
+            if (outputs_[k] == runs_[b].sum) after[k] = *at(runs_[b].skip);
+        }
+        if (!runs_[b].fetches.empty()) {
+            put(*session_, graph_, candidates_.layers, probes_.stand_ins[b]);
+            std::vector<net::Tensor> found = session_->run(prefix, runs_[b].fetches);
+            put_back(*session_, graph_, candidates_.layers, probes_.stand_ins[b]);
+            for (size_t i = 0; i < found.size(); ++i) {
+                after[runs_[b].fetched[i]] = std::move(found[i]);
+            }
+        }
         rows.col(candidates_.column_of_branch(b)) = along_seeds(seeds, before, after);
     }
 }

@@ -32,7 +32,9 @@ class BranchRuns {
   private:
     struct Run {
         net::ValueId sum = net::kNoValue, skip = net::kNoValue;
-        std::vector<net::ValueId> needs;  // of what comes behind, the sum among them
+        std::vector<net::ValueId> needs;    // of what comes behind, the sum among them
+        std::vector<size_t> fetched;        // numbers of the sensed outputs behind the branch
+        std::vector<net::ValueId> fetches;  // these
     };
     const Candidates& candidates_;
     const Probes& probes_;
