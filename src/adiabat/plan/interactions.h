@@ -12,7 +12,7 @@ struct Interactions {
     double tau = 0.5;
     // Of pairs of cuts, of a cut and a width, of two widths; of a branch that goes and a cut or
     // another: what has to stand in for it is cut too.
-    double rho_cuts = 0, rho_mixed = 0, rho_widths = 0, rho_branches = 0.5;
+    double rho_cuts = 0, rho_mixed = 0, rho_widths = 0, rho_branches = 0.3;
     // Around an incumbent: how much counts what a cut was sensed to do along the error that is
     // there already; the rest is what it would if errors were independent.
     double rho_residual = 1;
