@@ -13,6 +13,7 @@
 #include "adiabat/pipeline/engine_plugin.h"
 #include "adiabat/plan/fixture.test.h"
 #include "adiabat/plan/measured.h"
+#include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/forward.h"
 #include "adiabat/sense/gradient.h"
 
@@ -137,6 +138,34 @@ TEST(Sensing, BranchesGoWithWhatStandsInForThem) {
         EXPECT_EQ(s.by_gradients(one).single, gradient.single);
     }
     EXPECT_LT(with, 0.7 * without);
+}
+
+TEST(Sensing, BranchesAreRunOnSomeImagesForAll) {
+    Subject s(net::residual_network(2), 20, 0, true);
+    Store store;
+    const sense::Probes probes =
+        sense::probe_network(s.candidates, *s.engine, s.batches(),
+                             sense::probing_options(s.options), store, {}, no_progress());
+    const std::vector<net::Feed> feeds = {{s.graph.inputs[0], &s.images}};
+    const auto before = s.engine->open(s.graph, {1})->run(feeds, s.graph.outputs);
+    const auto seeds = probes.directions.seeds(before, 7);
+    const auto rows_of = [&](int64_t stride) {
+        const sense::BranchRuns runs(s.candidates, probes, *s.engine, 1, stride);
+        recon::Rows rows = recon::Rows::Zero(20 * probes.directions.count, s.candidates.columns());
+        runs.add_rows(7, s.images, before, seeds, rows, {});
+        return rows;
+    };
+    const recon::Rows all = rows_of(1), some = rows_of(3);
+    const Eigen::Index first = s.candidates.column_of_branch(0);
+    EXPECT_EQ(all.leftCols(first).norm(), 0);
+    EXPECT_GT(all.rightCols(2).norm(), 0);
+    for (int64_t n = 0; n < 20; ++n) {
+        const float factor = (7 + n) % 3 == 0 ? std::sqrt(3.0f) : 0;
+        const auto here = [&](const recon::Rows& rows) {
+            return rows.middleRows(n * probes.directions.count, probes.directions.count);
+        };
+        EXPECT_LE((here(some) - factor * here(all)).norm(), 1e-4 * (1e-3 + here(all).norm())) << n;
+    }
 }
 
 // x + f(x) as an output, and one that a branch comes behind.

@@ -2,8 +2,10 @@
 #include "adiabat/sense/branch_runs.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/net/cost_model.h"
 #include "adiabat/net/frontier.h"
 #include "adiabat/sense/directions.h"
 #include "adiabat/sense/incumbent.h"
@@ -11,9 +13,14 @@
 namespace adiabat::sense {
 
 BranchRuns::BranchRuns(const Candidates& candidates, const Probes& probes, net::Engine& engine,
-                       int threads)
-    : candidates_(candidates), probes_(probes), outputs_(sensed_outputs(candidates.graph)) {
+                       int threads, int64_t stride)
+    : candidates_(candidates),
+      probes_(probes),
+      outputs_(sensed_outputs(candidates.graph)),
+      stride_(stride) {
     if (candidates.branches.empty()) return;
+    const net::CostModel costs(candidates.graph, candidates.coupling, candidates.layers);
+    if (stride_ == 0) stride_ = costs.whole().macs > kManyMacs ? kFewImages : 1;
     graph_ = with_biases(candidates.graph, candidates.layers);
     session_ = engine.open(graph_, {threads});
     const net::Uses uses(graph_);
@@ -39,10 +46,34 @@ BranchRuns::BranchRuns(const Candidates& candidates, const Probes& probes, net::
     held_.erase(std::unique(held_.begin(), held_.end()), held_.end());
 }
 
-void BranchRuns::add_rows(std::span<const net::Feed> feeds, std::span<const net::Tensor> before,
+void BranchRuns::add_rows(int64_t first_image, const net::Tensor& images,
+                          std::span<const net::Tensor> before,
                           const std::vector<std::vector<net::Tensor>>& seeds, recon::Rows& rows,
                           const StopToken& stop) const {
     if (runs_.empty()) return;
+    if (stride_ == 1) return add_all(images, before, seeds, rows, stop);
+    const auto directions = static_cast<Eigen::Index>(seeds.size());
+    for (int64_t n = 0; n < images.shape[0]; ++n) {
+        if ((first_image + n) % stride_ != 0) continue;
+        const auto only = [n](std::span<const net::Tensor> tensors) {
+            std::vector<net::Tensor> one;
+            for (const net::Tensor& tensor : tensors) one.push_back(net::rows_of(tensor, n, 1));
+            return one;
+        };
+        std::vector<std::vector<net::Tensor>> some;
+        for (const auto& direction : seeds) some.push_back(only(direction));
+        recon::Rows mine = recon::Rows::Zero(directions, rows.cols());
+        add_all(net::rows_of(images, n, 1), only(before), some, mine, stop);
+        const Eigen::Index first = candidates_.column_of_branch(0);
+        rows.block(n * directions, first, directions, rows.cols() - first) =
+            mine.rightCols(rows.cols() - first) * std::sqrt(static_cast<float>(stride_));
+    }
+}
+
+void BranchRuns::add_all(const net::Tensor& images, std::span<const net::Tensor> before,
+                         const std::vector<std::vector<net::Tensor>>& seeds, recon::Rows& rows,
+                         const StopToken& stop) const {
+    const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images}};
     const std::vector<net::Tensor> held = session_->run(feeds, held_);
     const auto at = [&](net::ValueId id) {
         return &held[static_cast<size_t>(std::lower_bound(held_.begin(), held_.end(), id) -

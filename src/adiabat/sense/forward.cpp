@@ -77,7 +77,7 @@ class Running {
                 piece.rows.col(u) = along_seeds(seeds, before, after) / step_;
             }
         }
-        branches_.add_rows(feeds, before, seeds, piece.rows, stop);
+        branches_.add_rows(first_image, images, before, seeds, piece.rows, stop);
         return piece;
     }
 

@@ -86,7 +86,7 @@ class Streaming {
             add_direct(probes_.direct[d], found_.fetched[layers + d], layers + d, found_.gradients,
                        piece);
         }
-        branches_.add_rows(feeds, outputs, seeds, piece.rows, stop);
+        branches_.add_rows(first_image, images, outputs, seeds, piece.rows, stop);
         if (!piece.rows.allFinite()) {
             throw InputError(
                 "images {} .. {}: an activation or a gradient is no number: the network or its "

@@ -113,21 +113,49 @@ std::vector<StandInFinder::Followed> StandInFinder::followed(const net::Branch& 
     return list;
 }
 
+// Holds what is read behind the branch, and its skip path.
+void StandInFinder::go_to(const net::Branch& branch, const Tensor& images) {
+    if (branch.last <= reached_) reached_ = -1;
+    std::vector<net::Feed> feeds = {{graph_.inputs[0], &images}};
+    if (reached_ >= 0) {
+        feeds.clear();
+        for (size_t i = 0; i < needs_.size(); ++i) feeds.push_back({needs_[i], &held_[i]});
+    }
+    std::vector<ValueId> needs = net::values_across(graph_, branch.last + 1), fetches = needs;
+    fetches.push_back(net::skip_of(graph_, branch));
+    std::vector<Tensor> held(fetches.size());
+    // What was there before is taken over.
+    std::vector<ValueId> wanted;
+    const auto fed = [&](ValueId id) {
+        return std::find_if(feeds.begin(), feeds.end(),
+                            [id](const net::Feed& feed) { return feed.value == id; });
+    };
+    for (ValueId id : fetches) {
+        if (fed(id) == feeds.end()) wanted.push_back(id);
+    }
+    std::vector<Tensor> found;
+    if (!wanted.empty()) found = original_->run(feeds, wanted);
+    for (size_t i = 0, next = 0; i < fetches.size(); ++i) {
+        const auto feed = fed(fetches[i]);
+        held[i] = feed != feeds.end() ? *feed->tensor : std::move(found[next++]);
+    }
+    skip_ = std::move(held.back());
+    held.pop_back();
+    needs_ = std::move(needs);
+    held_ = std::move(held);
+    reached_ = branch.last;
+}
+
 std::vector<StandIn> StandInFinder::find(size_t b, const Tensor& images) {
     const net::Branch& branch = candidates_.branches[b];
-    const ValueId sum = graph_.nodes[static_cast<size_t>(branch.last)].outputs[0],
-                  skip = net::skip_of(graph_, branch);
+    const ValueId sum = graph_.nodes[static_cast<size_t>(branch.last)].outputs[0];
     const std::vector<Followed> layers = followed(branch);
+    go_to(branch, images);
     // What comes behind is computed from: in the original, and with the skip path for the sum.
-    const std::vector<ValueId> needs = net::values_across(graph_, branch.last + 1);
-    std::vector<ValueId> fetches = needs;
-    fetches.push_back(skip);
-    const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images}};
-    const std::vector<Tensor> held = original_->run(feeds, fetches);
     std::vector<net::Feed> was, is;
-    for (size_t i = 0; i < needs.size(); ++i) {
-        was.push_back({needs[i], &held[i]});
-        is.push_back({needs[i], needs[i] == sum ? &held.back() : &held[i]});
+    for (size_t i = 0; i < needs_.size(); ++i) {
+        was.push_back({needs_[i], &held_[i]});
+        is.push_back({needs_[i], needs_[i] == sum ? &skip_ : &held_[i]});
     }
     const auto value = [](net::Session& session, const std::vector<net::Feed>& from, ValueId id) {
         for (const net::Feed& feed : from) {

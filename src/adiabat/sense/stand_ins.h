@@ -8,7 +8,8 @@
 // its output is added to the path that has lost the branch, what that has lost besides, as far as
 // that can be foretold. Layers are taken in their order, up to the first that is added to the path,
 // at most kMostStandIns, none of more than kMostStandInInputs weights a filter: then what has not
-// been made up for goes on. O(D^3) a layer, and its rows of a few images.
+// been made up for goes on. O(D^3) a layer, and its rows of a few images; one run of the network
+// for branches that are asked for in their order.
 
 #include <cstdint>
 #include <memory>
@@ -38,7 +39,7 @@ class StandInFinder {
     // The candidates must outlive it.
     StandInFinder(const Candidates& candidates, net::Engine& engine, int threads);
 
-    // For one branch, from images as the network takes them.
+    // For one branch, from images as the network takes them: the same at every call.
     std::vector<StandIn> find(size_t branch, const net::Tensor& images);
 
   private:
@@ -47,12 +48,18 @@ class StandInFinder {
         net::ValueId skip = net::kNoValue;  // what its output is added to, if it is to the path
     };
     std::vector<Followed> followed(const net::Branch& branch) const;
+    void go_to(const net::Branch& branch, const net::Tensor& images);
 
     const Candidates& candidates_;
     int threads_;
     net::Graph graph_;  // every layer has a bias
     net::Uses uses_;
     std::unique_ptr<net::Session> original_, changed_;
+    // Of the branch before, what is read behind it.
+    int reached_ = -1;
+    std::vector<net::ValueId> needs_;
+    std::vector<net::Tensor> held_;
+    net::Tensor skip_;
 };
 
 // Puts the layers into a session of with_biases() (incumbent.h), or the original ones back.
