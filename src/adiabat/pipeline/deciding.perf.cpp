@@ -49,7 +49,7 @@ Mix parse_mix(const std::string& text) {
 int run(int argc, char** argv) {
     if (argc < 8) return 2;
     const auto seed = static_cast<uint64_t>(std::atoll(argv[5]));
-    Subject subject({.model = argv[1]}, no_progress());
+    Subject subject({.model = argv[1], .controls = {.keep_branches = true}}, no_progress());
     const Calibration calibration = read_case(subject, argv, seed);
     const Judge judge(subject, calibration.judging, SensingOptions{}.temperature, {});
     DecidingOptions how;

@@ -52,7 +52,7 @@ plan::Hamiltonian pinned(const Subject& subject, const sense::Effects& effects,
 int run(int argc, char** argv) {
     if (argc < 8) return 2;
     const auto seed = static_cast<uint64_t>(std::atoll(argv[5]));
-    const Subject subject({.model = argv[1]}, no_progress());
+    const Subject subject({.model = argv[1], .controls = {.keep_branches = true}}, no_progress());
     const plan::Network& network = subject.network();
     const Calibration images = read_case(subject, argv, seed);
     DecidingOptions how;

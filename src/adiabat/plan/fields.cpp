@@ -79,6 +79,42 @@ double Fields::other_coupling(int i, int j) const {
     return factored_->coupling(i, j);
 }
 
+double Fields::energy_of(std::span<const int> flips) const {
+    double energy = 0;
+    for (int i : flips) energy += sign(i) * field(i);
+    if (!factored_) {
+        for (size_t a = 0; a < flips.size(); ++a) {
+            for (size_t b = 0; b < a; ++b) {
+                energy += sign(flips[a]) * sign(flips[b]) * coupling(flips[a], flips[b]);
+            }
+        }
+        return energy;
+    }
+    // Of each square the products of all changes, less those of one with itself.
+    std::vector<double> changes(factored_->weights().size(), 0.0);
+    for (int i : flips) {
+        const auto row = factored_->row(i);
+        for (size_t k = 0; k < row.size(); ++k) changes[k] += sign(i) * row[k];
+        energy -= squares_[static_cast<size_t>(i)];
+    }
+    for (size_t k = 0; k < changes.size(); ++k) {
+        energy += factored_->weights()[k] * changes[k] * changes[k];
+    }
+    for (size_t a = 0; a < flips.size(); ++a) {
+        const qubo::DenseBlock* const block = factored_->block_of(flips[a]);
+        if (!block) continue;
+        const auto size = static_cast<size_t>(block->size);
+        const double* const values =
+            block->values.data() + static_cast<size_t>(flips[a] - block->first) * size;
+        for (size_t b = 0; b < a; ++b) {
+            const int at = flips[b] - block->first;
+            if (at < 0 || at >= block->size) continue;
+            energy += 2 * sign(flips[a]) * sign(flips[b]) * values[at];
+        }
+    }
+    return energy;
+}
+
 void Fields::flip(int i) {
     const double sign = this->sign(i);
     x_[static_cast<size_t>(i)] ^= 1;

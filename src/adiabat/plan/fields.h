@@ -36,6 +36,9 @@ class Fields {
         return dense_ ? couplings_[static_cast<size_t>(i) * x_.size() + static_cast<size_t>(j)]
                       : other_coupling(i, j);
     }
+    // dE of several flips of different variables at once. O(flips^2), of a factored problem O(flips
+    // (rank + flips in one block)).
+    double energy_of(std::span<const int> flips) const;
     bool has_quick_couplings() const { return !factored_; }
     void flip(int i);
     void set(std::span<const uint8_t> x);

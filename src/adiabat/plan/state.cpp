@@ -2,7 +2,6 @@
 #include "adiabat/plan/state.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "adiabat/base/errors.h"
 
@@ -179,7 +178,7 @@ bool State::add_branch(Move& move, const Step& step, const Choice& choice) const
     }
     const bool draws = !step.saves && choice.random && choice.random->below(2) == 0;
     const Before before = draws ? drawn(b, *choice.random) : before_[b];
-    add_flip(move, hamiltonian_.encoding.branches[b]);
+    move.flips.push_back(hamiltonian_.encoding.branches[b]);
     move.changes.push_back({Place::kBranch, b, gone_[b], step.saves});
     for (size_t f : branch.families) {
         const auto mine = [&](int variable) {
@@ -189,25 +188,18 @@ bool State::add_branch(Move& move, const Step& step, const Choice& choice) const
             step.saves ? 0 : std::count_if(before.cut.begin(), before.cut.end(), mine);
         move.changes.push_back({Place::kFamily, f, cut_[f], cut});
         if (!step.saves) continue;
-        for (int variable : cut_variables(f)) add_flip(move, variable);
+        const auto variables = cut_variables(f);
+        move.flips.insert(move.flips.end(), variables.begin(), variables.end());
     }
-    if (!step.saves) {
-        for (int variable : before.cut) add_flip(move, variable);
-    }
+    if (!step.saves) move.flips.insert(move.flips.end(), before.cut.begin(), before.cut.end());
     for (size_t i = 0; i < branch.layers.size(); ++i) {
         const size_t k = branch.layers[i];
         const int64_t to = step.saves ? std::ssize(widths_[k]) - 1 : before.widths[i];
-        flip_to(move, k, to);
+        for_each_flip(k, to, [&](int variable) { move.flips.push_back(variable); });
         move.changes.push_back({Place::kLayer, k, width_[k], to});
     }
+    move.energy = fields_.energy_of(move.flips);
     return true;
-}
-
-void State::flip_to(Move& move, size_t layer, int64_t width) const {
-    uint32_t flips = patterns_[layer] ^ widths_[layer][static_cast<size_t>(width)].pattern;
-    for (; flips != 0; flips &= flips - 1) {
-        add_flip(move, hamiltonian_.encoding.layers[layer].first + std::countr_zero(flips));
-    }
 }
 
 bool State::add_bits(Move& move, const Step& step) const {
@@ -217,7 +209,7 @@ bool State::add_bits(Move& move, const Step& step) const {
     const int64_t to = std::clamp(from + (step.saves ? -step.times : step.times), int64_t{0},
                                   std::ssize(widths_[layer]) - 1);
     if (to == from) return false;
-    flip_to(move, layer, to);
+    for_each_flip(layer, to, [&](int variable) { add_flip(move, variable); });
     move.changes.push_back({Place::kLayer, layer, from, to});
     return true;
 }

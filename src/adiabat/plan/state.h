@@ -12,6 +12,7 @@
 // costs nothing. Which groups a step takes is decided by their energy in the move so far: the best
 // of all, or the best of a few drawn. O(flips) a candidate, O(n) (fields.h) a flip that is made.
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -115,7 +116,14 @@ class State {
   private:
     bool add_bits(Move& move, const Step& step) const;
     bool add_branch(Move& move, const Step& step, const Choice& choice) const;
-    void flip_to(Move& move, size_t layer, int64_t width) const;
+    // body(variable) of all bit variables that differ where the layer gets that width.
+    template <typename Body>
+    void for_each_flip(size_t layer, int64_t width, const Body& body) const {
+        uint32_t flips = patterns_[layer] ^ widths_[layer][static_cast<size_t>(width)].pattern;
+        for (; flips != 0; flips &= flips - 1) {
+            body(hamiltonian_.encoding.layers[layer].first + std::countr_zero(flips));
+        }
+    }
     bool is_gone(int branch) const { return branch >= 0 && gone_[static_cast<size_t>(branch)]; }
     int bits_of(size_t layer, int64_t width) const {
         return widths_[layer][static_cast<size_t>(width)].bits;

@@ -18,7 +18,7 @@
 
 namespace adiabat::sense {
 
-inline constexpr int64_t kManyMacs = 1'000'000'000, kFewImages = 5;
+inline constexpr int64_t kManyMacs = 1'000'000'000, kFewImages = 9;
 
 class BranchRuns {
   public:

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "adiabat/net/cost_model.h"
 #include "adiabat/net/frontier.h"
 
 namespace adiabat::sense {
@@ -19,8 +20,10 @@ using net::ValueId;
 // Images whose gradients weigh a layer's outputs: mean squares over positions and directions, which
 // settle quickly.
 constexpr int64_t kWeighingImages = 64;
-// Images that stand-ins for branches are fitted to: whole layers are, not single channels.
-constexpr int64_t kStandInImages = 128;
+// Images that stand-ins for branches are fitted to, and fewer where they are so many
+// multiply-accumulates in all: positions of large ones are many.
+constexpr int64_t kStandInImages = 128, kFewestStandInImages = 32;
+constexpr int64_t kStandInMacs = 150'000'000'000;
 // Activations alive at once, in units of the largest.
 constexpr uint64_t kAlive = 4;
 
@@ -325,7 +328,10 @@ class Walk {
     void find_stand_ins(Probes& probes, const StopToken& stop, ProgressSink& progress) {
         if (candidates_.branches.empty()) return;
         StandInFinder finder(candidates_, engine_, options_.threads);
-        const Tensor some = net::rows_of(images_, 0, std::min(kStandInImages, images_.shape[0]));
+        const net::CostModel costs(graph_, candidates_.coupling, candidates_.layers);
+        const int64_t affordable = kStandInMacs / std::max<int64_t>(costs.whole().macs, 1);
+        const int64_t count = std::clamp(affordable, kFewestStandInImages, kStandInImages);
+        const Tensor some = net::rows_of(images_, 0, std::min(count, images_.shape[0]));
         progress.begin("probe branches", candidates_.branches.size(), "branches");
         for (size_t b = 0; b < candidates_.branches.size(); ++b) {
             if (stop.requested()) throw Interrupted();
