@@ -65,13 +65,16 @@ class Neighborhood {
         }
     }
 
+    // As in the descent (search.h).
+    bool is_alone(const Step& step) const { return is_large_ && step.place == Place::kBranch; }
+
     void try_exchanges() {
         Move saving;
         for (const Step& saves : state_.steps()) {
             saving.clear();
-            if (!saves.saves || !state_.add_step(saving, saves, {})) continue;
+            if (!saves.saves || is_alone(saves) || !state_.add_step(saving, saves, {})) continue;
             for (const Step& spends : state_.steps()) {
-                if (spends.saves) continue;
+                if (spends.saves || is_alone(spends)) continue;
                 move_ = saving;
                 if (state_.add_step(move_, spends, {})) offer(Kind::kExchange);
             }

@@ -64,6 +64,8 @@ class Round {
         return state_.add_step(move_, step, {nullptr, most_}) && wall_.keeps(state_, move_);
     }
 
+    bool is_alone(const Step& step) const { return is_large_ && step.place == Place::kBranch; }
+
     void try_pairs() {
         const auto& steps = state_.steps();
         std::vector<uint8_t> alone;
@@ -71,8 +73,10 @@ class Round {
         for (size_t a = 0; a < steps.size(); ++a) {
             if (stop_.requested()) return;
             first_.clear();
-            if (!state_.add_step(first_, steps[a], {nullptr, most_})) continue;
+            if (is_alone(steps[a]) || !state_.add_step(first_, steps[a], {nullptr, most_}))
+                continue;
             for (size_t b = 0; b < steps.size(); ++b) {
+                if (is_alone(steps[b])) continue;
                 const bool both_spend = !steps[a].saves && !steps[b].saves;
                 if (a == b || (both_spend && !(alone[a] && alone[b]))) continue;
                 move_ = first_;

@@ -29,7 +29,11 @@ constexpr uint32_t kBitLeaps = 4;
 class Proposals {
   public:
     Proposals(const State& state, Random& random) : state_(state), random_(random) {
-        for (const Step& step : state.steps()) (step.saves ? saving_ : spending_).push_back(step);
+        const bool is_large = state.hamiltonian().encoding.variables > kAllPairs;
+        for (const Step& step : state.steps()) {
+            if (is_large && step.place == Place::kBranch) continue;
+            (step.saves ? saving_ : spending_).push_back(step);
+        }
     }
 
     bool any() const { return !saving_.empty(); }

@@ -25,7 +25,8 @@
 // The descent never leaves the budgets: the best step or swap, where there is none the best pair of
 // steps, until none lowers the energy: all of them in problems of at most kAllPairs variables; in
 // larger ones with the best few groups of each family, so that a round takes O(n) fields and
-// O(places^2) couplings.
+// O(places^2) couplings. There a branch is a move of a thousand flips, and only goes or comes back
+// in the greedy start and as a single step of the descent.
 
 #include <cstdint>
 #include <vector>
