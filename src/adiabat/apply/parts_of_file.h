@@ -49,10 +49,9 @@ class PartsOfFile {
     std::vector<int> at_;             // of each layer of the network, its index there, or -1
     onnx::Storage storage_;
     std::string prefix_;
-    std::vector<std::string>
-        input_scale_;       // name of the scale that each of layers_ has of its input
-    uint64_t outside_ = 0;  // bytes of the model around its graph
-    uint64_t rest_ = 0;     // bytes of the graph that belong to no layer
+    std::vector<std::string> input_scale_;  // of each of layers_, the name of its input's scale
+    uint64_t outside_ = 0;                  // bytes of the model around its graph
+    uint64_t rest_ = 0;                     // bytes of the graph that belong to no layer
     // Constants that are cut and belong to no layer, as they are named in the file.
     struct Constant {
         net::ValueId original = net::kNoValue;

@@ -54,7 +54,7 @@ class Trials {
 
 // The same energies, but for plans without some branch, which are never the lowest.
 plan::Hamiltonian keeping_branches(plan::Hamiltonian hamiltonian) {
-    double largest = 1;
+    double largest = 0;
     for (int i = 0; i < hamiltonian.problem.variables(); ++i) {
         largest = std::max(largest, std::abs(hamiltonian.problem.linear(i)));
     }

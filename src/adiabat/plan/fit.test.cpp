@@ -28,7 +28,7 @@ std::vector<JudgedPlan> plans_of(const Interactions& truth, double noise, int co
 TEST(Fit, FindsWhatPlansWereMadeWith) {
     const Interactions truth = {1.3, 1, 0.25, 0, 0, true};
     const auto plans = plans_of(truth, 0, 20);
-    const Fit fit = fit_interactions(plans, {0.5, 1, 0.1, 0.3, 0.7, true});
+    const Fit fit = fit_interactions(plans, {0.5, 1, 0.1, 0.3, 0.7, 0});
     EXPECT_NEAR(fit.interactions.kappa, 1.3, 0.15);
     EXPECT_NEAR(fit.interactions.rho_cuts, 0.25, 0.1);
     // Nothing says anything of these.
@@ -43,17 +43,17 @@ TEST(Fit, FindsWhatPlansWereMadeWith) {
 
 TEST(Fit, LetsVanishWhatIsNotThere) {
     const Fit fit =
-        fit_interactions(plans_of({0, 1, 0, 0, 0, true}, 0.02, 40), {0.5, 1, 0.3, 0, 0, true});
+        fit_interactions(plans_of({0, 1, 0, 0, 0, 0}, 0.02, 40), {0.5, 1, 0.3, 0, 0, 0});
     EXPECT_LT(fit.interactions.kappa, 0.1);
     EXPECT_LT(fit.interactions.rho_cuts, 0.1);
 }
 
 TEST(Fit, OfOneOrNoPlanIsNoTrouble) {
     EXPECT_EQ(calibrate({}, {}).scale, 0);
-    const auto one = plans_of({1, 1, 0, 0, 0, true}, 0, 1);
-    const Fit fit = fit_interactions(one, {1, 1, 0, 0, 0, true});
+    const auto one = plans_of({1, 1, 0, 0, 0, 0}, 0, 1);
+    const Fit fit = fit_interactions(one, {1, 1, 0, 0, 0, 0});
     EXPECT_EQ(fit.exponent, 1);
-    EXPECT_EQ(fit.interactions, (Interactions{1, 1, 0, 0, 0, true}));
+    EXPECT_EQ(fit.interactions, (Interactions{1, 1, 0, 0, 0, 0}));
     EXPECT_NEAR(fit.predicted(one[0].terms), one[0].divergence, 1e-12);
 }
 
