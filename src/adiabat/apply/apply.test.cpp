@@ -18,7 +18,10 @@ namespace {
 
 plan::Plan random_plan(const plan::Network& network, Random& random) {
     plan::Plan plan = plan::uniform_plan(network, plan::kMinBits);
-    for (int& bits : plan.bits) bits = plan::kMinBits + static_cast<int>(random.below(7));
+    for (size_t k = 0; k < plan.bits.size(); ++k) {
+        const auto& widths = network.widths(k);
+        plan.bits[k] = widths[random.below(static_cast<uint32_t>(widths.size()))];
+    }
     for (auto& cut : plan.cut) {
         for (size_t i = plan::kLeastKept; i < cut.size(); ++i) cut[i] = random.below(2);
     }
@@ -33,23 +36,20 @@ net::Graph cut_by(const net::Graph& graph, const plan::Network& network, const p
                       plan::gone_branches(network, plan.bits));
 }
 
-std::vector<int> bits_left(const plan::Plan& plan) {
-    std::vector<int> bits = plan.bits;
-    std::erase(bits, plan::kGone);
-    return bits;
-}
-
+// Branches or activations may be decided, not both.
 void expect_size_of_file(const net::Graph& graph, onnx::Storage storage, int trials, uint64_t seed,
-                         const std::string& what) {
+                         const std::string& what, plan::Activations activations) {
     plan::NetworkOptions options;
     options.branches = true;
+    options.activations = activations;
     const plan::Network network(graph, options);
     const FileSize size(graph, network, storage);
     Random random(seed, 4);
     for (int trial = 0; trial < trials; ++trial) {
         const plan::Plan plan = random_plan(network, random);
         const net::Graph cut = cut_by(graph, network, plan);
-        Quantized quantized = quantize(cut, net::find_layers(cut), bits_left(plan), storage);
+        Quantized quantized =
+            quantize(cut, net::find_layers(cut), widths_of(network, plan), storage);
         std::vector<onnx::WeightCodes> weights;
         for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
         onnx::encode_weights(quantized.graph, weights, storage, quantized.prefix);
@@ -59,6 +59,9 @@ void expect_size_of_file(const net::Graph& graph, onnx::Storage storage, int tri
     }
 }
 
+constexpr auto kActivations = {plan::Activations::kCoded, plan::Activations::kMixed,
+                               plan::Activations::kFloat};
+
 TEST(FileSize, IsTheSizeOfTheFileForAnyPlan) {
     for (onnx::Storage storage :
          {onnx::Storage::kPlanes, onnx::Storage::kInt4, onnx::Storage::kInt8}) {
@@ -66,7 +69,10 @@ TEST(FileSize, IsTheSizeOfTheFileForAnyPlan) {
             net::Graph graph = net::residual_network(seed);
             if (seed == 7) graph.value(graph.inputs[0]).name = "x1";  // a name like ours
             net::raise_opset(graph, least_opset(storage));
-            expect_size_of_file(graph, storage, 12, seed, "seed " + std::to_string(seed));
+            for (auto activations : kActivations) {
+                expect_size_of_file(graph, storage, 12, seed, "seed " + std::to_string(seed),
+                                    activations);
+            }
         }
     }
 }
@@ -75,7 +81,10 @@ TEST(FileSize, IsTheSizeWhereverChannelsMeet) {
     for (const net::Architecture& architecture : net::architectures()) {
         net::Graph graph = architecture.build();
         prepare_for_cutting(graph, net::find_coupling(graph));
-        expect_size_of_file(graph, onnx::Storage::kPlanes, 4, 1, architecture.name);
+        for (auto activations : kActivations) {
+            expect_size_of_file(graph, onnx::Storage::kPlanes, 8, 1, architecture.name,
+                                activations);
+        }
     }
 }
 
@@ -107,6 +116,30 @@ TEST(FileSize, HasPartsThatAreNoLargerWhicheverBranchesGo) {
     }
 }
 
+// Short of it by what decodes the biases of layers that read codes, and by the length.
+TEST(FileSize, HasPartsThatAreNoLargerWhateverIsFloat) {
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        plan::NetworkOptions options;
+        options.activations = plan::Activations::kMixed;
+        const net::Graph graph = net::residual_network(seed);
+        const plan::Network network(graph, options);
+        const FileSize size(graph, network, onnx::Storage::kPlanes);
+        Random random(seed, 7);
+        for (int trial = 0; trial < 20; ++trial) {
+            const plan::Plan plan = random_plan(network, random);
+            const auto counts = plan::cut_counts(plan);
+            int64_t parts = size.other_bytes(counts, plan.bits);
+            for (size_t k = 0; k < plan.bits.size(); ++k) {
+                const int64_t part = size.layer_bytes(k, counts, plan.bits[k]);
+                EXPECT_GE(part, 0);
+                parts += part;
+            }
+            EXPECT_LE(parts, size.bytes(plan));
+            EXPECT_LE(size.bytes(plan) - parts, 9 + 90 * std::ssize(network.layers));
+        }
+    }
+}
+
 TEST(Cut, LeavesANetworkThatCostsWhatTheModelSays) {
     for (const net::Architecture& architecture : net::architectures()) {
         net::Graph graph = architecture.build();
@@ -122,7 +155,8 @@ TEST(Cut, LeavesANetworkThatCostsWhatTheModelSays) {
             const net::Coupling coupling = net::find_coupling(cut);
             const net::CostModel costs(cut, coupling, layers);
             const std::vector<int64_t> nothing(coupling.families.size(), 0);
-            EXPECT_EQ(costs.cost(nothing, bits_left(plan)), plan::cost(network, plan))
+            EXPECT_EQ(costs.cost(nothing, widths_of(network, plan).layers),
+                      plan::cost(network, plan))
                 << architecture.name << ", trial " << trial;
         }
     }
@@ -171,8 +205,9 @@ TEST(Cut, KeepsTheRightSlices) {
 TEST(Quantize, CodesEveryConvolutionAndDropsReluAndReduceMean) {
     const net::Graph graph = net::residual_network(2);
     const plan::Network network(graph);
-    const Quantized quantized = quantize(
-        graph, network.layers, std::vector<int>(network.layers.size(), 4), onnx::Storage::kPlanes);
+    const Quantized quantized =
+        quantize(graph, network.layers, {std::vector<int>(network.layers.size(), 4)},
+                 onnx::Storage::kPlanes);
     const net::Uses uses(quantized.graph);
     int convolutions = 0;
     for (const net::Node& node : quantized.graph.nodes) {
@@ -200,8 +235,9 @@ TEST(Quantize, RefusesWhatIsQuantizedOrHasNoLayers) {
     const net::Graph graph = net::residual_network(2);
     const plan::Network network(graph);
     require_quantizable(graph, network.layers);
-    const Quantized quantized = quantize(
-        graph, network.layers, std::vector<int>(network.layers.size(), 4), onnx::Storage::kPlanes);
+    const Quantized quantized =
+        quantize(graph, network.layers, {std::vector<int>(network.layers.size(), 4)},
+                 onnx::Storage::kPlanes);
     EXPECT_THROW(require_quantizable(quantized.graph, net::find_layers(quantized.graph)),
                  InputError);
     EXPECT_THROW(require_quantizable({}, {}), InputError);

@@ -83,7 +83,11 @@ class Calibration {
                 }
                 real_.set(stage.activated, std::move(target[1]));
             }
-            if (stage.codes != kNoValue) code(stage, std::move(real));
+            if (stage.codes != kNoValue) {
+                code(stage, std::move(real));
+            } else {
+                coded_.set(stage.real, std::move(real));
+            }
         }
         coded_.drop_after(s);
         real_.drop_after(s);
@@ -197,15 +201,17 @@ class Calibration {
         const std::vector<float> filters = net::filters_of(input_.cut, layer);
         const auto rows = static_cast<size_t>(layer.filters);
         const size_t width = filters.size() / rows;
-        const float input_scale = graph_.constant(p.weight.input_scale)->as<float>()[0];
         const Tensor* bias = input_.cut.constant(layer.bias);
+        const bool reads_float = p.weight.input_scale == kNoValue;
+        const float input_scale =
+            reads_float ? 0 : graph_.constant(p.weight.input_scale)->as<float>()[0];
 
-        std::vector<double> wanted(rows, 0.0);
-        std::vector<float> least(rows);
+        std::vector<float> wanted(rows, 0.0f), least(rows);
         for (size_t i = 0; i < rows && bias; ++i) {
-            wanted[i] = static_cast<double>(bias->as<float>()[i]);
-            least[i] = static_cast<float>(2 * std::abs(wanted[i]) / kMostBiasUnits /
-                                          static_cast<double>(input_scale));
+            wanted[i] = bias->as<float>()[i];
+            if (reads_float) continue;
+            least[i] = static_cast<float>(2 * std::abs(static_cast<double>(wanted[i])) /
+                                          kMostBiasUnits / static_cast<double>(input_scale));
         }
         const ValueId input = node.inputs[0];
         const Tensor read = is_input(input) ? coded_.at(input) : run_piece(s, input);
@@ -216,15 +222,16 @@ class Calibration {
                       : recon::plain_rounding(given.matrix(0, given.rows()), p.weight.bits,
                                               given.least_scales);
 
+        store_codes(p, layer.filter_axis, rows, width, result.codes);
+        set_constant(p.weight.scales, Tensor::of<float>({layer.filters}, result.scales));
+        if (reads_float) return set_constant(p.bias, Tensor::of<float>({layer.filters}, wanted));
         std::vector<float> bias_scales(rows);
         std::vector<int32_t> biases(rows, 0);
         for (size_t i = 0; i < rows; ++i) {
             bias_scales[i] = input_scale * result.scales[i];
-            biases[i] =
-                static_cast<int32_t>(std::llround(wanted[i] / static_cast<double>(bias_scales[i])));
+            biases[i] = static_cast<int32_t>(
+                std::llround(static_cast<double>(wanted[i]) / static_cast<double>(bias_scales[i])));
         }
-        store_codes(p, layer.filter_axis, rows, width, result.codes);
-        set_constant(p.weight.scales, Tensor::of<float>({layer.filters}, result.scales));
         set_constant(p.weight.bias_scales, Tensor::of<float>({layer.filters}, bias_scales));
         set_constant(p.bias, Tensor::of<int32_t>({layer.filters}, biases));
     }
@@ -297,12 +304,17 @@ class Calibration {
         const std::vector<int64_t>& kept = kept_[k];
         const std::vector<double> means = net::channel_means(real),
                                   wanted = net::channel_means(target);
-        const auto scales = graph_.constant(p.weight.bias_scales)->as<float>();
         Tensor bias = *graph_.constant(p.bias);
         std::vector<float> shifts(means.size());
         for (size_t i = 0; i < means.size(); ++i) {
             const double shift = wanted[static_cast<size_t>(kept[i])] - means[i];
-            const auto scale = static_cast<double>(scales[i]);
+            if (p.weight.bias_scales == kNoValue) {
+                shifts[i] = static_cast<float>(shift);
+                bias.as<float>()[i] += shifts[i];
+                continue;
+            }
+            const auto scale =
+                static_cast<double>(graph_.constant(p.weight.bias_scales)->as<float>()[i]);
             int32_t& units = bias.as<int32_t>()[i];
             const double moved =
                 std::clamp(std::nearbyint(units + shift / scale), -kMostBiasUnits, kMostBiasUnits);

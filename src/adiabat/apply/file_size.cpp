@@ -39,16 +39,16 @@ int64_t FileSize::bytes(std::span<const int64_t> cut, std::span<const int> bits)
     return parts(bits).bytes(cut, bits);
 }
 
-int64_t FileSize::layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const {
+int64_t FileSize::layer_bytes(size_t tensor, std::span<const int64_t> cut, int bits) const {
     if (bits == plan::kGone) return 0;
-    if (network_.branches.empty()) return whole_.layer_bytes(layer, cut, bits);
+    if (network_.branches.empty()) return whole_.layer_bytes(tensor, cut, bits);
     // Names hold numbers, which are lowest where as much as can be has gone.
     std::vector<int> left(network_.layers.size(), plan::kMaxBits);
     for (size_t b = 0; b < network_.branches.size(); ++b) {
-        if (network_.branch_of_layer(layer) == static_cast<int>(b)) continue;
+        if (network_.branch_of_layer(tensor) == static_cast<int>(b)) continue;
         for (size_t k : network_.branches[b].layers) left[k] = plan::kGone;
     }
-    return parts(left).layer_bytes(layer, cut, bits);
+    return parts(left).layer_bytes(tensor, cut, bits);
 }
 
 int64_t FileSize::other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const {

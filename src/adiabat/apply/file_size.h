@@ -23,17 +23,19 @@ class FileSize {
     // network cannot be quantized (quantize.h).
     FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage);
 
-    // Of a plan with `cut` groups cut, one entry a family, and `bits`, one entry a layer. Allocates
-    // nothing but where it meets a layer in a state, or a set of branches, for the first time. Not
-    // to be called from two threads at once.
+    // Of a plan with `cut` groups cut, one entry a family, and `bits`, one entry a tensor.
+    // Allocates nothing but where it meets a layer in a state, a float activation, or a set of
+    // branches, for the first time. Not to be called from two threads at once.
     int64_t bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
     int64_t bytes(const plan::Plan& plan) const { return bytes(plan::cut_counts(plan), plan.bits); }
-    // The same as a sum of what is there for one layer alone, and at most all else: of `bits` those
-    // of layers that are not decided are below 0, and the constants they would share with none
-    // are not counted. With all of them decided the sum is short of bytes() by no more than the 9
-    // bytes that say how long the graph is and, where branches may go, the digits by which names
-    // are longer where they have not. The more layers are gone, the less all else is.
-    int64_t layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const;
+    // The same as a sum of what is there for one layer or activation alone, and at most all else:
+    // of `bits` those of layers that are not decided are below 0, and the constants they would
+    // share with none are not counted. With all of them decided the sum is short of bytes() by no
+    // more than the 9 bytes that say how long the graph is, where branches may go the digits by
+    // which names are longer where they have not, and where activations are decided what decodes
+    // the biases of layers: those that read a float one have less. The more layers are gone, the
+    // less all else is.
+    int64_t layer_bytes(size_t tensor, std::span<const int64_t> cut, int bits) const;
     int64_t other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
 
   private:

@@ -37,6 +37,10 @@ LayerParameters add_parameters(net::Graph& graph, const net::Layer& layer, const
     p.decoded_weight = graph.add_value(name("W"), DType::kFloat, shape);
     decode(std::move(inputs), p.decoded_weight, layer.filter_axis);
 
+    if (input_scale == net::kNoValue) {
+        p.bias = p.decoded_bias = graph.add_constant(name("B"), Tensor(DType::kFloat, {filters}));
+        return p;
+    }
     p.bias = graph.add_constant(name("i"), Tensor(DType::kInt32, {filters}));
     p.weight.bias_scales = graph.add_constant(name("j"), Tensor(DType::kFloat, {filters}));
     p.decoded_bias = graph.add_value(name("B"), DType::kFloat, net::Shape{filters});

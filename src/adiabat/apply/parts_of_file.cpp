@@ -29,39 +29,78 @@ PartsOfFile::PartsOfFile(net::Graph graph, const plan::Network& network, onnx::S
       network_(network),
       layers_(net::find_layers(graph_)),
       storage_(storage),
+      input_of_(network.layers.size(), -1),
+      coded_(network.activations.size()),
       parts_(network.layers.size()) {
-    plan::Plan reference = plan::uniform_plan(network, kReferenceBits);
-    std::vector<int> bits;
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const auto here = std::find_if(layers_.begin(), layers_.end(), [&](const auto& layer) {
             return layer.weight == network.layers[k].weight;
         });
         at_.push_back(here == layers_.end() ? -1 : static_cast<int>(here - layers_.begin()));
-        if (at_.back() >= 0) bits.push_back(reference.bits[k]);
     }
-    Quantized quantized = quantize(graph_, layers_, bits, storage);
+    for (size_t a = 0; a < network.activations.size(); ++a) {
+        for (size_t k : network.activations[a].readers) input_of_[k] = static_cast<int>(a);
+    }
+    Quantized quantized = quantize(graph_, layers_, reference(), storage);
     prefix_ = quantized.prefix;
     find_what_changes(quantized);
-    std::vector<onnx::WeightCodes> weights;
     for (const LayerParameters& layer : quantized.layers) {
-        weights.push_back(layer.weight);
         input_scale_.push_back(quantized.graph.value(layer.weight.input_scale).name);
     }
-    onnx::encode_weights(quantized.graph, weights, storage, prefix_);
-    const uint64_t inside = onnx::graph_bytes(quantized.graph);
+    const uint64_t inside = encoded_bytes(quantized);
     outside_ = onnx::model_bytes(quantized.graph) - onnx::field_bytes(kModelGraph, inside);
 
     rest_ = inside;
     uint64_t shared = 0;
-    const auto states = plan::states(network, reference);
-    for (size_t k = 0; k < states.size(); ++k) {
+    const std::vector<int64_t> nothing(network.families());
+    for (size_t k = 0; k < network.layers.size(); ++k) {
         if (at_[k] < 0) continue;
-        const Part& here = part(k, states[k]);
+        const Part& here = part(k, reference_state(k));
         rest_ -= here.own;
         shared |= here.shared;
     }
     rest_ -= shared_bytes(shared);
-    rest_ -= changing_bytes(plan::cut_counts(reference));
+    rest_ -= changing_bytes(nothing);
+}
+
+// Layers of one width that they may have, all activations coded.
+Widths PartsOfFile::reference() const {
+    Widths widths;
+    for (size_t k = 0; k < at_.size(); ++k) {
+        if (at_[k] >= 0) widths.layers.push_back(plan::allowed_width(network_, k, kReferenceBits));
+    }
+    return widths;
+}
+
+net::LayerState PartsOfFile::reference_state(size_t layer) const {
+    const std::vector<int64_t> nothing(network_.families());
+    return network_.costs.state(layer, nothing,
+                                plan::allowed_width(network_, layer, kReferenceBits));
+}
+
+uint64_t PartsOfFile::encoded_bytes(Quantized& quantized) const {
+    std::vector<onnx::WeightCodes> weights;
+    for (const LayerParameters& layer : quantized.layers) weights.push_back(layer.weight);
+    onnx::encode_weights(quantized.graph, weights, storage_, prefix_);
+    return onnx::graph_bytes(quantized.graph);
+}
+
+// Of two whole files, one in which it alone is float, less what layers that read it have there.
+int64_t PartsOfFile::coded_bytes(size_t activation) const {
+    std::optional<int64_t>& known = coded_[activation];
+    if (known) return *known;
+    Widths widths = reference();
+    Quantized coded = quantize(graph_, layers_, widths, storage_);
+    widths.floats = {network_.activations[activation].value};
+    Quantized real = quantize(graph_, layers_, widths, storage_);
+    known = static_cast<int64_t>(encoded_bytes(coded)) - static_cast<int64_t>(encoded_bytes(real));
+    for (size_t k : network_.activations[activation].readers) {
+        net::LayerState state = reference_state(k);
+        *known -= static_cast<int64_t>(part(k, state).own);
+        state.activation_bits = net::kFloatBits;
+        *known += static_cast<int64_t>(part(k, state).own);
+    }
+    return *known;
 }
 
 void PartsOfFile::find_what_changes(const Quantized& quantized) {
@@ -128,7 +167,8 @@ uint64_t PartsOfFile::shared_bytes(uint64_t set) const {
 }
 
 const PartsOfFile::Part& PartsOfFile::part(size_t layer, const net::LayerState& state) const {
-    const uint64_t key = static_cast<uint64_t>(state.filters) << 32 |
+    const uint64_t reads_float = state.activation_bits == net::kFloatBits ? 1 : 0;
+    const uint64_t key = reads_float << 63 | static_cast<uint64_t>(state.filters) << 32 |
                          static_cast<uint64_t>(state.inputs) << 4 |
                          static_cast<uint64_t>(state.bits);
     Parts& parts = parts_[layer];
@@ -146,7 +186,9 @@ PartsOfFile::Part PartsOfFile::measure(size_t layer, const net::LayerState& stat
     alone.opset = graph_.opset < 21 && storage_ == onnx::Storage::kInt4 ? 21 : graph_.opset;
     const auto here = static_cast<size_t>(at_[layer]);
     const net::ValueId input_scale =
-        alone.add_constant(input_scale_[here], net::Tensor(net::DType::kFloat, {}));
+        state.activation_bits == net::kFloatBits
+            ? net::kNoValue
+            : alone.add_constant(input_scale_[here], net::Tensor(net::DType::kFloat, {}));
     const net::Layer& facts = layers_[here];
     const bool is_gemm = graph_.nodes[static_cast<size_t>(facts.node)].op == "Gemm";
     const auto parameters = add_parameters(alone, facts, shape_of(graph_, facts, state), state.bits,
@@ -169,27 +211,52 @@ PartsOfFile::Part PartsOfFile::measure(size_t layer, const net::LayerState& stat
     return part;
 }
 
-int64_t PartsOfFile::layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const {
-    return static_cast<int64_t>(part(layer, network_.costs.state(layer, cut, bits)).own);
+net::LayerState PartsOfFile::state(size_t layer, std::span<const int64_t> cut,
+                                   std::span<const int> bits) const {
+    net::LayerState state = network_.costs.state(layer, cut, bits[layer]);
+    if (input_of_[layer] >= 0) {
+        state.activation_bits = bits[at_.size() + static_cast<size_t>(input_of_[layer])];
+    }
+    return state;
+}
+
+int64_t PartsOfFile::layer_bytes(size_t tensor, std::span<const int64_t> cut, int bits) const {
+    if (tensor >= at_.size()) {
+        const int64_t coded = coded_bytes(tensor - at_.size());
+        return std::max<int64_t>(bits == net::kFloatBits ? -coded : coded, 0);
+    }
+    net::LayerState state = network_.costs.state(tensor, cut, bits);
+    const uint64_t own = part(tensor, state).own;
+    if (input_of_[tensor] < 0) return static_cast<int64_t>(own);
+    state.activation_bits = net::kFloatBits;
+    return static_cast<int64_t>(std::min(own, part(tensor, state).own));
 }
 
 int64_t PartsOfFile::other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
     uint64_t shared = 0;
-    for (size_t k = 0; k < bits.size(); ++k) {
+    for (size_t k = 0; k < at_.size(); ++k) {
         if (at_[k] < 0 || bits[k] <= 0) continue;  // gone, or not decided
         shared |= part(k, network_.costs.state(k, cut, bits[k])).shared;
     }
-    return static_cast<int64_t>(outside_ + rest_ + shared_bytes(shared) + changing_bytes(cut));
+    auto others =
+        static_cast<int64_t>(outside_ + rest_ + shared_bytes(shared) + changing_bytes(cut));
+    for (size_t a = 0; a < coded_.size(); ++a) others -= std::max<int64_t>(coded_bytes(a), 0);
+    return others;
 }
 
 int64_t PartsOfFile::bytes(std::span<const int64_t> cut, std::span<const int> bits) const {
     uint64_t inside = rest_;
     uint64_t shared = 0;
-    for (size_t k = 0; k < bits.size(); ++k) {
+    for (size_t k = 0; k < at_.size(); ++k) {
         if (at_[k] < 0) continue;
-        const Part& here = part(k, network_.costs.state(k, cut, bits[k]));
+        const Part& here = part(k, state(k, cut, bits));
         inside += here.own;
         shared |= here.shared;
+    }
+    for (size_t a = 0; a < coded_.size(); ++a) {
+        if (bits[at_.size() + a] == net::kFloatBits) {
+            inside -= static_cast<uint64_t>(coded_bytes(a));
+        }
     }
     inside += shared_bytes(shared) + changing_bytes(cut);
     return static_cast<int64_t>(outside_ + onnx::field_bytes(kModelGraph, inside));

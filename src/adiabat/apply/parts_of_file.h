@@ -7,10 +7,12 @@
 // A file is what does not depend on the plan, plus for each layer what stores and decodes its
 // parameters (a function of its bits, filters and inputs), plus the constants that decoders of one
 // bit width share, plus other constants that lose channels, plus what grouped convolutions say of
-// their groups. Each layer's part is measured once on a graph that holds nothing else, and
-// remembered. O(layers + constants that are cut) a plan.
+// their groups, plus what codes and decodes each activation that is coded, or the ReLU before one
+// that is not. Each layer's part is measured once on a graph that holds nothing else, each
+// activation's once on the whole graph, and remembered. O(layers + constants that are cut) a plan.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -30,7 +32,7 @@ class PartsOfFile {
 
     // FileSize's, of plans with these branches.
     int64_t bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
-    int64_t layer_bytes(size_t layer, std::span<const int64_t> cut, int bits) const;
+    int64_t layer_bytes(size_t tensor, std::span<const int64_t> cut, int bits) const;
     int64_t other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
 
   private:
@@ -40,6 +42,12 @@ class PartsOfFile {
     };
     const Part& part(size_t layer, const net::LayerState& state) const;
     Part measure(size_t layer, const net::LayerState& state) const;
+    net::LayerState state(size_t layer, std::span<const int64_t> cut,
+                          std::span<const int> bits) const;
+    Widths reference() const;
+    net::LayerState reference_state(size_t layer) const;
+    uint64_t encoded_bytes(Quantized& quantized) const;
+    int64_t coded_bytes(size_t activation) const;
     void find_what_changes(const Quantized& quantized);
     uint64_t changing_bytes(std::span<const int64_t> cut) const;
 
@@ -50,8 +58,11 @@ class PartsOfFile {
     onnx::Storage storage_;
     std::string prefix_;
     std::vector<std::string> input_scale_;  // of each of layers_, the name of its input's scale
-    uint64_t outside_ = 0;                  // bytes of the model around its graph
-    uint64_t rest_ = 0;                     // bytes of the graph that belong to no layer
+    std::vector<int> input_of_;             // of each layer of the network, its activation or -1
+    // Of each activation, what the whole file has more where it is coded; found when asked for.
+    mutable std::vector<std::optional<int64_t>> coded_;
+    uint64_t outside_ = 0;  // bytes of the model around its graph
+    uint64_t rest_ = 0;     // bytes of the graph that belong to no layer
     // Constants that are cut and belong to no layer, as they are named in the file.
     struct Constant {
         net::ValueId original = net::kNoValue;

@@ -2,8 +2,6 @@
 #include "adiabat/apply/quantize.h"
 
 #include <algorithm>
-#include <array>
-#include <numeric>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/net/describe.h"
@@ -20,20 +18,6 @@ using net::Node;
 using net::Tensor;
 using net::ValueId;
 
-template <size_t N>
-bool is_one_of(const Node& node, const std::array<std::string_view, N>& operators) {
-    return node.domain.empty() &&
-           std::find(operators.begin(), operators.end(), node.op) != operators.end();
-}
-
-// Operators that move values without changing them: they work on codes.
-constexpr std::array<std::string_view, 10> kMovers = {
-    "Slice",   "Split",     "Gather",  "Pad",       "Flatten",
-    "Reshape", "Transpose", "Squeeze", "Unsqueeze", "MaxPool"};
-// Operators besides layers whose outputs are coded: the runtime has integer kernels for them.
-constexpr std::array<std::string_view, 4> kInteger = {"Add", "GlobalAveragePool", "AveragePool",
-                                                      "Concat"};
-
 struct Version {
     int opset, ir;
 };
@@ -41,21 +25,6 @@ struct Version {
 // types.
 Version least_version(onnx::Storage storage) {
     return storage == onnx::Storage::kInt4 ? Version{21, 10} : Version{13, 7};
-}
-
-// ReduceMean over exactly the spatial axes.
-bool is_spatial_mean(const Graph& graph, const Node& node) {
-    if (node.op != "ReduceMean" || !node.domain.empty()) return false;
-    const auto& shape = graph.value(node.inputs[0]).shape;
-    if (!shape || shape->size() < 3) return false;
-    std::vector<int64_t> axes = node.ints_or("axes", {});
-    if (const Tensor* input = graph.constant(node.input(1))) axes = input->to_ints();
-    const auto rank = static_cast<int64_t>(shape->size());
-    for (int64_t& axis : axes) axis += axis < 0 ? rank : 0;
-    std::sort(axes.begin(), axes.end());
-    std::vector<int64_t> spatial(static_cast<size_t>(rank) - 2);
-    std::iota(spatial.begin(), spatial.end(), 2);
-    return axes == spatial;
 }
 
 // Attributes that say what the specification says anyway take bytes and are left out.
@@ -85,16 +54,25 @@ void drop_notes(Node& node) {
 // Builds the quantized graph node by node in the float graph's order.
 class Builder {
   public:
-    Builder(const Graph& graph, std::span<const net::Layer> layers, const std::vector<int>& bits)
+    Builder(const Graph& graph, std::span<const net::Layer> layers, const Widths& widths)
         : from_(graph),
           layers_(layers),
-          bits_(bits),
-          uses_(graph),
+          bits_(widths.layers),
+          coding_(net::find_coding(graph, layers)),
+          is_float_(coding_.activations.size(), false),
           codes_(graph.values.size()),
           real_(graph.values.size(), kNoValue),
           decoded_(graph.values.size(), kNoValue),
-          absorbed_(graph.values.size(), false),
           layer_of_node_(graph.nodes.size(), -1) {
+        for (int number : coding_.number) {
+            value_count_ = std::max(value_count_, static_cast<size_t>(number + 1));
+        }
+        for (ValueId id : widths.floats) {
+            const int a = coding_.of(id);
+            ADIABAT_CHECK(a >= 0 && coding_.activations[static_cast<size_t>(a)].is_inner,
+                          "{} cannot be left float", from_.value(id).name);
+            is_float_[static_cast<size_t>(a)] = true;
+        }
         for (size_t k = 0; k < layers.size(); ++k) {
             layer_of_node_[static_cast<size_t>(layers[k].node)] = static_cast<int>(k);
         }
@@ -117,7 +95,7 @@ class Builder {
             to_.value(copy).fixed_batch = input.fixed_batch;
             to_.inputs.push_back(copy);
             real_[index(id)] = copy;
-            if (wants_codes(id)) code(id, id, -1);
+            if (gets_codes(id)) code(id, -1);
         }
         for (size_t n = 0; n < from_.nodes.size(); ++n) translate(n);
         for (ValueId id : from_.outputs) to_.outputs.push_back(finish_output(id));
@@ -137,29 +115,23 @@ class Builder {
     }
     bool is_coded(ValueId id) const { return codes_[index(id)].value != kNoValue; }
 
-    bool has_integer_kernel(int n) const {
-        const Node& node = from_.nodes[static_cast<size_t>(n)];
-        return layer_of_node_[static_cast<size_t>(n)] >= 0 || is_one_of(node, kInteger) ||
-               is_spatial_mean(from_, node);
+    const net::Activation& activation(ValueId id) const {
+        return coding_.activations[static_cast<size_t>(coding_.of(id))];
     }
-
-    // Whether a value of the float graph is coded: an operator with an integer kernel makes or
-    // reads it.
-    bool wants_codes(ValueId id) const {
-        // What an operator without a rule makes has no type that is known; layers read float alone.
-        const DType type = from_.value(id).type;
-        if ((type != DType::kFloat && type != DType::kUndefined) || from_.constant(id))
-            return false;
-        if (uses_.producer(id) >= 0 && has_integer_kernel(uses_.producer(id))) return true;
-        const auto& readers = uses_.readers(id);
-        return std::any_of(readers.begin(), readers.end(),
-                           [&](int reader) { return has_integer_kernel(reader); });
+    bool stays_float(ValueId id) const {
+        return coding_.of(id) >= 0 && is_float_[static_cast<size_t>(coding_.of(id))];
     }
+    // Whether the value is what an activation is coded from.
+    bool gets_codes(ValueId id) const {
+        return coding_.of(id) >= 0 && activation(id).before == id && !stays_float(id);
+    }
+    size_t number(ValueId id) const { return static_cast<size_t>(coding_.number[index(id)]); }
 
-    // Codes the float value that stands for `original`, ReLU absorbed where `activated` is another.
-    void code(ValueId original, ValueId activated, int layer) {
-        const size_t number = result_.stages.size();
-        Stage stage{original, activated, layer, real_[index(original)]};
+    // Codes the float value that stands for `before`, behind the ReLU that is absorbed.
+    void code(ValueId before, int layer) { code(before, layer, number(activation(before).value)); }
+    void code(ValueId before, int layer, size_t number) {
+        const ValueId value = activation(before).value;
+        Stage stage{before, value, layer, real_[index(before)]};
         stage.scale = to_.add_constant(name("S", number), Tensor(DType::kFloat, {}));
         stage.zero_point = to_.add_constant(name("Z", number), Tensor(DType::kUint8, {}));
         stage.codes = to_.add_value(name("x", number), DType::kUint8);
@@ -169,7 +141,7 @@ class Builder {
                              {stage.real, stage.scale, stage.zero_point},
                              {stage.codes},
                              {}});
-        codes_[index(activated)] = {stage.codes, stage.scale, stage.zero_point};
+        codes_[index(value)] = {stage.codes, stage.scale, stage.zero_point};
         result_.stages.push_back(stage);
     }
 
@@ -181,7 +153,7 @@ class Builder {
         node.outputs.clear();
         for (ValueId original : originals) {
             Stage stage{original, original};
-            stage.codes = to_.add_value(name("x", result_.stages.size()), DType::kUint8);
+            stage.codes = to_.add_value(name("x", number(original)), DType::kUint8);
             stage.scale = codes.scale;
             stage.zero_point = codes.zero_point;
             node.outputs.push_back(stage.codes);
@@ -198,7 +170,7 @@ class Builder {
             ValueId& decoded = decoded_[index(id)];
             if (decoded == kNoValue) {
                 const Codes& codes = codes_[index(id)];
-                decoded = to_.add_value(name("X", decoded_count_++), DType::kFloat);
+                decoded = to_.add_value(name("X", number(id)), DType::kFloat);
                 to_.nodes.push_back({"DequantizeLinear",
                                      "",
                                      "",
@@ -220,12 +192,18 @@ class Builder {
 
     void translate(size_t n) {
         const Node& node = from_.nodes[n];
-        if (node.op == "Relu" && absorbed_[index(node.outputs[0])]) return;
+        const ValueId first = node.outputs.empty() ? kNoValue : node.outputs[0];
+        const bool is_relu = first != kNoValue && coding_.is_absorbed(first);
+        if (is_relu && !stays_float(first)) return;
         if (layer_of_node_[n] >= 0) return translate_layer(node, layer_of_node_[n]);
-        if (is_one_of(node, kMovers) && can_move_codes(node)) return translate_mover(node);
-        if (is_spatial_mean(from_, node)) return translate_mean(node);
+        const bool moves = first != kNoValue && coding_.of(first) >= 0 && !is_relu &&
+                           activation(first).before != first;
+        if (moves && !stays_float(first)) return translate_mover(node);
+        if (net::is_spatial_mean(from_, node)) return translate_mean(node);
         Node copy = node;
         drop_notes(copy);
+        // What a Pad adds is 0 where it moves; a constant less keeps the names of the others.
+        if (moves && node.op == "Pad" && copy.inputs.size() > 2) copy.inputs[2] = kNoValue;
         for (ValueId& id : copy.inputs) id = real(id);
         for (ValueId& id : copy.captured) id = under_its_name(id);
         emit(std::move(copy), node, -1);
@@ -235,7 +213,7 @@ class Builder {
         const net::Layer& layer = layers_[static_cast<size_t>(k)];
         const ValueId data = node.inputs[0];
         // An output of the network that is read as well was left float so far.
-        if (!is_coded(data)) code(data, data, -1);
+        if (!is_coded(data) && !stays_float(data)) code(data, -1);
         Node copy = node;
         drop_notes(copy);
         const ValueId input = real(data);
@@ -246,18 +224,6 @@ class Builder {
         copy.inputs = {input, parameters.decoded_weight, parameters.decoded_bias};
         if (copy.op == "Conv") drop_defaults(copy);
         emit(std::move(copy), node, k);
-    }
-
-    // Codes can be moved where the input is coded and what a Pad adds is zero.
-    bool can_move_codes(const Node& node) const {
-        if (!is_coded(node.inputs[0])) return false;
-        if (std::ranges::count(node.outputs, kNoValue)) return false;
-        if (node.op == "MaxPool" && node.outputs.size() > 1) return false;
-        if (node.op != "Pad") return true;
-        const Tensor* value = from_.constant(node.input(2));
-        return node.string_or("mode", "constant") == "constant" &&
-               (node.input(2) == kNoValue ||
-                (value && value->to_doubles() == std::vector<double>{0}));
     }
 
     void translate_mover(const Node& node) {
@@ -277,15 +243,17 @@ class Builder {
         const ValueId original = node.outputs[0];
         const Node pool{"GlobalAveragePool", "", "", {real(node.inputs[0])}, {kNoValue}, {}};
         if (node.int_or("keepdims", 1)) return emit(pool, node, -1);
-        const ValueId pooled = to_.add_value(name("y", value_count_++), DType::kFloat);
+        // Where the flat one has a number, the one before is free.
+        const size_t free = coding_.of(original) < 0 ? value_count_++ : number(original) - 1;
+        const ValueId pooled = to_.add_value(name("y", free), DType::kFloat);
         to_.nodes.push_back(pool);
         to_.nodes.back().outputs = {pooled};
         real_[index(original)] = pooled;
-        if (!from_.is_output(original)) {
-            code(original, original, -1);
+        if (gets_codes(original) && !from_.is_output(original)) {
+            code(original, -1, number(original) - 1);
             return move_codes({"Flatten", "", "", {kNoValue}, {}, {}}, original, {original});
         }
-        real_[index(original)] = to_.add_value(name("y", value_count_++), DType::kFloat);
+        real_[index(original)] = to_.add_value(float_name(original), DType::kFloat);
         to_.nodes.push_back({"Flatten", "", "", {pooled}, {real_[index(original)]}, {}});
     }
 
@@ -295,7 +263,7 @@ class Builder {
         for (size_t k = 0; k < node.outputs.size(); ++k) {
             const ValueId original = node.outputs[k];
             if (original == kNoValue) continue;
-            copy.outputs[k] = to_.add_value(name("y", value_count_++), from_.value(original).type);
+            copy.outputs[k] = to_.add_value(float_name(original), from_.value(original).type);
             real_[index(original)] = copy.outputs[k];
         }
         result_.node_of[static_cast<size_t>(&node - from_.nodes.data())] =
@@ -303,26 +271,21 @@ class Builder {
         to_.nodes.push_back(std::move(copy));
         for (ValueId original : node.outputs) {
             if (original == kNoValue) continue;
-            // Outputs of the network stay float where they can: the integer kernel of a convolution
-            // ends in codes.
-            const bool ends_float =
-                from_.is_output(original) && node.op != "Conv" && uses_.readers(original).empty();
-            if (wants_codes(original) && !ends_float) {
-                code(original, absorb_relu(original), layer);
+            if (gets_codes(original)) {
+                code(original, layer);
             } else if (layer >= 0) {
                 result_.stages.push_back({original, original, layer, real_[index(original)]});
             }
         }
     }
 
-    // The value behind the ReLU that alone reads this one; the value itself where there is none.
-    ValueId absorb_relu(ValueId id) {
-        const auto& readers = uses_.readers(id);
-        if (readers.size() != 1 || from_.is_output(id)) return id;
-        const Node& reader = from_.nodes[static_cast<size_t>(readers[0])];
-        if (reader.op != "Relu" || !reader.domain.empty()) return id;
-        absorbed_[index(reader.outputs[0])] = true;
-        return reader.outputs[0];
+    // What stays float is known by the name that its decoded codes would have, and all names of one
+    // activation are of one length: the bytes of what makes and reads it are the same either way.
+    std::string float_name(ValueId id) {
+        if (coding_.of(id) < 0) return name("y", value_count_++);
+        const net::Activation& made = activation(id);
+        const bool is_read = stays_float(id) && !(made.has_relu() && made.before == id);
+        return name(is_read ? "X" : "y", number(made.before == id ? made.value : id));
     }
 
     // What others know by its name keeps it, and its float value where there is one.
@@ -344,18 +307,27 @@ class Builder {
     const Graph& from_;
     std::span<const net::Layer> layers_;
     const std::vector<int>& bits_;
-    net::Uses uses_;
+    net::Coding coding_;
+    std::vector<bool> is_float_;  // by activation
     Quantized result_;
     Graph& to_ = result_.graph;
     // By value of the old graph: its codes, itself in float, what its codes decode to.
     std::vector<Codes> codes_;
     std::vector<ValueId> real_, decoded_;
-    std::vector<bool> absorbed_;  // outputs of ReLUs that are gone
     std::vector<int> layer_of_node_;
-    size_t decoded_count_ = 0, constant_count_ = 0, value_count_ = 0;
+    size_t constant_count_ = 0, value_count_ = 0;  // values: behind the numbers of coded ones
 };
 
 }  // namespace
+
+Widths widths_of(const plan::Network& network, const plan::Plan& plan) {
+    Widths widths;
+    for (size_t k = 0; k < network.layers.size(); ++k) {
+        if (plan.bits[k] != plan::kGone) widths.layers.push_back(plan.bits[k]);
+    }
+    widths.floats = plan::float_values(network, plan);
+    return widths;
+}
 
 int least_opset(onnx::Storage storage) { return least_version(storage).opset; }
 
@@ -375,11 +347,11 @@ void require_quantizable(const Graph& graph, std::span<const net::Layer> layers)
     }
 }
 
-Quantized quantize(const Graph& graph, std::span<const net::Layer> layers,
-                   const std::vector<int>& bits, onnx::Storage storage) {
+Quantized quantize(const Graph& graph, std::span<const net::Layer> layers, const Widths& widths,
+                   onnx::Storage storage) {
     const Version least = least_version(storage);
     ADIABAT_CHECK(graph.opset >= least.opset, "a graph at opset {} is quantized", graph.opset);
-    Quantized quantized = Builder(graph, layers, bits).build();
+    Quantized quantized = Builder(graph, layers, widths).build();
     quantized.graph.ir_version = std::max(quantized.graph.ir_version, least.ir);
     return quantized;
 }

@@ -5,21 +5,24 @@
 // that has an integer kernel, integer weights and biases, all constants still to be filled in
 // (calibrate.h does it).
 //
-// Activations are coded in 8 bits, asymmetric, one scale a tensor. A ReLU whose input nobody else
-// reads disappears: a zero point of 0 clamps where it would. Operators that only move values
-// (Slice, Pad, Flatten, Transpose, MaxPool ..) work on codes and keep their input's scale. A
+// Activations are coded in 8 bits, asymmetric, one scale a tensor, where net/coding.h says so;
+// those that are to stay float have no codes, and biases of layers that read them are float. A
 // spatial ReduceMean becomes GlobalAveragePool. Operators without an integer kernel stay float.
 //
 // Which names and nodes there are depends on the float graph alone but for the decoders of the
-// weights, so that the size of the written file is a sum over layers (file_size.h).
+// weights, and for what codes and decodes each activation: what reads a float activation knows it
+// by the name that its decoded codes would have. So the size of the written file is a sum over
+// layers and activations (file_size.h).
 
 #include <span>
 #include <string>
 #include <vector>
 
 #include "adiabat/apply/parameters.h"
+#include "adiabat/net/coding.h"
 #include "adiabat/net/graph.h"
 #include "adiabat/onnx/self_decoding.h"
+#include "adiabat/plan/plan.h"
 
 namespace adiabat::apply {
 
@@ -31,7 +34,7 @@ struct Stage {
     int layer = -1;     // index of the layer that computes it, -1 for other operators
     net::ValueId real =
         net::kNoValue;  // float value in the quantized graph; kNoValue where codes move
-    net::ValueId codes = net::kNoValue;  // uint8; kNoValue for a float output of the network
+    net::ValueId codes = net::kNoValue;  // uint8; kNoValue where the value stays float
     net::ValueId scale = net::kNoValue, zero_point = net::kNoValue;  // of the codes
 
     bool has_relu() const { return activated != original; }
@@ -53,9 +56,17 @@ struct Quantized {
 // The opset that a graph must have before it is quantized (net/raise_opset.h).
 int least_opset(onnx::Storage storage);
 
-// The float graph, cut or not, with its `layers` at `bits`.
+// What graphs are quantized to.
+struct Widths {
+    std::vector<int> layers;  // bits, one a layer
+    // Values of activations that stay float; all are inner ones.
+    std::vector<net::ValueId> floats = {};
+};
+Widths widths_of(const plan::Network& network, const plan::Plan& plan);
+
+// The float graph, cut or not, with its `layers` at these widths.
 Quantized quantize(const net::Graph& graph, std::span<const net::Layer> layers,
-                   const std::vector<int>& bits, onnx::Storage storage);
+                   const Widths& widths, onnx::Storage storage);
 
 // Throws InputError for a network that cannot be quantized at all: no layers, or quantized already.
 void require_quantizable(const net::Graph& graph, std::span<const net::Layer> layers);

@@ -15,9 +15,9 @@ constexpr const char* kHelp = "Write a smaller network that keeps exact budgets"
 constexpr const char* kFooter =
     "Budgets are never exceeded: file is the ONNX file as written, to the byte; bytes is codes, "
     "scales and\n"
-    "biases; params, macs, bops (MACs x weight bits x activation bits) and activations (the most "
-    "bytes at\n"
-    "once) are for one image. KB is 1000 bytes, KiB 1024, of counts k, M, G; % is of, and x is "
+    "biases; params, macs, bops (MACs x weight bits x activation bits), activations (the most bytes "
+    "at\n"
+    "once) and float (the MACs that run in float) are for one image. KB is 1000 bytes, KiB 1024, of counts k, M, G; % is of, and x is "
     "times smaller\n"
     "than, the original in fp32.\n"
     "Of a set with a training and a test part the training part is read. run.json, written beside "
@@ -53,6 +53,11 @@ void print(const Json& d) {
         for (const Json& name : d["dropped"]) fmt::print(" {}", name.get<std::string>());
         fmt::print("\n");
     }
+    if (d.contains("float_activations")) {
+        fmt::print("\nactivations that stay float:");
+        for (const Json& name : d["float_activations"]) fmt::print(" {}", name.get<std::string>());
+        fmt::print("\n");
+    }
     fmt::print("\n");
     const Json &before = d["before"], &after = d["after"], &measured = d["measured"];
     // Images that took no part in the run; the network may have been trained on them.
@@ -64,8 +69,10 @@ void print(const Json& d) {
                                       {"parameters", "parameters"},
                                       {"macs", "MACs"},
                                       {"bops", "bit operations"},
+                                      {"float_macs", "MACs that run in float"},
                                       {"activations", "peak activation bytes"}}) {
         const int64_t a = before[name].get<int64_t>(), b = after[name].get<int64_t>();
+        if (b == 0) continue;
         rows.push_back({title, format_count(a), format_count(b),
                         ratio(static_cast<double>(a), static_cast<double>(b))});
     }
@@ -177,7 +184,7 @@ void add_compress(CLI::App& tool, Frame& frame) {
                      "labels")
         ->check(CLI::Range(0.0, 100.0));
     verb->add_option("--minimize", options->minimize,
-                     "Of which quantity: file, bytes, params, macs, bops or activations")
+                     "Of which quantity: file, bytes, params, macs, bops, activations or float")
         ->capture_default_str();
     verb->add_flag("--fit", options->fit,
                    "First fit how much interactions count to a few plans carried out");

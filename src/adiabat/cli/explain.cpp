@@ -98,6 +98,19 @@ void print_branches(const Json& branches) {
     print_table({{"residual branch", false}, {"", false}, {"energy"}, {"costs", false}}, rows);
 }
 
+void print_activations(const Json& activations) {
+    if (activations.empty()) return;
+    std::vector<std::vector<std::string>> rows;
+    for (const Json& activation : activations) {
+        const Json& change = activation["change"];
+        rows.push_back({activation["name"].get<std::string>(),
+                        activation["float"].get<bool>() ? "float: coding it" : "leaving it float",
+                        signed_energy(change["energy"]), costs_text(change)});
+    }
+    fmt::print("\n");
+    print_table({{"activation", false}, {"", false}, {"energy"}, {"costs", false}}, rows);
+}
+
 void print_layer(const Json& layer) {
     const int bits = layer["bits"].get<int>();
     if (bits == 0) {
@@ -220,6 +233,7 @@ void print(const Json& d) {
     fmt::print("\n");
     print_layers(d["layers"]);
     print_branches(d["branches"]);
+    print_activations(d["activations"]);
     for (const Json& layer : d["details"]) print_layer(layer);
     if (!d["filter"].is_null()) print_filter(d["filter"]);
     std::vector<std::vector<std::string>> rows;

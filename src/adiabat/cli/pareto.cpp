@@ -75,7 +75,7 @@ void add_pareto(CLI::App& tool, Frame& frame) {
         verb->add_option("--budgets", options->budgets, "A budget a point")->type_name("BUDGET ..");
     auto* const quantity =
         verb->add_option("--quantity", text->quantity,
-                         "What to sweep: file, bytes, params, macs, bops or activations")
+                         "What to sweep: file, bytes, params, macs, bops, activations or float")
             ->excludes(budgets);
     verb->add_option("--from", text->from, "Its first limit")->needs(quantity);
     verb->add_option("--to", text->to, "Its last limit")->needs(quantity);

@@ -29,7 +29,13 @@ void add_controls(CLI::App& verb, pipeline::Controls& controls) {
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 16))
         ->capture_default_str();
     verb.add_flag("--keep-branches", controls.keep_branches,
-                  "No residual branch goes whole; with l1, --steps and --least-kept none does");
+                  "No residual branch goes whole; with l1, --steps, --least-kept and --activations "
+                  "float or mixed none does");
+    verb.add_option("--activations", controls.activations,
+                    "Activations have 8 bits, are float, or mixed: it is decided of each (with a "
+                    "budget of bops, activations or float)")
+        ->type_name("8|float|mixed")
+        ->capture_default_str();
 }
 
 void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArguments& arguments) {

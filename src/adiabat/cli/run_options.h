@@ -13,7 +13,8 @@
 namespace adiabat::cli {
 
 inline constexpr const char* kBudgetHelp =
-    "file=175KB, macs=60%, file=8x,macs=20M ..; of file, bytes, params, macs, bops, activations";
+    "file=175KB, macs=60%, file=8x,macs=20M ..; of file, bytes, params, macs, bops, activations, "
+    "float";
 
 // What is still text when the command line has been read.
 struct RunArguments {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/cli/run_options.h"
@@ -43,14 +44,17 @@ void print(const Json& d) {
     print_table(
         {{"layer", false}, {"effect by bits", false}, {"least filter"}, {"median"}, {"largest"}},
         rows);
-    if (!d["branches"].empty()) {
-        std::vector<std::vector<std::string>> branches;
-        for (const Json& branch : d["branches"]) {
-            branches.push_back({branch["name"].get<std::string>(),
-                                fmt::format("{:.2g}", branch["effect"].get<double>())});
+    for (const auto& [kind, title, of] :
+         {std::tuple{"branches", "residual branch", "effect of dropping it"},
+          {"activations", "activation", "effect of 8 bits"}}) {
+        if (d[kind].empty()) continue;
+        std::vector<std::vector<std::string>> found;
+        for (const Json& row : d[kind]) {
+            found.push_back({row["name"].get<std::string>(),
+                             fmt::format("{:.2g}", row["effect"].get<double>())});
         }
         fmt::print("\n");
-        print_table({{"residual branch", false}, {"effect of dropping it"}}, branches);
+        print_table({{title, false}, {of}}, found);
     }
     const Json& sensing = d["sensing"];
     fmt::print(

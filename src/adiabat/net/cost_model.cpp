@@ -21,12 +21,15 @@ bool multiplies(const Node& node) {
 }  // namespace
 
 CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<const Layer> layers,
-                     std::vector<Branch> branches)
+                     std::vector<Branch> branches, std::vector<Activation> activations)
     : graph_(graph),
       coupling_(coupling),
       layers_(layers),
       branches_(std::move(branches)),
+      floats_(std::move(activations)),
+      works_on_(layers.size(), {kCoded, kCoded}),
       branch_of_(graph.nodes.size(), -1) {
+    ADIABAT_CHECK(branches_.empty() || floats_.empty(), "branches beside float activations");
     for (size_t b = 0; b < branches_.size(); ++b) {
         for (int node : branches_[b].nodes) {
             branch_of_[static_cast<size_t>(node)] = static_cast<int>(b);
@@ -64,11 +67,24 @@ CostModel::CostModel(const Graph& graph, const Coupling& coupling, std::span<con
         }
     }
     for (const auto& [id, readers] : read) {
-        others_.push_back({index_of(id, known), needed_by(readers)});
+        others_.push_back({index_of(id, kFloat, known), needed_by(readers)});
+    }
+    std::vector<int> coding;
+    for (int activation : find_coding(graph, layers).of_value) {
+        coding.push_back(activation < 0 ? kFloat : kCoded);
+    }
+    for (size_t a = 0; a < floats_.size(); ++a) {
+        for (ValueId id : floats_[a].values) {
+            coding[static_cast<size_t>(id)] = static_cast<int>(a);
+        }
+        for (size_t k : floats_[a].readers) works_on_[k][0] = static_cast<int>(a);
+        if (floats_[a].maker >= 0) {
+            works_on_[static_cast<size_t>(floats_[a].maker)][1] = static_cast<int>(a);
+        }
     }
     for (size_t id = 0; id < graph.values.size(); ++id) {
         const auto value = static_cast<ValueId>(id);
-        activation_.push_back(graph.constant(value) ? -1 : index_of(value, known));
+        activation_.push_back(graph.constant(value) ? -1 : index_of(value, coding[id], known));
     }
     whole_ = find_life(std::vector<bool>(branches_.size()));
 }
@@ -92,8 +108,9 @@ CostModel::Factor CostModel::factor_of(ValueId id, size_t axis) const {
 }
 
 // A tensor whose shape is not known counts as none.
-int CostModel::index_of(ValueId id, std::map<Elements, int>& known) {
+int CostModel::index_of(ValueId id, int coding, std::map<Elements, int>& known) {
     Elements elements;
+    elements.coding = coding;
     const auto& shape = graph_.value(id).shape;
     if (!shape) elements.fixed = 0;
     for (size_t axis = 0; shape && axis < shape->size(); ++axis) {
@@ -215,12 +232,15 @@ int64_t CostModel::macs_of(const Node& node, std::span<const int64_t> cut) const
     return times(elements_left(node.outputs[0], cut), extent(node.input(0), summed, cut));
 }
 
-Cost CostModel::cost_of_layer(size_t layer, std::span<const int64_t> cut, int bits) const {
+Cost CostModel::cost_of_layer(size_t layer, std::span<const int64_t> cut, int bits,
+                              int activation_bits) const {
     if (bits == kGone) return {};
-    Cost cost = layer_cost(layers_[layer], state(layer, cut, bits));
+    LayerState left = state(layer, cut, bits);
+    left.activation_bits = activation_bits;
+    Cost cost = layer_cost(layers_[layer], left);
     const Node& node = graph_.nodes[static_cast<size_t>(layers_[layer].node)];
     cost.activations = (elements_left(node.input(0), cut) + elements_left(node.outputs[0], cut)) *
-                       (bits < 32 ? 1 : 4);
+                       (bits < kFloatBits ? 1 : 4);
     return cost;
 }
 
@@ -249,10 +269,11 @@ int64_t CostModel::groups_left(const Node& node, std::span<const int64_t> cut) c
 }
 
 Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) const {
-    ADIABAT_CHECK(cut.size() == coupling_.families.size() && bits.size() == layers_.size(),
-                  "{} counts for {} families, {} widths for {} layers", cut.size(),
-                  coupling_.families.size(), bits.size(), layers_.size());
-    thread_local std::vector<int64_t> lost, counts;
+    ADIABAT_CHECK(
+        cut.size() == coupling_.families.size() && bits.size() == layers_.size() + floats_.size(),
+        "{} counts for {} families, {} widths for {} layers and {} activations", cut.size(),
+        coupling_.families.size(), bits.size(), layers_.size(), floats_.size());
+    thread_local std::vector<int64_t> lost, sizes;
     lost.clear();
     for (const AxisLabels& labels : coupling_.labels) {
         int64_t indices = 0;
@@ -265,13 +286,20 @@ Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) co
         return factor.label < 0 ? factor.extent
                                 : factor.extent - lost[static_cast<size_t>(factor.label)];
     };
-    counts.clear();
+    const std::span<const int> of_floats = bits.subspan(layers_.size());
+    bool quantized = !layers_.empty();
+    for (int width : bits.first(layers_.size())) quantized = quantized && width < kFloatBits;
+    const auto size_of = [&](int coding) {
+        if (coding >= 0) return of_floats[static_cast<size_t>(coding)] / kActivationBits;
+        return coding == kCoded && quantized ? 1 : 4;
+    };
+    sizes.clear();
     for (const Elements& elements : elements_) {
         int64_t count = elements.fixed;
         for (const Factor& factor : elements.factors) {
             count = std::min(times(count, left(factor)), kMostElements);
         }
-        counts.push_back(count);
+        sizes.push_back(count * size_of(elements.coding));
     }
 
     thread_local std::vector<bool> gone;
@@ -288,38 +316,43 @@ Cost CostModel::cost(std::span<const int64_t> cut, std::span<const int> bits) co
     };
 
     Cost total;
-    bool quantized = !layers_.empty();
     for (size_t k = 0; k < layers_.size(); ++k) {
         if (bits[k] == kGone) continue;
-        total += layer_cost(layers_[k], {left(sides_[k][0]), left(sides_[k][1]), bits[k]});
-        quantized = quantized && bits[k] < 32;
+        int activation_bits = kActivationBits;
+        for (int a : works_on_[k]) {
+            if (a >= 0)
+                activation_bits = std::max(activation_bits, of_floats[static_cast<size_t>(a)]);
+        }
+        total += layer_cost(layers_[k],
+                            {left(sides_[k][0]), left(sides_[k][1]), bits[k], activation_bits});
     }
     for (const Other& other : others_) {
         if (counts_not(other)) continue;
-        const int64_t count = counts[static_cast<size_t>(other.index)];
-        total.parameters = plus(total.parameters, count);
-        total.bytes = plus(total.bytes, count * 4);
+        const int64_t bytes = sizes[static_cast<size_t>(other.index)];
+        total.parameters = plus(total.parameters, bytes / 4);
+        total.bytes = plus(total.bytes, bytes);
     }
     for (const Other& other : products_) {
         if (counts_not(other)) continue;
         const int64_t macs = macs_of(graph_.nodes[static_cast<size_t>(other.index)], cut);
         total.macs = plus(total.macs, macs);
-        total.bops = plus(total.bops, times(macs, 32 * 32));
+        total.bops = plus(total.bops, times(macs, kFloatBits * kFloatBits));
+        total.float_macs = plus(total.float_macs, macs);
     }
     const std::shared_ptr<const Life> other = any_gone ? life(gone) : nullptr;
     int64_t alive = 0, peak = 0;
     for (int event : other ? *other : whole_) {
-        alive += event < 0 ? -counts[static_cast<size_t>(-1 - event)]
-                           : counts[static_cast<size_t>(event)];
+        alive +=
+            event < 0 ? -sizes[static_cast<size_t>(-1 - event)] : sizes[static_cast<size_t>(event)];
         peak = std::max(peak, alive);
     }
-    total.activations = peak * (quantized ? 1 : 4);
+    total.activations = peak;
     return total;
 }
 
 Cost CostModel::whole() const {
     const std::vector<int64_t> nothing(coupling_.families.size(), 0);
-    const std::vector<int> bits(layers_.size(), 32);
+    const std::vector<int> bits(layers_.size() + floats_.size(), kFloatBits);
     return cost(nothing, bits);
 }
 

@@ -28,9 +28,8 @@ std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
     const net::Graph cut =
         apply::cut_groups(graph, network.coupling, plan::cut_flags(network, plan),
                           plan::gone_branches(network, plan.bits));
-    std::vector<int> bits = plan.bits;
-    std::erase(bits, plan::kGone);
-    apply::Quantized quantized = apply::quantize(cut, net::find_layers(cut), bits, storage);
+    apply::Quantized quantized =
+        apply::quantize(cut, net::find_layers(cut), apply::widths_of(network, plan), storage);
     const net::Tensor pixels =
         net::as_type(net::rows_of(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
                      graph.value(graph.inputs[0]).type);
@@ -107,7 +106,8 @@ Json plan_to_json(const plan::Network& network, const plan::Plan& plan) {
                           {"filters_before", network.layers[k].filters},
                           {"inputs_before", network.layers[k].inputs},
                           {"cut", std::move(cut)},
-                          {"cost", to_json(network.costs.cost_of_layer(k, counts, plan.bits[k]))}});
+                          {"cost", to_json(network.costs.cost_of_layer(
+                                       k, counts, plan.bits[k], after[k].activation_bits))}});
     }
     return layers;
 }

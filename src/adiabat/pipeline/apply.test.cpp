@@ -16,6 +16,7 @@
 #include "adiabat/onnx/write.h"
 #include "adiabat/pipeline/engine_plugin.h"
 #include "adiabat/pipeline/outputs.h"
+#include "adiabat/plan/fixture.test.h"
 
 namespace adiabat::pipeline {
 namespace {
@@ -66,7 +67,8 @@ TEST(Apply, CutEqualsMasked) {
 }
 
 struct Applied {
-    explicit Applied(uint64_t seed) : graph(net::residual_network(seed)), network(graph) {}
+    explicit Applied(uint64_t seed)
+        : graph(net::residual_network(seed)), network(graph, plan::with_activations()) {}
 
     net::Graph graph, cut;
     plan::Network network;
@@ -74,13 +76,18 @@ struct Applied {
     apply::Quantized quantized;
 };
 
-std::unique_ptr<Applied> apply_plan(uint64_t seed, int bits, bool cut, const net::Tensor& images) {
+// Of `floats` activations of ten float.
+std::unique_ptr<Applied> apply_plan(uint64_t seed, int bits, bool cut, const net::Tensor& images,
+                                    uint32_t floats = 0) {
     auto a = std::make_unique<Applied>(seed);
     Random random(seed, 2);
     a->plan = cut ? random_cuts(a->network, bits, random) : plan::uniform_plan(a->network, bits);
+    for (size_t k = a->network.layers.size(); k < a->network.tensors(); ++k) {
+        a->plan.bits[k] = random.below(10) < floats ? net::kFloatBits : net::kActivationBits;
+    }
     a->cut = apply::cut_groups(a->graph, a->network.coupling, plan::cut_flags(a->network, a->plan));
-    a->quantized =
-        apply::quantize(a->cut, net::find_layers(a->cut), a->plan.bits, onnx::Storage::kPlanes);
+    a->quantized = apply::quantize(a->cut, net::find_layers(a->cut),
+                                   apply::widths_of(a->network, a->plan), onnx::Storage::kPlanes);
     const auto engine = load_engine();
     apply::calibrate(a->quantized, {a->graph, a->cut, a->network, a->plan, images}, *engine, {});
     return a;
@@ -92,7 +99,13 @@ TEST(Apply, EightBitsAreCloseToFloat) {
         const auto applied = apply_plan(seed, 8, false, images);
         Applied& a = *applied;
         const net::Tensor expected = outputs_of(a.graph, images);
-        EXPECT_LT(relative_squared_error(expected, outputs_of(a.quantized.graph, images)), 0.02)
+        const double error =
+            relative_squared_error(expected, outputs_of(a.quantized.graph, images));
+        EXPECT_LT(error, 0.02) << "seed " << seed;
+        // What is left where no activation is coded is the weights'.
+        const auto real = apply_plan(seed, 8, false, images, 10);
+        EXPECT_LT(relative_squared_error(expected, outputs_of(real->quantized.graph, images)),
+                  0.3 * error)
             << "seed " << seed;
     }
 }
@@ -100,10 +113,10 @@ TEST(Apply, EightBitsAreCloseToFloat) {
 // Whatever the bits and cuts, every channel of every layer has the original's mean on the images,
 // or that of the sum where it is added to a skip path, within half a unit of its bias.
 TEST(Apply, BiasesAreRecentered) {
-    int skips = 0;
-    for (uint64_t seed = 0; seed < 6; ++seed) {
+    int skips = 0, floats = 0;
+    for (uint64_t seed = 0; seed < 12; ++seed) {
         const net::Tensor images = net::random_tensor({48, 3, 8, 8}, seed);
-        const auto applied = apply_plan(seed, 3, true, images);
+        const auto applied = apply_plan(seed, 3, true, images, seed < 6 ? 0 : 5);
         Applied& a = *applied;
         const auto engine = load_engine();
         const auto original = engine->open(a.graph, {});
@@ -134,8 +147,15 @@ TEST(Apply, BiasesAreRecentered) {
                     a.network.coupling.labels_of(layer.weight, layer.filter_axis)) {
                 kept = apply::kept_indices(*labels, plan::cut_flags(a.network, a.plan));
             }
-            const auto units =
-                a.quantized.graph.constant(a.quantized.layers[k].weight.bias_scales)->as<float>();
+            // Biases are float where activations are.
+            const net::ValueId scales = a.quantized.layers[k].weight.bias_scales;
+            const bool is_float = scales == net::kNoValue;
+            floats += is_float;
+            const auto unit = [&](size_t channel) {
+                return is_float ? 0.0
+                                : static_cast<double>(
+                                      a.quantized.graph.constant(scales)->as<float>()[channel]);
+            };
             const auto mean = [&](const net::Tensor& t, int64_t channel) {
                 const int64_t positions = t.size() / t.shape[0] / t.shape[1];
                 double sum = 0;
@@ -155,19 +175,20 @@ TEST(Apply, BiasesAreRecentered) {
                 const double lost =
                     skip.empty() ? 0 : mean(skip_before, kept[c]) - mean(skip_after, channel);
                 EXPECT_NEAR(mean(after, channel), mean(before, kept[c]) + lost,
-                            0.51 * static_cast<double>(units[c]) + 1e-5)
+                            0.51 * unit(c) + 1e-5)
                     << "seed " << seed << ", " << a.network.layers[k].name << ", channel " << c;
             }
         }
     }
-    EXPECT_EQ(skips, 12);
+    EXPECT_EQ(skips, 24);
+    EXPECT_GT(floats, 5);
 }
 
 TEST(Apply, WhatIsReadBackComputesTheSame) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
         const net::Tensor images = net::random_tensor({16, 3, 8, 8}, seed);
         for (int bits = 2; bits <= 8; bits += 2) {
-            const auto applied = apply_plan(seed, bits, true, images);
+            const auto applied = apply_plan(seed, bits, true, images, bits == 4 ? 5 : 0);
             Applied& a = *applied;
             const net::Tensor expected = outputs_of(a.quantized.graph, images);
             std::vector<onnx::WeightCodes> weights;
@@ -193,7 +214,7 @@ TEST(Apply, StopsWhenAsked) {
     const plan::Plan plan = plan::uniform_plan(network, 4);
     const net::Tensor images = net::random_tensor({8, 3, 8, 8}, 1);
     apply::Quantized quantized =
-        apply::quantize(graph, network.layers, plan.bits, onnx::Storage::kPlanes);
+        apply::quantize(graph, network.layers, {plan.bits}, onnx::Storage::kPlanes);
     StopSource source;
     source.request();
     EXPECT_THROW(apply::calibrate(quantized, {graph, graph, network, plan, images}, *load_engine(),

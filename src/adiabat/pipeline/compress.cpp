@@ -88,6 +88,11 @@ class Run {
                              name_of(kind));
         }
         if (options_.steps == 1) return;
+        if (options_.controls.activations == "mixed") {
+            throw InputError(
+                "--steps: around a plan activations are not decided: expected --activations 8 or "
+                "float");
+        }
         if (options_.max_kl || options_.max_drop) {
             throw InputError("--steps leads to a budget: expected it without {}",
                              options_.max_kl ? "--max-kl" : "--max-drop");
@@ -114,6 +119,8 @@ class Run {
         AskedBudgets asked = ask_budgets(*subject_, options_.budget, progress_);
         budgets_ = std::move(asked.budgets);
         document_["budgets"] = std::move(asked.document);
+        const bool is_inverse = options_.max_kl || options_.max_drop;
+        if (!options_.plan_file && !is_inverse) require_priced(subject_->network(), budgets_);
         if (!options_.plan_file) return;
         for (const plan::Budget& budget : budgets_) {
             const int64_t cost = subject_->costs().cost(budget.quantity, plan_);
@@ -164,6 +171,7 @@ class Run {
             return std::move(path.ranking);
         }
         const plan::Quantity quantity = plan::parse_quantity(options_.minimize, "--minimize");
+        require_priced(subject_->network(), budgets_, quantity);
         SmallestWithin found = smallest_within(task, weighed, limit, quantity, stop_, progress_);
         budgets_.push_back(found.budget);
         document_["smallest_within"] = std::move(found.document);

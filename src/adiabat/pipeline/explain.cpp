@@ -73,7 +73,8 @@ class Explaining {
                          {"predicted_divergence", predicted(explained.energy())},
                          {"budgets", explained.budgets(has_budgets_)},
                          {"layers", explained.layers()},
-                         {"branches", explained.branches()}};
+                         {"branches", explained.branches()},
+                         {"activations", explained.activations()}};
         document["details"] = details(explained);
         document["filter"] = options_.filter.empty() ? Json(nullptr) : filter(explained);
         document["alternatives"] = explained.alternatives(options_.alternatives);

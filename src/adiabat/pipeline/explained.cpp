@@ -44,8 +44,10 @@ Explained::Explained(const Subject& subject, const plan::Hamiltonian& hamiltonia
       wall_(budgets_, subject.costs(), lock_),
       costs_(wall_.costs(state_.shape())),
       members_(network().coupling.groups.size()) {
+    for (const auto& words : encoding().layers) {
+        widths_.push_back(plan::Encoding::widths(words));
+    }
     for (size_t k = 0; k < network().layers.size(); ++k) {
-        widths_.push_back(plan::Encoding::widths(encoding().layers[k]));
         const auto& groups = network().filter_groups(k);
         for (size_t i = 0; i < groups.size(); ++i) {
             if (groups[i] == net::kStays) continue;
@@ -193,6 +195,18 @@ Json Explained::branches() {
     return rows;
 }
 
+Json Explained::activations() {
+    Json rows = Json::array();
+    for (size_t k = network().layers.size(); k < network().tensors(); ++k) {
+        if (widths_[k].size() < 2) continue;
+        const bool is_float = state_.bits()[k] == net::kFloatBits;
+        rows.push_back({{"name", network().name(k)},
+                        {"float", is_float},
+                        {"change", width_json(k, is_float ? 0 : 1)}});
+    }
+    return rows;
+}
+
 Json Explained::single(int variable) const {
     return in_steps_ ? Json(nullptr) : Json(hamiltonian_.problem.linear(variable));
 }
@@ -330,7 +344,7 @@ Json Explained::alternatives(size_t keep) {
             if (change.place != plan::Place::kLayer ||
                 whole.contains(network().branch_of_layer(change.index)))
                 continue;
-            bits.push_back({{"layer", network().layers[change.index].name},
+            bits.push_back({{"layer", network().name(change.index)},
                             {"from", state_.bits()[change.index]},
                             {"to", widths_[change.index][static_cast<size_t>(change.to)].bits}});
         }

@@ -29,6 +29,8 @@ class Explained {
     Json layers();
     // What dropping each branch, or having it back, changes.
     Json branches();
+    // The same of coding each activation, or leaving it float.
+    Json activations();
     Json layer(size_t layer);
     Json filter(size_t layer, size_t filter);
     Json alternatives(size_t keep);

@@ -37,6 +37,8 @@ Json reachable_json(const net::Graph& graph, const plan::Network& network) {
     Json result;
     for (plan::Quantity quantity : plan::kQuantities) {
         const plan::Reachable range = plan::reachable(network, costs, quantity);
+        // As long as all that can be is coded, few networks have any.
+        if (quantity == plan::Quantity::kFloat && range.largest == 0) continue;
         result[std::string(plan::name_of(quantity))] = {
             {"smallest", range.smallest}, {"middle", range.middle}, {"largest", range.largest}};
     }
@@ -116,6 +118,7 @@ Json to_json(const net::Cost& cost) {
             {"bytes", cost.bytes},
             {"macs", cost.macs},
             {"bops", cost.bops},
+            {"float_macs", cost.float_macs},
             {"activations", cost.activations}};
 }
 

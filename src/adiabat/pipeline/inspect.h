@@ -22,7 +22,7 @@ Json inspect(Model& model, const std::vector<std::string>& keep = {});
 // network as it was simplified), and what is frozen. Schema: doc/run-json.md.
 Json groups_json(const Model& model, const std::vector<std::string>& keep = {});
 
-// {"parameters": .., "bytes": .., "macs": .., "bops": .., "activations": ..}
+// {"parameters": .., "bytes": .., "macs": .., "bops": .., "float_macs": .., "activations": ..}
 Json to_json(const net::Cost& cost);
 
 }  // namespace adiabat::pipeline

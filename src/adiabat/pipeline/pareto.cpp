@@ -80,6 +80,7 @@ class Sweep {
         // Budgets that cannot be kept are named before anything is done.
         for (const std::string& budget : options_.budgets) {
             asked_.push_back(ask_budgets(subject_, budget, progress_));
+            require_priced(subject_.network(), asked_.back().budgets);
         }
         make_folder();
         images_ = read_calibration(subject_, options_.of_draw(), stop_, progress_);

@@ -147,6 +147,7 @@ class Reading {
             plan_.cut[static_cast<size_t>(group.family)][static_cast<size_t>(group.member)] =
                 !named_[g].empty();
         }
+        read_floats(all, document);
         check_branches();
         check_kept();
         check_states();
@@ -180,6 +181,32 @@ class Reading {
             "{}: \"dropped\": {} is no residual branch that may go, or is there twice (adiabat "
             "inspect lists them; --keep, --only, --keep-branches, --least-kept and l1 keep them)",
             where_, name.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
+
+    // Activations are coded unless they are named here.
+    void read_floats(const Member& all, const Json& document) {
+        std::set<std::string> floats;
+        if (document.contains("float_activations")) {
+            for (const Json& name : all.list("float_activations")) {
+                if (!name.is_string()) all.fail("float_activations", name, "names of activations");
+                floats.insert(name.get<std::string>());
+            }
+        }
+        for (size_t k = network_.layers.size(); k < network_.tensors(); ++k) {
+            const std::string name = as_written(network_.name(k));
+            plan_.bits[k] = floats.erase(name) > 0 ? net::kFloatBits : net::kActivationBits;
+            const auto& widths = network_.widths(k);
+            if (std::find(widths.begin(), widths.end(), plan_.bits[k]) != widths.end()) continue;
+            throw InputError(
+                "{}: activation {} is coded in 8 bits, expected float "
+                "(--activations float)",
+                where_, name);
+        }
+        if (floats.empty()) return;
+        throw InputError(
+            "{}: \"float_activations\": {} is no activation that may be float, or they are all "
+            "coded: expected names of adiabat sense, and --activations mixed",
+            where_, *floats.begin());
     }
 
     void read_row(const Json& json) {
@@ -357,6 +384,11 @@ void add_plan(Json& document, const net::Graph& graph, const plan::Network& netw
         if (plan::is_gone(network, plan.bits, b)) dropped.push_back(network.branches[b].name);
     }
     if (!dropped.empty()) document["dropped"] = std::move(dropped);
+    Json floats = Json::array();
+    for (size_t k = network.layers.size(); k < network.tensors(); ++k) {
+        if (plan.bits[k] == net::kFloatBits) floats.push_back(network.name(k));
+    }
+    if (!floats.empty()) document["float_activations"] = std::move(floats);
     Json more = Json::array();
     const auto flags = plan::cut_flags(network, plan);
     for (int family : unlisted_families(network)) {

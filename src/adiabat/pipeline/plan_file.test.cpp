@@ -19,16 +19,19 @@ Json document_of(const net::Graph& graph, const plan::Network& network, const pl
 }
 
 TEST(PlanFile, IsReadBackTheSameOnEveryArchitecture) {
-    int elsewhere = 0, cut = 0, dropped = 0;
+    int elsewhere = 0, cut = 0, dropped = 0, floats = 0;
     for (const net::Architecture& architecture : net::architectures()) {
         const net::Graph graph = architecture.build();
-        const plan::Network network(graph, plan::with_branches());
+        const plan::Network with_branches(graph, plan::with_branches()),
+            with_activations(graph, plan::with_activations());
         Random random(11, 2);
-        for (int k = 0; k < 10; ++k) {
+        for (int k = 0; k < 20; ++k) {
+            const plan::Network& network = k % 2 ? with_branches : with_activations;
             const plan::Plan plan = plan::random_plan(network, random);
             const Json document = document_of(graph, network, plan);
             elsewhere += document.contains("also_cut");
             dropped += document.contains("dropped");
+            floats += document.contains("float_activations");
             for (size_t f = 0; f < network.families(); ++f) cut += plan::cut_count(plan, f) > 0;
             ASSERT_EQ(plan_from_json(graph, network, document, "plan.json"), plan)
                 << architecture.name << " " << document.dump();
@@ -36,6 +39,7 @@ TEST(PlanFile, IsReadBackTheSameOnEveryArchitecture) {
     }
     EXPECT_GT(elsewhere, 20);  // channels of no layer's filters
     EXPECT_GT(dropped, 5);
+    EXPECT_GT(floats, 50);
     EXPECT_GT(cut, 200);
 }
 

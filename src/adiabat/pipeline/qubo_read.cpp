@@ -44,7 +44,7 @@ plan::Encoding encoding_from(const Json& meaning, const plan::Network& network) 
 
 // Whether it fits the network: the same variables, and the widths that its layers may have.
 bool fits(const plan::Encoding& encoding, const plan::Network& network, const Json& variables) {
-    if (encoding.layers.size() != network.layers.size()) return false;
+    if (encoding.layers.size() != network.tensors()) return false;
     int next = 0;
     for (size_t f = 0; f < network.families(); ++f) next += static_cast<int>(network.groups(f));
     for (size_t k = 0; k < encoding.layers.size(); ++k) {

@@ -47,6 +47,7 @@ class Writing {
         check();
         subject_.emplace(options_.of_subject(), progress_);
         asked_ = ask_budgets(*subject_, options_.budget, progress_);
+        require_priced(subject_->network(), asked_.budgets);
         weigh_and_decide();
         for (const plan::Budget& budget : asked_.budgets) linearize(budget);
         compose();
@@ -253,7 +254,7 @@ class Writing {
 
     Json layers_json() const {
         Json json = Json::array();
-        for (size_t k = 0; k < network().layers.size(); ++k) {
+        for (size_t k = 0; k < network().tensors(); ++k) {
             const plan::Encoding::LayerBits& layer = encoding().layers[k];
             Json words = Json::array();
             for (const plan::Encoding::Word& word : layer.words) {
@@ -261,7 +262,7 @@ class Writing {
                 for (int b = 0; b < layer.count; ++b) values.push_back(word.pattern >> b & 1);
                 words.push_back({{"bits", word.bits}, {"values", std::move(values)}});
             }
-            json.push_back({{"name", network().layers[k].name},
+            json.push_back({{"name", network().name(k)},
                             {"first", layer.first},
                             {"count", layer.count},
                             {"words", std::move(words)}});
@@ -279,13 +280,14 @@ class Writing {
                 cut["layers"] = Json::array();
             }
         }
-        for (size_t k = 0; k < network().layers.size(); ++k) {
-            add_filters(json, k);
+        for (size_t k = 0; k < network().tensors(); ++k) {
+            const bool is_layer = k < network().layers.size();
+            if (is_layer) add_filters(json, k);
             const plan::Encoding::LayerBits& layer = encoding().layers[k];
             for (int b = 0; b < layer.count; ++b) {
                 Json& width = json[layer.at(b)];
-                width["kind"] = "width";
-                width["layer"] = network().layers[k].name;
+                width["kind"] = is_layer ? "width" : "activation";
+                width[is_layer ? "layer" : "activation"] = network().name(k);
                 width["bit"] = b;
             }
         }

@@ -42,6 +42,7 @@ RunOptions read(const Json& document, const std::string& where) {
     options.controls.least_kept = o.at("least_kept").get<double>();
     options.controls.align = o.at("align").get<int64_t>();
     options.controls.keep_branches = o.at("keep_branches").get<bool>();
+    options.controls.activations = o.at("activations").get<std::string>();
     options.images = o.at("images").get<int64_t>();
     options.judging_share = o.at("judging_share").get<double>();
     options.weights = onnx::parse_storage(o.at("weights").get<std::string>());
@@ -70,7 +71,13 @@ RunOptions read(const Json& document, const std::string& where) {
 
 SubjectOptions RunOptions::of_subject() const {
     SubjectOptions subject{model, controls, weights, threads};
-    if (deciding.hamiltonian == HamiltonianKind::kL1) subject.controls.keep_branches = true;
+    if (deciding.hamiltonian != HamiltonianKind::kL1) return subject;
+    subject.controls.keep_branches = true;
+    if (controls.activations == "mixed") {
+        throw InputError(
+            "--activations mixed: l1 weighs no activations: expected 8 or float, or --hamiltonian "
+            "measured");
+    }
     return subject;
 }
 
@@ -96,6 +103,7 @@ Json to_json(const RunOptions& options) {
             {"least_kept", controls.least_kept},
             {"align", controls.align},
             {"keep_branches", controls.keep_branches},
+            {"activations", controls.activations},
             {"images", options.images},
             {"judging_share", options.judging_share},
             {"weights", onnx::name_of(options.weights)},

@@ -28,7 +28,8 @@ struct RunOptions {
     uint64_t seed = 0;
     int threads = 0;
 
-    // Where nothing is sensed (l1) branches stay.
+    // Where nothing is sensed (l1) branches stay, and activations are not decided: else throws
+    // InputError.
     SubjectOptions of_subject() const;
     DrawOptions of_draw() const { return {data, images, judging_share, seed}; }
     // With the seed and the threads.

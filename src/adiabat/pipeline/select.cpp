@@ -112,6 +112,13 @@ std::vector<int> parse_widths(std::string_view text) {
     return widths;
 }
 
+plan::Activations parse_activations(std::string_view text) {
+    if (text == "8") return plan::Activations::kCoded;
+    if (text == "float") return plan::Activations::kFloat;
+    if (text == "mixed") return plan::Activations::kMixed;
+    throw InputError("--activations: unknown `{}`: it must be 8, float or mixed", text);
+}
+
 plan::NetworkOptions network_options(const Controls& controls) {
     if (!(controls.least_kept >= 0 && controls.least_kept <= 1)) {
         throw InputError("--least-kept: {} is no share of filters: it must be 0 to 1",
@@ -122,6 +129,7 @@ plan::NetworkOptions network_options(const Controls& controls) {
     options.align = controls.align;
     options.least_kept = controls.least_kept;
     options.branches = !controls.keep_branches;
+    options.activations = parse_activations(controls.activations);
     options.widths = parse_widths(controls.bits);
     options.first_last = controls.first_last;
     const auto keep = patterns_of(controls.keep, "--keep");

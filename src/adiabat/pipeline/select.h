@@ -42,10 +42,14 @@ struct Controls {
     double least_kept = 0;               // share of each layer's filters that stays
     int64_t align = 1;                   // layers that are cut keep a multiple of so many channels
     bool keep_branches = false;          // no residual branch goes whole
+    std::string activations = "8";       // bits of all; float: of none; mixed: decided
 };
 
 // "2,3,4,6,8", ascending. Throws InputError.
 std::vector<int> parse_widths(std::string_view text);
+
+// Of "8", "float" or "mixed". Throws InputError.
+plan::Activations parse_activations(std::string_view text);
 
 // Throws InputError for what is no pattern, no width or no share.
 plan::NetworkOptions network_options(const Controls& controls);

@@ -14,12 +14,17 @@ namespace adiabat::pipeline {
 
 namespace {
 
+// Effects that are a smaller share of the largest are the rounding of float outputs: of channels
+// that give nothing.
+constexpr double kRounding = 1e-10;
+
 // Of logarithms, of candidates that both methods see: of the first `count`, since branches are run
 // by both.
 double log_correlation(const recon::Vector& a, const recon::Vector& b, Eigen::Index count) {
     Correlation correlation;
+    const double least_a = kRounding * a.maxCoeff(), least_b = kRounding * b.maxCoeff();
     for (Eigen::Index u = 0; u < count; ++u) {
-        if (a[u] > 0 && b[u] > 0) correlation.add(std::log(a[u]), std::log(b[u]));
+        if (a[u] > least_a && b[u] > least_b) correlation.add(std::log(a[u]), std::log(b[u]));
     }
     return correlation.value();
 }
@@ -62,6 +67,17 @@ Json branches_of(const Subject& subject, const sense::Effects& effects) {
     return rows;
 }
 
+Json activations_of(const Subject& subject, const sense::Effects& effects) {
+    const plan::Network& network = subject.network();
+    const sense::Candidates candidates = plan::candidates_of(subject.graph(), network);
+    Json rows = Json::array();
+    for (size_t a : candidates.coded()) {
+        rows.push_back({{"name", network.name(network.layers.size() + a)},
+                        {"effect", effects.single[candidates.column_of_codes(a)]}});
+    }
+    return rows;
+}
+
 }  // namespace
 
 Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) {
@@ -93,6 +109,7 @@ Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) 
     }
     document["layers"] = layers_of(subject, sensed.effects);
     document["branches"] = branches_of(subject, sensed.effects);
+    document["activations"] = activations_of(subject, sensed.effects);
     clock.end();
     document["stages"] = clock.to_json();
     document["seconds"] = std::round(clock.total_seconds() * 1e3) / 1e3;

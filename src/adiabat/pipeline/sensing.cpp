@@ -27,7 +27,7 @@ std::string key_of(const Subject& subject, const Calibration& images, const Sens
                    const plan::Plan* incumbent) {
     const plan::Network& network = subject.network();
     Json widths = Json::array();
-    for (size_t k = 0; k < network.layers.size(); ++k) widths.push_back(network.widths(k));
+    for (size_t k = 0; k < network.tensors(); ++k) widths.push_back(network.widths(k));
     Json groups = Json::array();
     for (const auto& group : network.coupling.groups) {
         groups.push_back(group.family);

@@ -26,7 +26,10 @@ using sense::Effects;
 plan::Plan random_plan(const plan::Network& network, uint64_t seed) {
     Random random(seed, 3);
     plan::Plan plan = plan::uniform_plan(network, 8);
-    for (size_t l = 0; l < plan.bits.size(); ++l) plan.bits[l] = network.widths(l)[random.below(3)];
+    for (size_t l = 0; l < plan.bits.size(); ++l) {
+        const auto& widths = network.widths(l);
+        plan.bits[l] = widths[random.below(static_cast<uint32_t>(widths.size()))];
+    }
     for (auto& cut : plan.cut) {
         for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
     }
@@ -39,9 +42,12 @@ plan::Plan random_plan(const plan::Network& network, uint64_t seed) {
 struct Subject {
     // Around a random plan where `around` is not 0.
     explicit Subject(net::Graph network_graph, int64_t count = 24, uint64_t around = 0,
-                     bool branches = false)
+                     bool branches = false, bool activations = false)
         : graph(std::move(network_graph)),
-          network(graph, {.widths = {2, 4, 8}, .branches = branches}),
+          network(graph, {.widths = {2, 4, 8},
+                          .branches = branches,
+                          .activations =
+                              activations ? plan::Activations::kMixed : plan::Activations::kCoded}),
           incumbent(random_plan(network, around)),
           candidates(plan::candidates_of(graph, network, around > 0 ? &incumbent : nullptr)),
           images(net::random_tensor({count, 3, 8, 8}, 5)) {
@@ -85,6 +91,56 @@ TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
             sense::sense_by_forward(s.candidates, *s.engine, s.batches(), {s.options, 1e-2}, two);
         expect_near(gradient, forward, 0.05);
         EXPECT_GT(gradient.single.minCoeff(), 0);
+    }
+}
+
+// Coding an activation: the twin is the engine's own QuantizeLinear put into the graph.
+TEST(Sensing, ActivationsAreCodedAsTheyWouldBe) {
+    for (uint64_t seed : {0, 1, 2}) {
+        Subject s(net::residual_network(seed), 24, 0, false, true);
+        Store one, two;
+        const Effects gradient = s.by_gradients(one);
+        const Effects forward =
+            sense::sense_by_forward(s.candidates, *s.engine, s.batches(), {s.options, 1}, two);
+        const sense::Probes probes =
+            sense::probe_network(s.candidates, *s.engine, s.batches(),
+                                 sense::probing_options(s.options), one, {}, no_progress());
+        const auto coded = s.candidates.coded();
+        ASSERT_EQ(coded.size(), s.network.activations.size());
+        ASSERT_EQ(probes.code_maps.size(), coded.size());
+        const auto run = [&](const net::Graph& graph) {
+            const std::vector<net::Feed> feeds = {{graph.inputs[0], &s.images}};
+            return s.engine->open(graph, {1})->run(feeds, graph.outputs);
+        };
+        const auto before = run(s.graph);
+        const auto seeds = sense::Directions(before, s.options.directions).seeds(before, 0);
+        for (size_t i = 0; i < coded.size(); ++i) {
+            net::Graph graph = s.graph;
+            const net::ValueId id = s.network.activations[coded[i]].value;
+            const auto scale =
+                graph.add_constant("S", net::Tensor::scalar(probes.code_maps[i].scale));
+            const auto zero =
+                graph.add_constant("Z", net::Tensor::scalar(probes.code_maps[i].zero_point));
+            const auto codes = graph.add_value("codes", net::DType::kUint8);
+            const auto decoded =
+                graph.add_value("decoded", net::DType::kFloat, graph.value(id).shape);
+            for (net::Node& node : graph.nodes) {
+                std::replace(node.inputs.begin(), node.inputs.end(), id, decoded);
+            }
+            const net::Uses uses(s.graph);
+            graph.nodes.insert(
+                graph.nodes.begin() + uses.producer(id) + 1,
+                {net::Node{"QuantizeLinear", "", "", {id, scale, zero}, {codes}, {}},
+                 net::Node{"DequantizeLinear", "", "", {codes, scale, zero}, {decoded}, {}}});
+            const recon::Rows rows = sense::along_seeds(seeds, before, run(graph));
+            const double expected =
+                rows.cast<double>().squaredNorm() / static_cast<double>(s.images.shape[0]);
+            const int column = s.candidates.column_of_codes(coded[i]);
+            EXPECT_NEAR(forward.single[column], expected, 1e-3 * expected);
+            EXPECT_NEAR(gradient.single[column], expected, 0.1 * expected);
+            EXPECT_EQ(gradient.single[column + 1], 0);  // it stays float
+        }
+        EXPECT_EQ(s.by_gradients(one).single, gradient.single);
     }
 }
 
@@ -321,10 +377,11 @@ plan::Interactions mix() {
 }
 
 TEST(Measured, EnergyIsTheSumOfItsTerms) {
-    for (uint64_t around : {0, 3, 7}) {
+    for (uint64_t around : {0, 3, 7, 8}) {
         const uint64_t seed = around + 1;
-        const bool branches = around == 3;
-        Subject s(net::residual_network(seed), 24, branches ? 0 : around, branches);
+        const bool branches = around == 3, activations = around == 8;
+        Subject s(net::residual_network(seed), 24, branches || activations ? 0 : around, branches,
+                  activations);
         Store store;
         const Effects effects = s.by_gradients(store);
         ASSERT_GT(effects.products.size(), 0);

@@ -67,6 +67,24 @@ Json Subject::before() const {
     return before;
 }
 
+void require_priced(const plan::Network& network, const std::vector<plan::Budget>& budgets,
+                    std::optional<plan::Quantity> minimized) {
+    std::vector<plan::Quantity> quantities;
+    if (minimized) quantities.push_back(*minimized);
+    for (const plan::Budget& budget : budgets) quantities.push_back(budget.quantity);
+    const auto counts = [](plan::Quantity quantity) {
+        return quantity == plan::Quantity::kBops || quantity == plan::Quantity::kActivations ||
+               quantity == plan::Quantity::kFloat;
+    };
+    if (std::any_of(quantities.begin(), quantities.end(), counts)) return;
+    for (size_t k = network.layers.size(); k < network.tensors(); ++k) {
+        if (network.widths(k).size() < 2) continue;
+        throw InputError(
+            "--activations mixed: float activations cost nothing of what is budgeted: expected a "
+            "budget of bops, activations or float too (float=5%: the MACs that may run in float)");
+    }
+}
+
 AskedBudgets ask_budgets(const Subject& subject, const std::string& text, ProgressSink& progress) {
     const plan::Network& network = subject.network();
     AskedBudgets asked{

@@ -69,4 +69,9 @@ struct AskedBudgets {
 };
 AskedBudgets ask_budgets(const Subject& subject, const std::string& text, ProgressSink& progress);
 
+// Throws InputError where activations are decided, but nothing that is limited or minimized counts
+// float ones.
+void require_priced(const plan::Network& network, const std::vector<plan::Budget>& budgets,
+                    std::optional<plan::Quantity> minimized = {});
+
 }  // namespace adiabat::pipeline

@@ -69,7 +69,7 @@ inline Hamiltonian random_hamiltonian(const Network& network, double strength, R
             energy.add_linear(result.encoding.cut_variable(f, i), std::exp(random.normal()));
         }
     }
-    for (size_t l = 0; l < network.layers.size(); ++l) {
+    for (size_t l = 0; l < network.tensors(); ++l) {
         const auto& bits = result.encoding.layers[l];
         for (int b = 0; b < bits.count; ++b) {
             energy.add_linear(bits.first + b, 8 * std::exp(random.normal() / 2 - b));

@@ -63,6 +63,8 @@ std::string_view name_of(Quantity quantity) {
             return "bops";
         case Quantity::kActivations:
             return "activations";
+        case Quantity::kFloat:
+            return "float";
     }
     return "";
 }
@@ -72,8 +74,8 @@ Quantity parse_quantity(std::string_view name, std::string_view where) {
         if (name == name_of(quantity)) return quantity;
     }
     throw InputError(
-        "{}: unknown quantity `{}`: it must be file, bytes, params, macs, bops or "
-        "activations",
+        "{}: unknown quantity `{}`: it must be file, bytes, params, macs, bops, activations or "
+        "float",
         where, name);
 }
 
@@ -91,6 +93,8 @@ int64_t value_of(Quantity quantity, const net::Cost& cost) {
             return cost.bops;
         case Quantity::kActivations:
             return cost.activations;
+        case Quantity::kFloat:
+            return cost.float_macs;
     }
     ADIABAT_CHECK(false, "{} is no part of a network's cost", name_of(quantity));
     return 0;

@@ -9,14 +9,16 @@
 //   macs         multiply-accumulates of one image
 //   bops         macs x weight bits x activation bits
 //   activations  the most bytes of activations that one image needs at once
+//   float        the multiply-accumulates whose kernels run in float
 //
 // A budget is kept or refused, never approached: a plan is feasible where the exact cost of every
 // budgeted quantity is at or below its limit. What can be reached at all is known before the
 // search (reachable.h).
 //
 // A cost depends on no more than how many groups of each family are cut and how many bits each
-// layer has; searches evaluate it from these alone, without an allocation, a million times.
+// tensor has; searches evaluate it from these alone, without an allocation, a million times.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -30,11 +32,11 @@
 
 namespace adiabat::plan {
 
-enum class Quantity { kFile, kBytes, kParams, kMacs, kBops, kActivations };
+enum class Quantity { kFile, kBytes, kParams, kMacs, kBops, kActivations, kFloat };
 
-inline constexpr std::array<Quantity, 6> kQuantities = {Quantity::kFile,   Quantity::kBytes,
-                                                        Quantity::kParams, Quantity::kMacs,
-                                                        Quantity::kBops,   Quantity::kActivations};
+inline constexpr std::array<Quantity, 7> kQuantities = {
+    Quantity::kFile, Quantity::kBytes,       Quantity::kParams, Quantity::kMacs,
+    Quantity::kBops, Quantity::kActivations, Quantity::kFloat};
 
 std::string_view name_of(Quantity quantity);
 // Throws InputError that begins with `where` for a name that is none.
@@ -56,6 +58,9 @@ struct Originals {
 struct Budget {
     Quantity quantity = Quantity::kFile;
     int64_t limit = 0;  // bytes, or a count
+
+    // What costs are relative to; none may be allowed.
+    double unit() const { return static_cast<double>(std::max<int64_t>(limit, 1)); }
 };
 
 // "file=175KB", "macs=60%,bytes=8x", "bops=1.5G": of bytes KB is 1000, KiB 1024; of counts k is
@@ -64,7 +69,7 @@ struct Budget {
 std::vector<Budget> parse_budgets(std::string_view text, const Originals& originals);
 
 // The exact costs of plans, by how many groups of each family are cut (`cut`, one entry a family)
-// and the bits of each layer. Whether it may be called from several threads at once is up to the
+// and the bits of each tensor. Whether it may be called from several threads at once is up to the
 // function that gives the bytes of the file.
 class CostFunctions {
   public:

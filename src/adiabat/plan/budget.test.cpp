@@ -78,7 +78,8 @@ TEST(Budget, RefusesAnythingElse) {
         EXPECT_EQ(why.rfind("--budget", 0), 0u) << wrong << ": " << why;
         EXPECT_EQ(why.find('\n'), std::string::npos) << wrong;
     }
-    EXPECT_NE(refusal("mac=3k").find("params, macs, bops or activations"), std::string::npos);
+    EXPECT_NE(refusal("mac=3k").find("params, macs, bops, activations or float"),
+              std::string::npos);
     EXPECT_NE(refusal("macs=3KB").find("k, M or G"), std::string::npos);
     // No share of what cannot be counted.
     EXPECT_NE(refusal("macs=60%", {1000, {}}).find("not known"), std::string::npos);
@@ -115,6 +116,65 @@ TEST(Budget, CostsAreThoseOfTheCutGraph) {
         }
     }
     EXPECT_GT(cuts, 50);
+}
+
+// Loops over the graph as the twin: who reads and makes what.
+TEST(Budget, FloatActivationsCostWhatLoopsCount) {
+    int64_t floats = 0;
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        const net::Graph graph = net::residual_network(seed);
+        const Network network(graph, with_activations());
+        ASSERT_GT(network.activations.size(), 8u);
+        Random random(seed, 3);
+        for (int trial = 0; trial < 20; ++trial) {
+            const Plan plan = random_plan(network, random);
+            std::vector<bool> is_float(graph.values.size(), false);
+            for (net::ValueId id : float_values(network, plan)) {
+                is_float[static_cast<size_t>(id)] = true;
+            }
+            // What stands before a ReLU is what stands behind it where nobody else reads it.
+            const net::Uses uses(graph);
+            const auto behind = [&](net::ValueId id) {
+                const auto& readers = uses.readers(id);
+                if (readers.size() != 1) return id;
+                const net::Node& reader = graph.nodes[static_cast<size_t>(readers[0])];
+                return reader.op == "Relu" ? reader.outputs[0] : id;
+            };
+            const auto counts = cut_counts(plan);
+            int64_t bops = 0, float_macs = 0;
+            for (size_t k = 0; k < network.layers.size(); ++k) {
+                const net::Node& node = graph.nodes[static_cast<size_t>(network.layers[k].node)];
+                const net::ValueId made = behind(node.outputs[0]);
+                const bool in_float = is_float[static_cast<size_t>(node.inputs[0])] ||
+                                      (node.op == "Conv" && is_float[static_cast<size_t>(made)]);
+                const int64_t macs = network.costs.cost_of_layer(k, counts, plan.bits[k]).macs;
+                bops += macs * plan.bits[k] * (in_float ? 32 : 8);
+                float_macs += in_float ? macs : 0;
+            }
+            EXPECT_EQ(cost(network, plan).bops, bops);
+            EXPECT_EQ(cost(network, plan).float_macs, float_macs);
+            floats += float_macs;
+        }
+    }
+    EXPECT_GT(floats, 0);
+}
+
+// All of 4 bytes where nothing is coded; of 1 where all is, but for the outputs.
+TEST(Budget, PeaksCountWhatIsFloat) {
+    NetworkOptions options = with_activations();
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+        const net::Graph graph = net::residual_network(seed);
+        const Network network(graph, options);
+        Plan plan = uniform_plan(network, kMinBits);
+        const int64_t coded = cost(network, plan).activations;
+        EXPECT_EQ(4 * coded, network.costs.whole().activations);
+        for (size_t k = network.layers.size(); k < network.tensors(); ++k) {
+            const int64_t before = cost(network, plan).activations;
+            plan.bits[k] = net::kFloatBits;
+            EXPECT_GE(cost(network, plan).activations, before);
+        }
+        EXPECT_EQ(cost(network, plan).activations, 4 * coded);
+    }
 }
 
 TEST(Budget, OnePointOfViewOfEveryCost) {

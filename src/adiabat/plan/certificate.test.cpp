@@ -90,6 +90,30 @@ TEST(Certificate, IsTheOptimumWhereBranchesMayGo) {
     }
 }
 
+TEST(Certificate, IsTheOptimumWhereActivationsMayBeFloat) {
+    Random random(47);
+    NetworkOptions options = with_activations();
+    options.widths = {3, 8};
+    const Fixture fixture(chain({3, 3}), 1, options);
+    ASSERT_EQ(fixture.network.activations.size(), 3u);
+    for (Quantity quantity : kQuantities) {
+        for (double strength : {0.0, 0.3, 1.0}) {
+            SCOPED_TRACE(std::string(name_of(quantity)));
+            const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, strength, random);
+            for (double share : {0.15, 0.5}) {
+                expect_proven(fixture, hamiltonian, {between(fixture, quantity, share)});
+            }
+        }
+    }
+    for (int trial = 0; trial < 4; ++trial) {
+        const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, 0.5, random);
+        expect_proven(
+            fixture, hamiltonian,
+            {between(fixture, Quantity::kFloat, 0.3), between(fixture, Quantity::kFile, 0.5),
+             between(fixture, Quantity::kBops, 0.3)});
+    }
+}
+
 TEST(Certificate, KeepsToAlignmentAndLeastShares) {
     Random random(43);
     NetworkOptions options = three_widths();

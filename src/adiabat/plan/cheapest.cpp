@@ -156,7 +156,7 @@ CheapestPlans::Sum CheapestPlans::sum(const Domain& domain, const Prices& prices
         sum.sizes.push_back(table.values.size());
         sum.prefixes.push_back(std::move(table));
     }
-    for (size_t l = 0; l < network_.layers.size(); ++l) {
+    for (size_t l = 0; l < network_.tensors(); ++l) {
         sum.layers.push_back(layer(domain, prices, sum.families, l));
     }
     for (size_t b = 0; b < network_.branches.size(); ++b) add_branch(domain, prices, b, sum);
@@ -215,7 +215,7 @@ Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
     for (size_t b = 0; b < network_.branches.size(); ++b) {
         if (choice[network_.families() + b] != 0) drop(network_, found.plan, b);
     }
-    for (size_t l = 0; l < network_.layers.size(); ++l) {
+    for (size_t l = 0; l < network_.tensors(); ++l) {
         if (found.plan.bits[l] == kGone) continue;
         size_t cell = 0, stride = 1, at = 0;
         for (size_t p = 0; p < costs_.scope(l).size(); ++p) {
@@ -278,7 +278,7 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
         }
         margins.counts.push_back(std::move(counts));
     }
-    for (size_t l = 0; l < network_.layers.size(); ++l) {
+    for (size_t l = 0; l < network_.tensors(); ++l) {
         std::vector<double> widths(network_.widths(l).size(), kInfinity);
         if (domain.widths_left(l) > 1) {
             Elimination elimination(sum.sizes, sum.tables());

@@ -96,6 +96,32 @@ TEST(Decide, FindsTheBestPlanWhereBranchesMayGo) {
     EXPECT_LT(with, 64);
 }
 
+TEST(Decide, FindsTheBestPlanWhereActivationsMayBeFloat) {
+    NetworkOptions options = with_activations();
+    options.widths = {3, 5, 8};
+    const Fixture f(two_blocks(2), 1, options);
+    int floats = 0, codes = 0;
+    for (uint64_t seed = 0; seed < 2; ++seed) {
+        for (const Hamiltonian& hamiltonian :
+             {random_hamiltonian(f.network, seed), random_factored(f.network, seed)}) {
+            for (int percent : {0, 30, 60}) {
+                for (Quantity quantity : {Quantity::kBops, Quantity::kFloat}) {
+                    const auto budgets = between(f, quantity, percent);
+                    const Decision decision =
+                        decided(f, hamiltonian, budgets, {.seed = seed, .threads = 1});
+                    const double least = least_energy(f, hamiltonian, budgets);
+                    EXPECT_NEAR(decision.energy(), least, 1e-9 * std::abs(least));
+                    for (size_t k = f.network.layers.size(); k < f.network.tensors(); ++k) {
+                        ++(decision.plan().bits[k] == net::kFloatBits ? floats : codes);
+                    }
+                }
+            }
+        }
+    }
+    EXPECT_GT(floats, 10);
+    EXPECT_GT(codes, 10);
+}
+
 TEST(Decide, HonorsAlignmentAndWhatStays) {
     NetworkOptions options;
     options.align = 2;

@@ -114,7 +114,7 @@ Domain all_plans(const Network& network) {
         domain.cut.push_back({0, groups - allowed_kept(network, f, 0)});
         domain.settled.emplace_back(static_cast<size_t>(groups), Settled::kFree);
     }
-    for (size_t k = 0; k < network.layers.size(); ++k) {
+    for (size_t k = 0; k < network.tensors(); ++k) {
         domain.allowed.emplace_back(network.widths(k).size(), uint8_t{1});
     }
     domain.branches.assign(network.branches.size(), Settled::kFree);

@@ -46,6 +46,11 @@ inline NetworkOptions with_branches(NetworkOptions options = {}) {
     return options;
 }
 
+inline NetworkOptions with_activations(NetworkOptions options = {}) {
+    options.activations = Activations::kMixed;
+    return options;
+}
+
 // Any allowed bits, about a third of the channels cut, a third of the branches gone.
 inline Plan random_plan(const Network& network, Random& random) {
     Plan plan = uniform_plan(network, kMinBits);

@@ -75,7 +75,7 @@ Encoding one_hot_encoding(const Network& network) {
         encoding.first_cut.push_back(encoding.variables);
         encoding.variables += static_cast<int>(network.groups(f));
     }
-    for (size_t k = 0; k < network.layers.size(); ++k) {
+    for (size_t k = 0; k < network.tensors(); ++k) {
         Encoding::LayerBits layer{encoding.variables, 0, {}};
         for (int bits : network.widths(k)) {
             layer.words.push_back({bits, uint32_t{1} << layer.count++});
@@ -153,10 +153,11 @@ std::vector<std::string> variable_names(const Network& network, const Encoding& 
         const bool one_hot = is_one_hot(layer);
         for (int b = 0; b < layer.count; ++b) {
             std::string& name = names[layer.at(b)];
-            name = fmt::format("bits {} #{}", network.layers[k].name, b);
+            const char* const kind = k < network.layers.size() ? "bits" : "activation";
+            name = fmt::format("{} {} #{}", kind, network.name(k), b);
             for (const Encoding::Word& word : layer.words) {
                 if (one_hot && word.pattern == uint32_t{1} << b) {
-                    name = fmt::format("bits {} {}", network.layers[k].name, word.bits);
+                    name = fmt::format("{} {} {}", kind, network.name(k), word.bits);
                 }
             }
         }

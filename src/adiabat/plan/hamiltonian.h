@@ -6,7 +6,8 @@
 //
 // Every channel group that may go has one variable, 1 where it goes. A layer's width is a word of
 // the layer's bit variables: one-hot (one variable a width, exactly one set) or binary-coded; each
-// allowed width has one word at least, the first of which is used. A residual branch that may go
+// allowed width has one word at least, the first of which is used. An activation that may be coded
+// or float has a word too. A residual branch that may go
 // has one variable, 1 where it does: what else is said of it then counts for nothing, and the
 // plan's own assignment says that of its groups none is cut and that its layers are as wide as they
 // may be. Assignments that spell no word mean no plan; the energy of those that do is what plans
@@ -42,9 +43,9 @@ struct Encoding {
     // Of a layer's words, those that spell different widths: the first of each, ascending.
     static std::vector<Word> widths(const LayerBits& layer);
 
-    std::vector<int> first_cut;  // variable of member 0, one a family; members follow
-    std::vector<LayerBits> layers;
-    std::vector<int> branches;  // variables, one a branch of the network; empty where all stay
+    std::vector<int> first_cut;     // variable of member 0, one a family; members follow
+    std::vector<LayerBits> layers;  // one a tensor of the network: layers, then activations
+    std::vector<int> branches;      // variables, one a branch of the network; empty where all stay
     int variables = 0;
 
     int cut_variable(size_t family, size_t member) const {
@@ -54,7 +55,7 @@ struct Encoding {
     const Word& word(size_t layer, int bits) const;
 };
 
-// Cuts of all families in order, then one variable a width of each layer, in the order of
+// Cuts of all families in order, then one variable a width of each tensor, in the order of
 // network.widths(), then one a branch.
 Encoding one_hot_encoding(const Network& network);
 
@@ -67,8 +68,9 @@ Plan decode(const Network& network, const Encoding& encoding, std::span<const ui
             std::span<const double> revival);
 
 // What each variable means: "cut conv1 12" is group 12 of the family that conv1 makes first,
-// "bits conv1 4" a width of a one-hot layer, "bits conv1 #0" bit 0 of another's words, "drop add1"
-// that the branch that add1 adds goes.
+// "bits conv1 4" a width of a one-hot layer, "bits conv1 #0" bit 0 of another's words, "activation
+// relu1 8" that what relu1 makes is coded in 8 bits, "drop add1" that the branch that add1 adds
+// goes.
 std::vector<std::string> variable_names(const Network& network, const Encoding& encoding);
 
 struct Hamiltonian {

@@ -39,6 +39,7 @@ TEST(Hamiltonian, PlansComeBack) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
         NetworkOptions options = seed % 2 ? some_widths() : NetworkOptions();
         options.branches = seed >= 4;
+        if (seed == 3) options = with_activations(options);
         const Fixture f(net::residual_network(seed), 1, options);
         std::vector<Encoding> encodings = {one_hot_encoding(f.network)};
         if (!options.branches) encodings.push_back(f.problem.encoding());
@@ -101,9 +102,16 @@ TEST(Hamiltonian, RevivesWhatIsWorthMost) {
 }
 
 TEST(Hamiltonian, EveryVariableHasANameOfItsOwn) {
-    const Fixture f(net::residual_network(2), 1, with_branches());
-    for (const Encoding& encoding : {one_hot_encoding(f.network), f.problem.encoding()}) {
-        auto names = variable_names(f.network, encoding);
+    const Fixture with(net::residual_network(2), 1, with_branches()),
+        f(net::residual_network(2), 1, with_activations());
+    const auto last = variable_names(f.network, one_hot_encoding(f.network)).back();
+    EXPECT_EQ(last.substr(0, 11), "activation ");
+    EXPECT_EQ(last.substr(last.size() - 3), " 32");
+    for (const auto& [network, encoding] :
+         {std::pair{&with.network, one_hot_encoding(with.network)},
+          {&f.network, one_hot_encoding(f.network)},
+          {&f.network, f.problem.encoding()}}) {
+        auto names = variable_names(*network, encoding);
         const auto first = static_cast<size_t>(encoding.layers[0].first);
         EXPECT_EQ(names[0].substr(0, 4), "cut ");
         EXPECT_EQ(names[first].substr(0, 5), "bits ");

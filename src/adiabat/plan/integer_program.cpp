@@ -233,6 +233,13 @@ IntegerProgramResult solve_integer_program(const Network& network, const Hamilto
                 "the integer program holds budgets that are sums over layers: activations is none");
         }
     }
+    for (size_t k = network.layers.size(); k < network.tensors(); ++k) {
+        if (network.widths(k).size() > 1) {
+            throw InputError(
+                "the integer program decides no activations, coded or float: it must be one of "
+                "them for all");
+        }
+    }
     const anneal::Watch watch({}, options.time_limit, {}, no_progress());
     const LayerCosts layers(network, budgets, costs);
     Domain plans = all_plans(network);
@@ -258,7 +265,7 @@ IntegerProgramResult solve_integer_program(const Network& network, const Hamilto
         }
         for (size_t k = 0; k < budgets.size(); ++k) {
             const auto cost = static_cast<double>(costs.cost(budgets[k].quantity, plan));
-            const double lack = cost / static_cast<double>(budgets[k].limit) - 1;
+            const double lack = cost / budgets[k].unit() - 1;
             if (lack > 0) room[k] -= lack;
         }
     }

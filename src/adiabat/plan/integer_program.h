@@ -15,7 +15,8 @@
 // which is as exact and has a weak relaxation. Exact are params, macs, bops, bytes and the files of
 // layers; what belongs to no layer counts as the least that it can be (layer_costs.h), so that a
 // file may break its budget: then the limit is tightened by what it lacks, and what is found is no
-// proven optimum. Peak activations are no sum over layers, and refused.
+// proven optimum. Peak activations are no sum over layers, and refused; so is a network of
+// which activations are decided: what they cost is a product with counts and widths.
 
 #include <optional>
 
@@ -38,7 +39,7 @@ struct IntegerProgramResult {
     double seconds = 0;
 };
 
-// Couplings do not count. Throws InputError for peak activations, and where the plug-in is missing.
+// Couplings do not count. Throws InputError for what is refused, and where the plug-in is missing.
 IntegerProgramResult solve_integer_program(const Network& network, const Hamiltonian& hamiltonian,
                                            const std::vector<Budget>& budgets,
                                            const CostFunctions& costs,

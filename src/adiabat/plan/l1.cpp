@@ -58,10 +58,15 @@ Encoding binary_encoding(const Network& network) {
         encoding.first_cut.push_back(encoding.variables);
         encoding.variables += static_cast<int>(network.groups(f));
     }
-    for (size_t k = 0; k < network.layers.size(); ++k) {
+    for (size_t k = 0; k < network.tensors(); ++k) {
         const auto& widths = network.widths(k);
         if (widths.size() == 1) {
             encoding.layers.push_back({encoding.variables, 0, {{widths[0], 0}}});
+            continue;
+        }
+        if (k >= network.layers.size()) {
+            // An activation: a variable that nothing depends on.
+            encoding.layers.push_back({encoding.variables++, 1, {{widths[0], 1}, {widths[1], 0}}});
             continue;
         }
         encoding.layers.push_back({encoding.variables, kBitVariables, words_of(widths)});
@@ -129,7 +134,7 @@ double L1Problem::cut_loss(const Plan& plan) const {
 
 double L1Problem::rounding_loss(const Plan& plan) const {
     double loss = 0;
-    for (size_t k = 0; k < plan.bits.size(); ++k) {
+    for (size_t k = 0; k < effects_.size(); ++k) {
         if (effects_[k].power > 0) {
             loss += effects_[k].rounding[static_cast<size_t>(plan.bits[k])] / effects_[k].power;
         }

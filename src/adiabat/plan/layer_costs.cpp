@@ -17,26 +17,28 @@ constexpr int64_t kLengthBytes = 512;
 
 bool asks_for_bits(Quantity quantity) {
     return quantity == Quantity::kFile || quantity == Quantity::kBytes ||
-           quantity == Quantity::kBops;
+           quantity == Quantity::kBops || quantity == Quantity::kFloat;
 }
 
 }  // namespace
 
 LayerCosts::LayerCosts(const Network& network, const std::vector<Budget>& budgets,
                        const CostFunctions& costs)
-    : network_(network), budgets_(budgets), costs_(costs), tables_(network.layers.size()) {
+    : network_(network), budgets_(budgets), costs_(costs), tables_(network.tensors()) {
     const bool any = std::any_of(budgets.begin(), budgets.end(),
                                  [](const Budget& b) { return asks_for_bits(b.quantity); });
     for (size_t k = 0; k < tables_.size(); ++k) {
         Table& table = tables_[k];
+        table.widths = any ? network.widths(k).size() : 1;
+        if (k >= network.layers.size()) continue;  // an activation
         for (const auto* shares : {&network.filter_shares(k), &network.input_shares(k)}) {
             for (const auto& share : *shares)
                 table.scope.push_back(static_cast<size_t>(share.family));
         }
         std::sort(table.scope.begin(), table.scope.end());
         table.scope.erase(std::unique(table.scope.begin(), table.scope.end()), table.scope.end());
-        table.widths = any ? network.widths(k).size() : 1;
     }
+    find_activations();
     choose_levels();
     for (size_t k = 0; k < tables_.size(); ++k) fill(k);
 }
@@ -101,7 +103,16 @@ double LayerCosts::cost(size_t k, size_t layer, std::span<const int64_t> cut, in
                         bool is_range) const {
     const Budget& budget = budgets_[k];
     if (budget.quantity == Quantity::kActivations) return 0;
-    const auto limit = static_cast<double>(budget.limit);
+    const double limit = budget.unit();
+    if (budget.quantity != Quantity::kFile && layer >= network_.layers.size()) {
+        // A layer between two of them is charged to the first.
+        int64_t more = 0;
+        for (size_t l = 0; l < activations_of_.size() && bits == net::kFloatBits; ++l) {
+            const auto& list = activations_of_[l];
+            if (!list.empty() && list[0] == layer) more += least_of_float(budget.quantity, l);
+        }
+        return static_cast<double>(more) / limit;
+    }
     if (budget.quantity != Quantity::kFile) {
         return static_cast<double>(
                    value_of(budget.quantity, network_.costs.cost_of_layer(layer, cut, bits))) /
@@ -109,6 +120,31 @@ double LayerCosts::cost(size_t k, size_t layer, std::span<const int64_t> cut, in
     }
     const int64_t own = costs_.layer_file(layer, cut, bits) - (is_range ? kLengthBytes : 0);
     return static_cast<double>(std::max<int64_t>(own, 0)) / limit;
+}
+
+void LayerCosts::find_activations() {
+    activations_of_.resize(network_.layers.size());
+    for (size_t a = 0; a < network_.activations.size(); ++a) {
+        for (size_t k : network_.activations[a].readers) {
+            activations_of_[k].insert(activations_of_[k].begin(), network_.layers.size() + a);
+        }
+        const int maker = network_.activations[a].maker;
+        if (maker >= 0) {
+            activations_of_[static_cast<size_t>(maker)].push_back(network_.layers.size() + a);
+        }
+    }
+    const Domain plans = all_plans(network_);
+    for (const auto& counts : plans.cut) most_cut_.push_back(counts.most);
+    least_bits_ = plans.bits(network_);
+}
+
+// What a layer costs more in the smallest plan where its activations are float.
+int64_t LayerCosts::least_of_float(Quantity quantity, size_t layer) const {
+    const auto of = [&](int activation_bits) {
+        return value_of(quantity, network_.costs.cost_of_layer(layer, most_cut_, least_bits_[layer],
+                                                               activation_bits));
+    };
+    return of(net::kFloatBits) - of(net::kActivationBits);
 }
 
 std::vector<double> LayerCosts::rest(const Domain& domain) const {
@@ -134,11 +170,15 @@ std::vector<double> LayerCosts::rest(const Domain& domain) const {
             value = costs_.other_file(cut, known);
         } else if (quantity != Quantity::kActivations) {
             value = value_of(quantity, others);
-            for (size_t l = 0; l < tables_.size(); ++l) {
+            for (size_t l = 0; l < network_.layers.size(); ++l) {
                 value -= value_of(quantity, network_.costs.cost_of_layer(l, cut, bits[l]));
+                const auto& list = activations_of_[l];
+                const bool is_float = std::any_of(
+                    list.begin(), list.end(), [&](size_t a) { return bits[a] == net::kFloatBits; });
+                if (is_float) value -= least_of_float(quantity, l);
             }
         }
-        rest[k] = static_cast<double>(value) / static_cast<double>(budgets_[k].limit);
+        rest[k] = static_cast<double>(value) / budgets_[k].unit();
     }
     return rest;
 }

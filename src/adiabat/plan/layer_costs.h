@@ -6,7 +6,9 @@
 //
 // Costs are relative, 1 is the limit. What belongs to no layer (constants of other nodes, products
 // without weights; in a file also what decoders of one width share) is counted at the least that
-// the plans in question have: exact once their counts and widths are. Peak activations are no sum:
+// the plans in question have: exact once their counts and widths are. So is what float activations
+// cost layers, beyond what they cost those of the smallest plan, which stands in tables of their
+// own. Peak activations are no sum:
 // they count as nothing. Families of very many groups have levels, ranges of counts that cost as
 // much as the largest of them: from below too. Of networks with few thousand groups every count is
 // a level, and layers are exact.
@@ -66,12 +68,19 @@ class LayerCosts {
     void fill(size_t layer);
     double cost(size_t k, size_t layer, std::span<const int64_t> cut, int bits,
                 bool is_range) const;
+    int64_t least_of_float(Quantity quantity, size_t layer) const;
+    void find_activations();
 
     const Network& network_;
     const std::vector<Budget>& budgets_;
     const CostFunctions& costs_;
     std::vector<std::vector<Level>> levels_;
     std::vector<Table> tables_;
+    // Of each layer the activations that are decided: what it reads, then what it makes.
+    std::vector<std::vector<size_t>> activations_of_;
+    // Of the smallest plan.
+    std::vector<int64_t> most_cut_;
+    std::vector<int> least_bits_;
 };
 
 }  // namespace adiabat::plan

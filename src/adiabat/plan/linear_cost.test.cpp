@@ -13,7 +13,9 @@ namespace {
 TEST(LinearCost, IsExactAtThePlanAndForOneWidthAtATime) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
         const Fixture f(net::residual_network(seed), 1,
-                        seed % 2 ? with_branches() : NetworkOptions());
+                        seed % 2    ? with_branches()
+                        : seed == 2 ? with_activations()
+                                    : NetworkOptions());
         const Encoding encoding = one_hot_encoding(f.network);
         Random random(seed, 5);
         const Plan at = f.random_plan(random);
@@ -33,7 +35,8 @@ TEST(LinearCost, IsExactAtThePlanAndForOneWidthAtATime) {
             for (size_t k = 0; k < at.bits.size(); ++k) {
                 Plan plan = at;
                 if (at.bits[k] == kGone) continue;
-                plan.bits[k] = at.bits[k] == kMaxBits ? kMinBits : kMaxBits;
+                const auto& widths = f.network.widths(k);
+                plan.bits[k] = at.bits[k] == widths.back() ? widths.front() : widths.back();
                 compare(plan);
             }
             for (size_t b = 0; b < f.network.branches.size(); ++b) {

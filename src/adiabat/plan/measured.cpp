@@ -20,7 +20,7 @@ class Numbering {
             variable_.push_back(encoding.cut_variable(static_cast<size_t>(group.family),
                                                       static_cast<size_t>(group.member)));
         }
-        for (size_t k = 0; k < network.layers.size(); ++k) {
+        for (size_t k = 0; k < network.tensors(); ++k) {
             first_width_.push_back(static_cast<int>(variable_.size()));
             const auto widths = static_cast<int>(network.widths(k).size());
             for (int w = 0; w < widths; ++w) {
@@ -74,7 +74,8 @@ std::vector<qubo::Group> one_hot_groups(const Network& network, const Encoding& 
     for (size_t k = 0; k < encoding.layers.size(); ++k) {
         const Encoding::LayerBits& bits = encoding.layers[k];
         if (bits.count == 0) continue;
-        qubo::Group group{{}, true, "bits " + network.layers[k].name};
+        const char* const kind = k < network.layers.size() ? "bits " : "activation ";
+        qubo::Group group{{}, true, kind + network.name(k)};
         for (int i = 0; i < bits.count; ++i) group.members.push_back(bits.first + i);
         groups.push_back(std::move(group));
     }
@@ -112,7 +113,7 @@ double excess_of_width(const Network& network, const sense::Effects& effects,
 sense::Candidates candidates_of(const net::Graph& graph, const Network& network,
                                 const Plan* incumbent) {
     std::vector<std::vector<int>> widths;
-    for (size_t k = 0; k < network.layers.size(); ++k) widths.push_back(network.widths(k));
+    for (size_t k = 0; k < network.tensors(); ++k) widths.push_back(network.widths(k));
     std::optional<sense::Incumbent> around;
     if (incumbent) around = {cut_flags(network, *incumbent), incumbent->bits};
     std::vector<net::Branch> branches;
@@ -122,7 +123,8 @@ sense::Candidates candidates_of(const net::Graph& graph, const Network& network,
             network.layers,
             std::move(widths),
             std::move(branches),
-            std::move(around)};
+            std::move(around),
+            network.activations};
 }
 
 namespace {
@@ -219,7 +221,7 @@ class Builder {
     // Widths of one layer exclude each other.
     bool same_layer(int u, int v) const {
         if (!numbering_.is_width(u) || !numbering_.is_width(v)) return false;
-        for (size_t k = 0; k < network_.layers.size(); ++k) {
+        for (size_t k = 0; k < network_.tensors(); ++k) {
             const int first = numbering_.width_column(k, 0);
             const int last = first + static_cast<int>(network_.widths(k).size());
             if (u >= first && u < last) return v < last;
@@ -245,11 +247,11 @@ class Builder {
             }
             energy.add_linear(numbering_.variable(column), value);
         }
-        for (size_t k = 0; k < network_.layers.size(); ++k) {
+        for (size_t k = 0; k < network_.tensors(); ++k) {
             for (size_t w = 0; w < network_.widths(k).size(); ++w) {
-                add_linear(
-                    energy, numbering_.width_column(k, w),
-                    interactions_.tau * excess_of_width(network_, effects_, numbering_, k, w));
+                const double weight = k < network_.layers.size() ? interactions_.tau : 1;
+                add_linear(energy, numbering_.width_column(k, w),
+                           weight * excess_of_width(network_, effects_, numbering_, k, w));
             }
         }
     }
@@ -423,8 +425,8 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
             own += effects.product(column, numbering.width_column(k, network.widths(k).size() - 1));
         }
     }
-    double width_squares = 0;
-    for (size_t k = 0; k < network.layers.size(); ++k) {
+    double width_squares = 0, activations = 0;
+    for (size_t k = 0; k < network.tensors(); ++k) {
         const auto& allowed = network.widths(k);
         const bool gone = plan.bits[k] == kGone;
         const auto w =
@@ -435,12 +437,13 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
         widths.push_back(column);
         width_squares += effects.single[column];
         double counts = gone ? 0 : 1;
-        if (shares && !effects.around) {
+        if (shares && !effects.around && k < network.layers.size()) {
             for (const auto& [group, share] : shares_of(network, effects, k, w)) {
                 if (flags[static_cast<size_t>(group)]) counts -= share;
             }
         }
-        terms.single_widths += counts * excess_of_width(network, effects, numbering, k, w);
+        const double loss = counts * excess_of_width(network, effects, numbering, k, w);
+        (k < network.layers.size() ? terms.single_widths : activations) += loss;
     }
     // Sums over pairs from squares of sums, less the pairs that are joint.
     terms.cuts = product_of_sums(effects, cuts, cuts) - terms.single;
@@ -451,7 +454,7 @@ EnergyTerms energy_terms(const Network& network, const sense::Effects& effects, 
         for (int u : cuts) add(u);
         for (size_t a = 0; a < b; ++a) add(branches[a]);
     }
-    terms.single += branch_squares;
+    terms.single += branch_squares + activations;
     terms.mixed = 2 * (product_of_sums(effects, cuts, widths) +
                        product_of_sums(effects, branches, widths) - own);
     terms.widths = product_of_sums(effects, widths, widths) - width_squares;

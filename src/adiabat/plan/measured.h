@@ -6,12 +6,14 @@
 //
 //   E(x, y) = sum_u d_u x_u + tau sum_l sum_b d_lb y_lb
 //           + kappa sum_{u<v, one layer reads both} c_uv x_u x_v
+//           + sum_t d_t z_t
 //           + rho sum over other pairs of 2 <a_u, a_v>, of a branch max(0, 2 <a_u, a_v>)
 //           - tau sum_l sum_b d_lb y_lb sum_u s_lbu x_u
 //
-// x_u = 1 cuts group u or drops branch u, y_lb = 1 gives layer l the width b (one-hot). d = |a|^2.
-// Of a branch, d_u is less by what the rounding of its layers at their widest costs, which is what
-// the assignments of plans without it say (what that adds to the last sum and to pairs with widths,
+// x_u = 1 cuts group u or drops branch u, y_lb = 1 gives layer l the width b (one-hot), z_t = 1
+// codes activation t, for which nothing makes up; in pairs it is as a width. d = |a|^2. Of a
+// branch, d_u is less by what the rounding of its layers at their widest costs, which is what the
+// assignments of plans without it say (what that adds to the last sum and to pairs with widths,
 // which are left out unless asked for, stays in). Cutting u and v
 // together from what a layer reads costs eta = E(u, v) / (E(u) + E(v)) times what it costs apart,
 // since each stood in for the other: c_uv = (eta - 1)(d_u + d_v). The last sum (where it is
@@ -64,7 +66,7 @@ struct EnergyTerms {
     double before = 0;         // |r0|^2
     double residual = 0;       // sum 2 <r0, a_u> over cuts
     double undone = 0;         // sum of -2 |a_u|^2 over cuts that are undone
-    double single = 0;         // of cuts and branches
+    double single = 0;         // of cuts, branches and coded activations
     double single_widths = 0;  // less what the shares take off
     double within = 0;         // sum c_uv x_u x_v
     // Sums of 2 <a_u, a_v>, of branches those above 0.

@@ -50,7 +50,8 @@ std::vector<Branch> separate_branches(const net::Graph& graph,
                                       const std::vector<net::Layer>& layers,
                                       const NetworkOptions& options) {
     std::vector<Branch> branches;
-    if (!options.branches || options.least_kept > 0) return branches;
+    if (!options.branches || options.least_kept > 0 || options.activations != Activations::kCoded)
+        return branches;
     const net::Uses uses(graph);
     std::vector<uint8_t> taken(graph.nodes.size(), 0);
     for (net::Branch& place : net::find_branches(graph)) {
@@ -78,6 +79,15 @@ std::vector<Branch> separate_branches(const net::Graph& graph,
     return branches;
 }
 
+std::vector<net::Activation> inner_activations(const net::Graph& graph,
+                                               const std::vector<net::Layer>& layers,
+                                               const NetworkOptions& options) {
+    if (options.activations == Activations::kCoded) return {};
+    std::vector<net::Activation> activations = net::find_coding(graph, layers).activations;
+    std::erase_if(activations, [](const auto& activation) { return !activation.is_inner; });
+    return activations;
+}
+
 std::vector<net::Branch> places_of(const std::vector<Branch>& branches) {
     std::vector<net::Branch> places;
     for (const Branch& branch : branches) places.push_back(branch.place);
@@ -99,7 +109,8 @@ Network::Network(const net::Graph& graph, const NetworkOptions& options)
     : layers(net::find_layers(graph)),
       coupling(net::find_coupling(graph, options.coupling)),
       branches(separate_branches(graph, layers, options)),
-      costs(graph, coupling, layers, places_of(branches)),
+      activations(inner_activations(graph, layers, options)),
+      costs(graph, coupling, layers, places_of(branches), activations),
       align(options.align),
       steps(families(), 1) {
     ADIABAT_CHECK(options.least_kept >= 0 && options.least_kept <= 1, "least share {}",
@@ -116,7 +127,7 @@ Network::Network(const net::Graph& graph, const NetworkOptions& options)
 
 // What goes with each branch.
 void Network::find_own() {
-    of_layer.assign(layers.size(), -1);
+    of_layer.assign(tensors(), -1);
     of_family.assign(families(), -1);
     for (size_t b = 0; b < branches.size(); ++b) {
         for (size_t k : branches[b].layers) of_layer[k] = static_cast<int>(b);
@@ -152,6 +163,13 @@ void Network::allow_widths(const net::Graph& graph, const NetworkOptions& option
         ADIABAT_CHECK(here.front() >= kMinBits && here.back() <= kMaxBits, "{} to {} bits",
                       here.front(), here.back());
         allowed.push_back(std::move(here));
+        names.push_back(layers[k].name);
+    }
+    for (const net::Activation& activation : activations) {
+        allowed.push_back(options.activations == Activations::kFloat
+                              ? std::vector<int>{net::kFloatBits}
+                              : std::vector<int>{net::kActivationBits, net::kFloatBits});
+        names.push_back(graph.value(activation.value).name);
     }
 }
 
@@ -216,8 +234,8 @@ const std::vector<net::GroupId>& Network::filter_groups(size_t layer) const {
     return labels ? labels->groups : none;
 }
 
-int allowed_width(const Network& network, size_t layer, int bits) {
-    const auto& widths = network.widths(layer);
+int allowed_width(const Network& network, size_t tensor, int bits) {
+    const auto& widths = network.widths(tensor);
     const auto found = std::lower_bound(widths.begin(), widths.end(), bits);
     return found == widths.end() ? widths.back() : *found;
 }
@@ -226,6 +244,10 @@ Plan uniform_plan(const Network& network, int bits) {
     Plan plan;
     for (size_t k = 0; k < network.layers.size(); ++k) {
         plan.bits.push_back(allowed_width(network, k, bits));
+    }
+    for (size_t k = network.layers.size(); k < network.tensors(); ++k) {
+        const auto& widths = network.widths(k);
+        plan.bits.push_back(bits == kMaxBits ? widths.back() : widths.front());
     }
     for (const net::GroupFamily& family : network.coupling.families) {
         plan.cut.emplace_back(family.groups.size());
@@ -271,11 +293,28 @@ std::vector<uint8_t> cut_flags(const Network& network, const Plan& plan) {
     return flags;
 }
 
+std::vector<net::ValueId> float_values(const Network& network, const Plan& plan) {
+    std::vector<net::ValueId> values;
+    for (size_t a = 0; a < network.activations.size(); ++a) {
+        if (plan.bits[network.layers.size() + a] == net::kFloatBits)
+            values.push_back(network.activations[a].value);
+    }
+    return values;
+}
+
 std::vector<net::LayerState> states(const Network& network, const Plan& plan) {
     const auto counts = cut_counts(plan);
     std::vector<net::LayerState> result;
     for (size_t k = 0; k < network.layers.size(); ++k) {
         result.push_back(network.costs.state(k, counts, plan.bits[k]));
+    }
+    for (size_t a = 0; a < network.activations.size(); ++a) {
+        const net::Activation& activation = network.activations[a];
+        if (plan.bits[network.layers.size() + a] != net::kFloatBits) continue;
+        for (size_t k : activation.readers) result[k].activation_bits = net::kFloatBits;
+        if (activation.maker >= 0) {
+            result[static_cast<size_t>(activation.maker)].activation_bits = net::kFloatBits;
+        }
     }
     return result;
 }
@@ -291,10 +330,9 @@ int64_t allowed_kept(const Network& network, size_t family, int64_t kept) {
 }
 
 void check_plan(const Network& network, const Plan& plan) {
-    ADIABAT_CHECK(
-        plan.bits.size() == network.layers.size() && plan.cut.size() == network.families(),
-        "a plan of {} layers and {} families for {} and {}", plan.bits.size(), plan.cut.size(),
-        network.layers.size(), network.families());
+    ADIABAT_CHECK(plan.bits.size() == network.tensors() && plan.cut.size() == network.families(),
+                  "a plan of {} tensors and {} families for {} and {}", plan.bits.size(),
+                  plan.cut.size(), network.tensors(), network.families());
     for (size_t b = 0; b < network.branches.size(); ++b) {
         if (!is_gone(network, plan.bits, b)) continue;
         const Branch& branch = network.branches[b];

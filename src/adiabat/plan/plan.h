@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A plan: which channel groups go, how many bits each layer keeps, and which residual branches go
-// whole; and the network that plans are made for.
+// A plan: which channel groups go, how many bits each layer keeps, which residual branches go
+// whole, and which activations stay float; and the network that plans are made for.
 
 #include <cstdint>
 #include <functional>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adiabat/net/branches.h"
+#include "adiabat/net/coding.h"
 #include "adiabat/net/cost_model.h"
 #include "adiabat/net/coupling.h"
 #include "adiabat/net/layers.h"
@@ -28,11 +29,16 @@ inline constexpr int kGone = net::kGone;
 
 // Where a branch goes, all its layers have kGone bits, and of its own families nothing is cut.
 struct Plan {
-    std::vector<int> bits;                  // one a layer, kMinBits to kMaxBits or kGone
+    // One a layer, kMinBits to kMaxBits or kGone; then, where activations are decided too, one
+    // each, net::kActivationBits or net::kFloatBits.
+    std::vector<int> bits;
     std::vector<std::vector<uint8_t>> cut;  // one a family, 1 where a group goes
 
     bool operator==(const Plan&) const = default;
 };
+
+// Activations that can be left float alone are coded in 8 bits, stay float, or are decided.
+enum class Activations { kCoded, kFloat, kMixed };
 
 // What the user leaves to be decided.
 struct NetworkOptions {
@@ -48,8 +54,10 @@ struct NetworkOptions {
     // Layers that have kMaxBits bits whatever else is said; none where not given.
     std::function<bool(const net::Layer&)> stays = {};
     // Whether residual branches may go whole. None does where something of it is to stay: a layer
-    // whose channels do, one that `stays`, or any share of filters above none (`least_kept`).
+    // whose channels do, one that `stays`, or any share of filters above none (`least_kept`). None
+    // where any activation may be float: what a branch leaves behind has other activations.
     bool branches = false;
+    Activations activations = Activations::kCoded;
 };
 
 // A residual branch that may go whole.
@@ -71,19 +79,24 @@ struct Network {
     net::Coupling coupling;
     // In the order of their additions; no two share a node, or another that serves them alone.
     std::vector<Branch> branches;
+    // That may be float.
+    std::vector<net::Activation> activations;
     net::CostModel costs;
     // A layer that is cut keeps a multiple of so many filters.
     int64_t align = 1;
 
     size_t families() const { return coupling.families.size(); }
+    // What has a width: the weights of each layer, then the activations.
+    size_t tensors() const { return layers.size() + activations.size(); }
+    const std::string& name(size_t tensor) const { return names[tensor]; }
     int64_t groups(size_t family) const { return std::ssize(coupling.families[family].groups); }
     // A family that is cut keeps a multiple of so many groups. All of them where `align` lets none
     // go: where it shares a layer with a family whose filters are no multiple.
     int64_t group_step(size_t family) const { return steps[family]; }
     // At least so many groups of a family stay: kLeastKept, or more.
     int64_t least_kept(size_t family) const { return least[family]; }
-    // The bit widths that a layer may have, ascending, never none.
-    const std::vector<int>& widths(size_t layer) const { return allowed[layer]; }
+    // The bit widths that a layer or an activation may have, ascending, never none.
+    const std::vector<int>& widths(size_t tensor) const { return allowed[tensor]; }
     // Families on a layer's filter axis and on its input axis, with indices a group; empty where
     // nothing is cut there.
     const std::vector<net::AxisLabels::Share>& filter_shares(size_t layer) const;
@@ -91,8 +104,8 @@ struct Network {
     // The group of each filter of a layer, kStays where it is never cut; empty for no cuts.
     const std::vector<net::GroupId>& filter_groups(size_t layer) const;
 
-    // The branch that a layer or a family goes with, -1 for none.
-    int branch_of_layer(size_t layer) const { return of_layer[layer]; }
+    // The branch that a tensor or a family goes with, -1 for none.
+    int branch_of_layer(size_t tensor) const { return of_layer[tensor]; }
     int branch_of_family(size_t family) const { return of_family[family]; }
 
   private:
@@ -101,14 +114,16 @@ struct Network {
     void allow_widths(const net::Graph& graph, const NetworkOptions& options);
 
     std::vector<int64_t> steps, least;      // one a family
-    std::vector<std::vector<int>> allowed;  // one a layer
+    std::vector<std::vector<int>> allowed;  // one a tensor
+    std::vector<std::string> names;
     std::vector<int> of_layer, of_family;
 };
 
 // The width nearest to `bits` from above that a layer may have, its largest where there is none.
-int allowed_width(const Network& network, size_t layer, int bits);
+int allowed_width(const Network& network, size_t tensor, int bits);
 
-// Nothing cut, `bits` everywhere, or the allowed width.
+// Nothing cut, layers have `bits` or the allowed width; activations are float where `bits` is
+// kMaxBits and they may be, else coded where they may be.
 Plan uniform_plan(const Network& network, int bits);
 
 // Whether a branch goes, by the bits of a plan's layers; and lets it go.
@@ -124,7 +139,11 @@ std::vector<int64_t> cut_counts(const Plan& plan);
 // The plan as apply/cut.h takes it: one entry a group of the coupling.
 std::vector<uint8_t> cut_flags(const Network& network, const Plan& plan);
 
-// Every layer as the plan leaves it, and what the network then costs.
+// The values of the activations that stay float.
+std::vector<net::ValueId> float_values(const Network& network, const Plan& plan);
+
+// Every layer as the plan leaves it, with what its kernel works on, and what the network then
+// costs.
 std::vector<net::LayerState> states(const Network& network, const Plan& plan);
 net::Cost cost(const Network& network, const Plan& plan);
 

@@ -22,7 +22,7 @@ std::vector<double> prices(State& state, Wall& wall, const std::vector<double>& 
         const auto costs = wall.costs({cut, bits, 0});
         double sum = 0;
         for (size_t k = 0; k < costs.size(); ++k) {
-            const auto limit = static_cast<double>(wall.budgets()[k].limit);
+            const double limit = wall.budgets()[k].unit();
             sum += shares[k] * static_cast<double>(costs[k]) / limit;
         }
         return sum;
@@ -138,8 +138,7 @@ class Bisection {
         const auto costs = wall_.costs(state_.shape());
         double largest = 0;
         for (size_t k = 0; k < costs.size(); ++k) {
-            const double ratio =
-                static_cast<double>(costs[k]) / static_cast<double>(wall_.budgets()[k].limit);
+            const double ratio = static_cast<double>(costs[k]) / wall_.budgets()[k].unit();
             shares_[k] *= ratio * ratio;
             largest = std::max(largest, shares_[k]);
         }

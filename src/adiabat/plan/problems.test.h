@@ -105,7 +105,7 @@ void for_each_plan(const Network& network, Visit&& visit) {
         }
         if (!allowed) continue;
         // Odometer over the widths.
-        std::vector<size_t> at(network.layers.size(), 0);
+        std::vector<size_t> at(network.tensors(), 0);
         for (size_t k = 0; k < at.size();) {
             for (size_t j = 0; j < at.size(); ++j) plan.bits[j] = network.widths(j)[at[j]];
             for_each_set_of_branches(network, plan, visit);

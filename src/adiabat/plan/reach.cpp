@@ -73,7 +73,7 @@ class Greedy {
         const auto costs = wall_.costs(shape);
         double sum = 0;
         for (size_t k = 0; k < costs.size(); ++k) {
-            const auto limit = static_cast<double>(wall_.budgets()[k].limit);
+            const double limit = wall_.budgets()[k].unit();
             sum += std::max(0.0, static_cast<double>(costs[k]) / limit - 1);
         }
         return sum;

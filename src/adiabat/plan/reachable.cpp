@@ -21,7 +21,7 @@ constexpr int64_t kMostSteps = 20'000'000;
 // All that a cost depends on.
 struct Point {
     std::vector<int64_t> cut;   // one a family
-    std::vector<int> bits;      // one a layer, were it there
+    std::vector<int> bits;      // one a tensor, were it there
     std::vector<uint8_t> gone;  // one a branch
 };
 
@@ -75,8 +75,8 @@ std::vector<Members> members_of(Classes classes) {
     return list;
 }
 
-// Layers of one shape, and families of one size: what is best for one of them is for the others,
-// but for a byte here and there.
+// Layers of one shape, all activations, and families of one size: what is best for one of them is
+// for the others, but for a byte here and there.
 std::vector<Members> alike_layers(const Network& network) {
     using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, bool, std::vector<int>>;
     std::map<Key, Members> classes;
@@ -88,7 +88,11 @@ std::vector<Members> alike_layers(const Network& network) {
                  layer.bias == net::kNoValue, network.widths(k)}]
             .push_back(k);
     }
-    return members_of(std::move(classes));
+    std::vector<Members> list = members_of(std::move(classes));
+    Members activations;
+    for (size_t k = network.layers.size(); k < network.tensors(); ++k) activations.push_back(k);
+    if (!activations.empty()) list.push_back(std::move(activations));
+    return list;
 }
 
 std::vector<Members> alike_families(const Network& network) {
@@ -121,9 +125,8 @@ class Descent {
     void run() {
         const auto counts = moves(alike_layers(network_), alike_families(network_));
         while (try_all(counts)) continue;
-        const auto parts = static_cast<int64_t>(network_.layers.size() + network_.families());
-        const auto singles =
-            moves(one_by_one(network_.layers.size()), one_by_one(network_.families()));
+        const auto parts = static_cast<int64_t>(network_.tensors() + network_.families());
+        const auto singles = moves(one_by_one(network_.tensors()), one_by_one(network_.families()));
         const auto all = std::ssize(singles);
         if (all * parts >= kMostSteps) return;
         while (try_all(singles)) continue;
@@ -285,8 +288,7 @@ class Combination {
         for (size_t k = 0; k < budgets_.size(); ++k) {
             const int64_t over = values_[k] - budgets_[k].limit;
             if (k == but || over <= 0) continue;
-            const double share =
-                static_cast<double>(over) / std::max(static_cast<double>(budgets_[k].limit), 1.0);
+            const double share = static_cast<double>(over) / budgets_[k].unit();
             score.first = std::max(score.first, share);
             score.second += share;
         }
@@ -339,8 +341,7 @@ std::vector<Budget> nearest_reachable(const Network& network, const CostFunction
     for (size_t k = 0; k < budgets.size(); ++k) {
         const auto least = combination.least_of(k);
         if (!least) continue;
-        const double share =
-            static_cast<double>(*least) / std::max(static_cast<double>(budgets[k].limit), 1.0);
+        const double share = static_cast<double>(*least) / budgets[k].unit();
         if (share >= smallest) continue;
         smallest = share;
         nearest = budgets;

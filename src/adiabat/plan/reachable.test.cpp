@@ -15,7 +15,7 @@ namespace {
 std::vector<std::vector<int64_t>> all_costs(const Fixture& f) {
     std::vector<std::vector<int64_t>> rows;
     std::vector<int64_t> cut(f.network.families());
-    std::vector<int> bits(f.network.layers.size());
+    std::vector<int> bits(f.network.tensors());
     const auto next = [&](auto&& self, size_t at) -> void {
         if (at < bits.size()) {
             for (int width : f.network.widths(at)) {
@@ -67,8 +67,8 @@ double least_growth(const std::vector<std::vector<int64_t>>& rows,
                     others && (j == k || row[index_of(budgets[j].quantity)] <= budgets[j].limit);
             }
             if (!others) continue;
-            least = std::min(least, static_cast<double>(row[index_of(budgets[k].quantity)]) /
-                                        static_cast<double>(budgets[k].limit));
+            least = std::min(
+                least, static_cast<double>(row[index_of(budgets[k].quantity)]) / budgets[k].unit());
         }
     }
     return least;
@@ -81,6 +81,8 @@ std::vector<NetworkOptions> some_controls() {
     list[2].widths = {3, 5};
     list[2].first_last = 6;
     list[2].align = 2;
+    list.push_back(with_activations());
+    list[3].widths = {2, 8};
     return list;
 }
 
@@ -143,8 +145,8 @@ TEST(Reachable, CombinationsAgainstAllPlans) {
                 double growth = 1;
                 for (size_t k = 0; k < budgets.size(); ++k) {
                     EXPECT_GE(nearest[k].limit, budgets[k].limit);
-                    growth = std::max(growth, static_cast<double>(nearest[k].limit) /
-                                                  static_cast<double>(budgets[k].limit));
+                    growth =
+                        std::max(growth, static_cast<double>(nearest[k].limit) / budgets[k].unit());
                 }
                 EXPECT_LE(growth, least_growth(rows, budgets) * (1 + 1e-12));
                 EXPECT_THROW(require_satisfiable(f.network, f.costs, budgets), InputError);

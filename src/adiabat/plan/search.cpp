@@ -106,7 +106,7 @@ class Prices {
             const auto there = wall.costs(state.shape_after(move));
             for (size_t k = 0; k < here.size(); ++k) {
                 if (there[k] >= here[k]) continue;
-                const double limit = static_cast<double>(wall.budgets()[k].limit);
+                const double limit = wall.budgets()[k].unit();
                 ratios[k].push_back(move.energy * limit / static_cast<double>(here[k] - there[k]));
             }
         }

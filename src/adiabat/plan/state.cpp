@@ -38,7 +38,7 @@ State::State(const Network& network, const Hamiltonian& hamiltonian, const Plan&
             if (allowed_kept(network, f, 0) < network.groups(f))
                 steps_.push_back({Place::kFamily, f, saves});
         }
-        for (size_t k = 0; k < network.layers.size(); ++k) {
+        for (size_t k = 0; k < network.tensors(); ++k) {
             if (Encoding::widths(encoding.layers[k]).size() > 1)
                 steps_.push_back({Place::kLayer, k, saves});
         }

@@ -58,6 +58,7 @@ TEST(State, EnergiesAndCountsOfMovesAreThoseOfThePlans) {
     for (uint64_t seed = 0; seed < 6; ++seed) {
         NetworkOptions options = seed % 2 ? aligned() : NetworkOptions();
         if (seed >= 4) options = with_branches(options);
+        if (seed == 2) options = with_activations(options);
         if (seed == 5) options.least_kept = 0;
         const Fixture f(net::residual_network(seed), 1, options);
         for (const Hamiltonian& hamiltonian : all_forms(f, seed)) {

@@ -38,8 +38,7 @@ const Wall::Excess& Wall::excess(const State::Shape& shape) {
     const auto values = costs(shape);
     for (size_t k = 0; k < values.size(); ++k) {
         if (values[k] <= budgets_[k].limit) continue;
-        const double ratio =
-            static_cast<double>(values[k]) / static_cast<double>(budgets_[k].limit);
+        const double ratio = static_cast<double>(values[k]) / budgets_[k].unit();
         known.excess[k] =
             std::max(static_cast<float>(ratio - 1), std::numeric_limits<float>::min());
     }

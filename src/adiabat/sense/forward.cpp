@@ -7,6 +7,7 @@
 #include <map>
 
 #include "adiabat/net/frontier.h"
+#include "adiabat/sense/activation_codes.h"
 #include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/effect_sums.h"
 
@@ -77,6 +78,8 @@ class Running {
                 piece.rows.col(u) = along_seeds(seeds, before, after) / step_;
             }
         }
+        const ActivationRuns activations{candidates_, graph_, *session_, probes_.code_maps, step_};
+        activations.add_rows(images, before, seeds, piece.rows, stop);
         branches_.add_rows(first_image, images, before, seeds, piece.rows, stop);
         return piece;
     }

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "adiabat/base/threads.h"
+#include "adiabat/sense/activation_codes.h"
 #include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/effect_sums.h"
 #include "adiabat/sense/probe_products.h"
@@ -58,6 +59,10 @@ class Streaming {
             wanted_.push_back(direct.value);
             fetched_.push_back(direct.value);
         }
+        for (size_t a : candidates.coded()) {
+            wanted_.push_back(candidates.activations[a].value);
+            fetched_.push_back(wanted_.back());
+        }
     }
 
     EffectPiece piece(int64_t first_image, const Tensor& images, const StopToken& stop) {
@@ -85,6 +90,12 @@ class Streaming {
         for (size_t d = 0; d < probes_.direct.size(); ++d) {
             add_direct(probes_.direct[d], found_.fetched[layers + d], layers + d, found_.gradients,
                        piece);
+        }
+        const std::vector<size_t> coded = candidates_.coded();
+        for (size_t i = 0; i < coded.size(); ++i) {
+            const size_t at = layers + probes_.direct.size() + i;
+            add_activation(rounding_error(found_.fetched[at], probes_.code_maps[i]), at,
+                           candidates_.column_of_codes(coded[i]), piece);
         }
         branches_.add_rows(first_image, images, outputs, seeds, piece.rows, stop);
         if (!piece.rows.allFinite()) {
@@ -182,6 +193,17 @@ class Streaming {
         }
     }
 
+    void add_activation(const Tensor& error, size_t wanted, int column, EffectPiece& piece) const {
+        const int64_t directions = probes_.directions.count;
+        for (int64_t j = 0; j < directions; ++j) {
+            const Tensor& gradient = found_.gradients[static_cast<size_t>(j)][wanted];
+            for (int64_t n = 0; n < error.shape[0]; ++n) {
+                piece.rows(n * directions + j, column) =
+                    Planes(error, n, 1)[0].dot(Planes(gradient, n, 1)[0]);
+            }
+        }
+    }
+
     bool is_gone(net::GroupId group) const {
         return candidates_.incumbent && candidates_.incumbent->cut[static_cast<size_t>(group)];
     }
@@ -215,6 +237,10 @@ ProbingOptions probing_options(const GradientOptions& options) {
 int64_t batch_size(const Candidates& candidates, const GradientOptions& options, int directions) {
     int64_t bytes = 1;
     for (int64_t layer : bytes_at_layers(candidates)) bytes += layer * (directions + 1);
+    for (size_t a : candidates.coded()) {
+        bytes += 4 * elements_an_image(candidates.graph, candidates.activations[a].value) *
+                 (directions + 1);
+    }
     return std::clamp<int64_t>(static_cast<int64_t>(options.memory_bytes) / bytes, 1,
                                kImagesAThread * thread_count(options.threads));
 }

@@ -9,7 +9,8 @@
 // <G_j, -W_S e>, a width's <G_j, (W_b - W) x>, and both come from a few products
 // (probe_products.h). Groups that several layers read: the sum over them. Groups that something
 // else than a probed layer reads are taken to vanish where they are made: -<G_j, y - mean y>,
-// nothing standing in. Branches are dropped whole (branch_runs.h).
+// nothing standing in. Coding an activation: <G_j, the rounding error of its values>
+// (activation_codes.h). Branches are dropped whole (branch_runs.h).
 //
 // Cost, for all layers and an image: forward + directions x (backward + F D P) + (D^2 + widths F D)
 // P; a run of the rest of the network a branch. Finished layers and batches go to the store, and

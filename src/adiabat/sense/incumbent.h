@@ -22,7 +22,7 @@ namespace adiabat::sense {
 
 struct Incumbent {
     std::vector<uint8_t> cut;  // one a group of the coupling, 1 where it is cut
-    std::vector<int> bits;     // one a layer, of its widths
+    std::vector<int> bits;     // one a tensor (candidates.h), of its widths
 };
 
 // The graph with a bias of its own, zero, for every layer that has none: the values and nodes of

@@ -9,8 +9,16 @@
 
 #include "adiabat/net/cost_model.h"
 #include "adiabat/net/frontier.h"
+#include "adiabat/sense/activation_codes.h"
 
 namespace adiabat::sense {
+
+int64_t elements_an_image(const net::Graph& graph, net::ValueId id) {
+    const auto& shape = graph.value(id).shape;
+    int64_t count = 1;
+    for (size_t k = 1; shape && k < shape->size(); ++k) count *= std::max<int64_t>(1, (*shape)[k]);
+    return count;
+}
 
 namespace {
 
@@ -26,13 +34,6 @@ constexpr int64_t kStandInImages = 128, kFewestStandInImages = 32;
 constexpr int64_t kStandInMacs = 150'000'000'000;
 // Activations alive at once, in units of the largest.
 constexpr uint64_t kAlive = 4;
-
-int64_t elements_an_image(const net::Graph& graph, ValueId id) {
-    const auto& shape = graph.value(id).shape;
-    int64_t count = 1;
-    for (size_t k = 1; shape && k < shape->size(); ++k) count *= std::max<int64_t>(1, (*shape)[k]);
-    return count;
-}
 
 template <typename M>
 void write(ByteWriter& writer, const M& matrix) {
@@ -103,7 +104,7 @@ class Walk {
     Probes run(StopToken stop, ProgressSink& progress) {
         const std::vector<net::Feed> feeds = {{graph_.inputs[0], &images_}};
         const std::vector<Tensor> sample = session_->run(feeds, outputs_);
-        Probes probes{Directions(sample, options_.directions), {}, {}, {}, {}, {}};
+        Probes probes{Directions(sample, options_.directions), {}, {}, {}, {}, {}, {}};
         find_direct(probes);
         if (!take_finished(probes)) walk(probes, stop, progress);
         if (around_) {
@@ -117,6 +118,7 @@ class Walk {
         }
         measure_direct(probes);
         find_stand_ins(probes, stop, progress);
+        measure_activations(probes, stop);
         return probes;
     }
 
@@ -344,6 +346,31 @@ class Walk {
             }
             progress.update(b + 1);
         }
+    }
+
+    void measure_activations(Probes& probes, const StopToken& stop) {
+        if (candidates_.coded().empty()) return;
+        if (const auto bytes = store_.get("code-maps")) {
+            ByteReader reader(*bytes);
+            const auto scales = reader.list<float>();
+            const auto zeros = reader.list<uint8_t>();
+            for (size_t i = 0; i < scales.size(); ++i) {
+                probes.code_maps.push_back({scales[i], zeros[i]});
+            }
+            return;
+        }
+        probes.code_maps =
+            find_code_maps(candidates_, *session_, images_, options_.memory_bytes, stop);
+        std::vector<float> scales;
+        std::vector<uint8_t> zeros;
+        for (const recon::CodeMap& map : probes.code_maps) {
+            scales.push_back(map.scale);
+            zeros.push_back(map.zero_point);
+        }
+        ByteWriter writer;
+        writer.list(scales);
+        writer.list(zeros);
+        store_.put("code-maps", writer.take());
     }
 
     // One value at a time: all of them may be more than there is memory for.

@@ -11,6 +11,7 @@
 #include "adiabat/base/stop.h"
 #include "adiabat/base/store.h"
 #include "adiabat/net/engine.h"
+#include "adiabat/recon/range.h"
 #include "adiabat/sense/directions.h"
 #include "adiabat/sense/layer_probe.h"
 #include "adiabat/sense/stand_ins.h"
@@ -34,6 +35,7 @@ struct Probes {
     // One a family: seen where it is made, so that its cuts in `layers` do not count again.
     std::vector<uint8_t> is_direct;
     std::vector<std::vector<StandIn>> stand_ins;  // one list a branch
+    std::vector<recon::CodeMap> code_maps;        // one an activation that may be coded
     // The network as the incumbent leaves it (incumbent.h), where there is one.
     std::optional<net::Graph> around;
 
@@ -58,6 +60,8 @@ int64_t probing_images(const net::Graph& graph, const ProbingOptions& options);
 Probes probe_network(const Candidates& candidates, net::Engine& engine, const ImageBatches& images,
                      const ProbingOptions& options, Store& store, StopToken stop,
                      ProgressSink& progress);
+
+int64_t elements_an_image(const net::Graph& graph, net::ValueId id);
 
 // Bytes of all values that one image has at a layer's input and output, by layer.
 std::vector<int64_t> bytes_at_layers(const Candidates& candidates);
