@@ -16,6 +16,8 @@
 #include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/forward.h"
 #include "adiabat/sense/gradient.h"
+#include "adiabat/sense/probe_products.h"
+#include "adiabat/sense/weight_slopes.h"
 
 namespace adiabat::pipeline {
 namespace {
@@ -92,6 +94,78 @@ TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
         expect_near(gradient, forward, 0.05);
         EXPECT_GT(gradient.single.minCoeff(), 0);
     }
+}
+
+// Slopes of weights against products with the inputs, for every layer that both can do.
+TEST(Sensing, SlopesOfWeightsGiveWhatProductsGive) {
+    int layers = 0, cuts = 0;
+    for (uint64_t seed : {0, 1, 2, 3}) {
+        Subject s(net::residual_network(seed), 6);
+        Store store;
+        const sense::Probes probes =
+            sense::probe_network(s.candidates, *s.engine, s.batches(),
+                                 sense::probing_options(s.options), store, {}, no_progress());
+        const int64_t directions = 3;
+        for (size_t k = 0; k < s.network.layers.size(); ++k) {
+            const net::Layer& layer = s.network.layers[k];
+            const sense::LayerProbe& probe = probes.layers[k];
+            const auto slopes =
+                sense::WeightSlopes::make(s.candidates, k, probe, directions, *s.engine, {1});
+            if (!slopes) continue;
+            ++layers;
+            const net::Node& node = s.graph.nodes[static_cast<size_t>(layer.node)];
+            const std::vector<net::Feed> feeds = {{s.graph.inputs[0], &s.images}};
+            const std::vector<net::ValueId> fetches = {node.inputs[0], node.outputs[0]};
+            const auto found = s.engine->open(s.graph, {1})->run(feeds, fetches);
+            std::vector<net::Tensor> gradients;
+            std::vector<const net::Tensor*> pointers;
+            for (int64_t j = 0; j < directions; ++j) {
+                gradients.push_back(
+                    net::random_tensor(found[1].shape, 10 * seed + static_cast<uint64_t>(j)));
+            }
+            for (const net::Tensor& gradient : gradients) pointers.push_back(&gradient);
+            const auto here = slopes->of(found[0], pointers);
+            sense::ProbeProducts products(s.candidates, k, probe, *s.engine, {1});
+            const auto of_inputs = products.of_inputs(found[0]);
+            const int64_t images = found[0].shape[0], positions = layer.positions;
+            const auto planes = [&](const net::Tensor& tensor, int64_t n) {
+                const int64_t channels = tensor.size() / images / positions;
+                return Eigen::Map<const recon::Rows>(
+                    tensor.as<float>().data() + n * channels * positions, channels, positions);
+            };
+            for (int64_t n = 0; n < images; ++n) {
+                for (int64_t j = 0; j < directions; ++j) {
+                    const net::Tensor& gradient = gradients[static_cast<size_t>(j)];
+                    const int64_t at = n * directions + j;
+                    const int64_t columns = slopes->roundings().cols();
+                    const Eigen::Map<const recon::Rows> mine(
+                        here.slopes.as<float>().data() + at * layer.filters * columns,
+                        layer.filters, columns);
+                    for (Eigen::Index r = 0; r < slopes->roundings().rows(); ++r) {
+                        const float expected = planes(of_inputs.roundings, n)
+                                                   .row(r)
+                                                   .dot(planes(gradient, n).row(r % layer.filters));
+                        EXPECT_NEAR(slopes->roundings().row(r).dot(mine.row(r % layer.filters)),
+                                    expected, 1e-4);
+                    }
+                    if (probe.cuts.empty()) continue;
+                    const recon::Rows back = planes(products.pullback(gradient), n);
+                    std::vector<float> expected(probe.cuts.size());
+                    for (Eigen::Index row = 0; row < probe.rows(); ++row) {
+                        expected[static_cast<size_t>(probe.cut_of_row[static_cast<size_t>(row)])] +=
+                            planes(of_inputs.residuals, n).row(row).dot(back.row(row));
+                    }
+                    for (size_t c = 0; c < expected.size(); ++c, ++cuts) {
+                        EXPECT_NEAR(
+                            here.cuts.as<float>()[static_cast<size_t>(at) * expected.size() + c],
+                            expected[c], 1e-3);
+                    }
+                }
+            }
+        }
+    }
+    EXPECT_GT(layers, 8);
+    EXPECT_GT(cuts, 100);
 }
 
 // Coding an activation: the twin is the engine's own QuantizeLinear put into the graph.

@@ -11,6 +11,7 @@
 #include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/effect_sums.h"
 #include "adiabat/sense/probe_products.h"
+#include "adiabat/sense/weight_slopes.h"
 
 namespace adiabat::sense {
 
@@ -48,8 +49,12 @@ class Streaming {
           outputs_(sensed_outputs(candidates.graph)) {
         if (probes.around) original_ = engine.open(candidates.graph, {threads});
         for (size_t k = 0; k < candidates.layers.size(); ++k) {
-            products_.emplace_back(candidates, k, probes.layers[k], engine,
-                                   net::EngineOptions{threads});
+            const net::EngineOptions how{threads};
+            slopes_.push_back(WeightSlopes::make(candidates, k, probes.layers[k],
+                                                 probes.directions.count, engine, how));
+            products_.push_back(slopes_[k] ? nullptr
+                                           : std::make_unique<ProbeProducts>(
+                                                 candidates, k, probes.layers[k], engine, how));
             const net::Node& node =
                 candidates.graph.nodes[static_cast<size_t>(candidates.layers[k].node)];
             inputs_.push_back(node.inputs[0]);
@@ -85,7 +90,8 @@ class Streaming {
         }
         const size_t layers = candidates_.layers.size();
         for (size_t k = 0; k < layers; ++k) {
-            add_layer(k, found_.fetched[k], found_.gradients, piece);
+            slopes_[k] ? add_slopes(k, found_.fetched[k], found_.gradients, piece)
+                       : add_layer(k, found_.fetched[k], found_.gradients, piece);
         }
         for (size_t d = 0; d < probes_.direct.size(); ++d) {
             add_direct(probes_.direct[d], found_.fetched[layers + d], layers + d, found_.gradients,
@@ -114,13 +120,13 @@ class Streaming {
         const LayerProbe& probe = probes_.layers[k];
         const net::Layer& layer = candidates_.layers[k];
         const auto widths = static_cast<int64_t>(candidates_.widths[k].size());
-        const ProbeProducts::OfInputs products = products_[k].of_inputs(x);
+        const ProbeProducts::OfInputs products = products_[k]->of_inputs(x);
         const int64_t images = x.shape[0], directions = probes_.directions.count;
         // Squares of every filter alone, image by image: summed in order.
         recon::Rows squares = recon::Rows::Zero(images, widths * layer.filters);
         for (int64_t j = 0; j < directions; ++j) {
             const Tensor& gradient = gradients[static_cast<size_t>(j)][k];
-            const Tensor back = products_[k].pullback(gradient);
+            const Tensor back = products_[k]->pullback(gradient);
             parallel_for(images, threads_, [&](int64_t begin, int64_t end, int) {
                 for (int64_t n = begin; n < end; ++n) {
                     const auto row = piece.rows.row(n * directions + j);
@@ -137,6 +143,43 @@ class Streaming {
         piece.of_filters.emplace_back(sums.data(), sums.data() + sums.size());
     }
 
+    // The same from the slopes of the layer's weights.
+    void add_slopes(size_t k, const Tensor& x, const Gradients& gradients, EffectPiece& piece) {
+        const LayerProbe& probe = probes_.layers[k];
+        const int64_t images = x.shape[0], directions = probes_.directions.count;
+        const int64_t filters = candidates_.layers[k].filters;
+        std::vector<const Tensor*> of_layer;
+        for (const auto& direction : gradients) of_layer.push_back(&direction[k]);
+        const WeightSlopes::Slopes found = slopes_[k]->of(x, of_layer);
+        const recon::Rows& roundings = slopes_[k]->roundings();
+        recon::Rows squares = recon::Rows::Zero(images, roundings.rows());
+        parallel_for(images, threads_, [&](int64_t begin, int64_t end, int) {
+            for (int64_t at = begin * directions; at < end * directions; ++at) {
+                for (size_t c = 0; c < probe.cuts.size(); ++c) {
+                    if (is_direct(probe.cuts[c])) continue;
+                    piece.rows(at, candidates_.column(probe.cuts[c])) -=
+                        found.cuts.as<float>()[static_cast<size_t>(at) * probe.cuts.size() + c];
+                }
+                const Eigen::Map<const recon::Rows> slopes(
+                    found.slopes.as<float>().data() + at * filters * roundings.cols(), filters,
+                    roundings.cols());
+                for (Eigen::Index r = 0; r < roundings.rows(); ++r) {
+                    const float effect = roundings.row(r).dot(slopes.row(r % filters));
+                    piece.rows(at, candidates_.column(k, static_cast<size_t>(r / filters))) +=
+                        effect;
+                    squares(at / directions, r) += effect * effect;
+                }
+            }
+        });
+        const recon::Vector sums = squares.cast<double>().colwise().sum();
+        piece.of_filters.emplace_back(sums.data(), sums.data() + sums.size());
+    }
+
+    bool is_direct(net::GroupId cut) const {
+        const int family = candidates_.coupling.groups[static_cast<size_t>(cut)].family;
+        return probes_.is_direct[static_cast<size_t>(family)] != 0;
+    }
+
     int64_t rows_of(size_t k) const {
         return probes_.layers[k].rows() * candidates_.layers[k].groups;
     }
@@ -147,8 +190,7 @@ class Streaming {
             for (int64_t s = 0; s < probe.rows(); ++s) {
                 const net::GroupId cut =
                     probe.cuts[static_cast<size_t>(probe.cut_of_row[static_cast<size_t>(s)])];
-                const int family = candidates_.coupling.groups[static_cast<size_t>(cut)].family;
-                if (probes_.is_direct[static_cast<size_t>(family)]) continue;
+                if (is_direct(cut)) continue;
                 const int64_t channel = g * probe.rows() + s;
                 row[candidates_.column(cut)] -= residuals[channel].dot(back[channel]);
             }
@@ -215,7 +257,9 @@ class Streaming {
     BranchRuns branches_;
     std::unique_ptr<net::Session> original_;  // around an incumbent
     std::vector<ValueId> outputs_, inputs_, wanted_, fetched_;
-    std::vector<ProbeProducts> products_;
+    // Of each layer one of both.
+    std::vector<std::unique_ptr<WeightSlopes>> slopes_;
+    std::vector<std::unique_ptr<ProbeProducts>> products_;
     net::ManyGradients found_;  // of the batch before: its memory is used again
 };
 

@@ -6,11 +6,12 @@
 // First the layers are probed (layer_probe.h): one walk through the network with a few hundred
 // images held, whose second moments hardly change with more. Then images are streamed batch by
 // batch: with G_j the gradient of direction j at a layer's output, a cut's effect on an image is
-// <G_j, -W_S e>, a width's <G_j, (W_b - W) x>, and both come from a few products
-// (probe_products.h). Groups that several layers read: the sum over them. Groups that something
-// else than a probed layer reads are taken to vanish where they are made: -<G_j, y - mean y>,
-// nothing standing in. Coding an activation: <G_j, the rounding error of its values>
-// (activation_codes.h). Branches are dropped whole (branch_runs.h).
+// <G_j, -W_S e>, a width's <G_j, (W_b - W) x>, and both come from the slopes of the weights where
+// positions are many (weight_slopes.h), else from a few products (probe_products.h). Groups that
+// several layers read: the sum over them. Groups that something else than a probed layer reads are
+// taken to vanish where they are made: -<G_j, y - mean y>, nothing standing in. Coding an
+// activation: <G_j, the rounding error of its values> (activation_codes.h). Branches are dropped
+// whole (branch_runs.h).
 //
 // Cost, for all layers and an image: forward + directions x (backward + F D P) + (D^2 + widths F D)
 // P; a run of the rest of the network a branch. Finished layers and batches go to the store, and

@@ -104,6 +104,42 @@ void LayerRows::fill(int64_t place, int64_t group, float* row) const {
     }
 }
 
+void LayerRows::unfold(int64_t image, float* to) const {
+    ADIABAT_CHECK(groups_ == 1, "{} groups are not unfolded", groups_);
+    const Axis &x = axes_[0], &y = axes_[1], &z = axes_[2];
+    const auto at = [](const Axis& axis, int64_t position, int64_t tap) -> int64_t {
+        const int64_t index = position * axis.stride - axis.begin + tap * axis.dilation;
+        return index >= 0 && index < axis.size ? index : -1;
+    };
+    for (int64_t channel = 0; channel < channels_; ++channel) {
+        const float* const plane =
+            input_->as<float>().data() + (image * channels_ + channel) * plane_;
+        for (int64_t tap = 0; tap < taps_; ++tap) {
+            const int64_t a = tap / (y.kernel * z.kernel), b = tap / z.kernel % y.kernel,
+                          c = tap % z.kernel;
+            for (int64_t i = 0; i < x.positions; ++i) {
+                for (int64_t j = 0; j < y.positions; ++j, to += z.positions) {
+                    const int64_t p = at(x, i, a), q = at(y, j, b);
+                    if (p < 0 || q < 0) {
+                        std::fill_n(to, z.positions, 0.0f);
+                        continue;
+                    }
+                    const float* const row = plane + (p * y.size + q) * z.size;
+                    // Positions first .. last - 1 lie inside.
+                    const int64_t shift = c * z.dilation - z.begin;
+                    const int64_t last = std::clamp<int64_t>(
+                        z.size > shift ? (z.size - shift - 1) / z.stride + 1 : 0, 0, z.positions);
+                    const int64_t first =
+                        std::clamp<int64_t>((z.stride - 1 - shift) / z.stride, 0, last);
+                    std::fill_n(to, first, 0.0f);
+                    for (int64_t k = first; k < last; ++k) to[k] = row[k * z.stride + shift];
+                    std::fill(to + last, to + z.positions, 0.0f);
+                }
+            }
+        }
+    }
+}
+
 void LayerRows::targets_at(const net::Tensor& target, int64_t group, std::span<const int64_t> kept,
                            int64_t place, float* t) const {
     const int64_t filters = filters_ / groups_, targets = target.shape[1];

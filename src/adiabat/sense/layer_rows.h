@@ -48,6 +48,9 @@ class LayerRows {
     // Of the inputs alone.
     recon::Moments moments(int64_t group, int threads) const;
 
+    // All positions of one image, of a layer of one group: [inputs x taps, positions].
+    void unfold(int64_t image, float* to) const;
+
   private:
     static constexpr size_t kRank = 3;  // shorter windows are filled up with ones
     struct Axis {

@@ -101,6 +101,39 @@ TEST(LayerRows, WeightsExplainTheirConvolution) {
     expect_explained({{5, 6, 6}, {5, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 5});
 }
 
+// Weights times the inputs unfolded, by loops, are the convolution.
+void expect_unfolded(const Case& c) {
+    const net::Tensor x = random_tensor({c.images, c.image[0], c.image[1], c.image[2]}, 1);
+    const net::Tensor w = random_tensor(c.weight, 2), y = convolved(c, x, w);
+    net::Node node;
+    node.op = "Conv";
+    node.attributes = {{"strides", c.strides}, {"pads", c.pads}, {"dilations", c.dilations}};
+    net::Layer layer;
+    layer.filters = c.weight[0];
+    layer.inputs = c.weight[1];
+    layer.taps = c.weight[2] * c.weight[3];
+    const auto rows = LayerRows::of(node, layer, w.shape, x);
+    ASSERT_TRUE(rows);
+    const int64_t unknowns = layer.inputs * layer.taps, positions = y.shape[2] * y.shape[3];
+    recon::Rows unfolded(unknowns, positions);
+    for (int64_t n = 0; n < c.images; ++n) {
+        unfolded.setConstant(1e9f);  // all is written
+        rows->unfold(n, unfolded.data());
+        const Eigen::Map<const recon::Rows> weights(w.as<float>().data(), layer.filters, unknowns);
+        const Eigen::Map<const recon::Rows> expected(
+            y.as<float>().data() + n * layer.filters * positions, layer.filters, positions);
+        EXPECT_LT(((weights * unfolded).array() + 0.25f - expected.array()).abs().maxCoeff(), 1e-4);
+    }
+}
+
+TEST(LayerRows, UnfoldsWhatAWindowSees) {
+    expect_unfolded({{3, 9, 7}, {4, 3, 3, 2}, {1, 1}, {1, 0, 1, 1}, {1, 1}});
+    expect_unfolded({{2, 9, 8}, {6, 2, 3, 3}, {2, 1}, {2, 1, 0, 2}, {1, 2}});
+    expect_unfolded({{2, 8, 9}, {3, 2, 3, 3}, {2, 3}, {1, 1, 1, 1}, {1, 1}});
+    expect_unfolded({{2, 5, 4}, {3, 2, 1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}});
+    expect_unfolded({{1, 4, 3}, {2, 1, 3, 3}, {1, 2}, {3, 4, 3, 4}, {1, 1}});
+}
+
 TEST(LayerRows, PartOfThePositionsExplainsItToo) {
     expect_explained({{2, 64, 64}, {3, 2, 1, 3}, {1, 1}, {0, 1, 0, 1}, {1, 1}, 1, 4});
 }
