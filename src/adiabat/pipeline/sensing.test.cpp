@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sensing with a real engine: gradients against runs of the network, batches, the store; and the
-// Hamiltonian that is made of it.
+// Sensing with a real engine: gradients against runs of the network, batches, the store.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "adiabat/apply/cut.h"
-#include "adiabat/net/residual_network.test.h"
 #include "adiabat/pipeline/calibration.h"
-#include "adiabat/pipeline/engine_plugin.h"
-#include "adiabat/plan/fixture.test.h"
-#include "adiabat/plan/measured.h"
+#include "adiabat/pipeline/sensing_case.test.h"
 #include "adiabat/sense/branch_runs.h"
 #include "adiabat/sense/forward.h"
-#include "adiabat/sense/gradient.h"
 #include "adiabat/sense/probe_products.h"
 #include "adiabat/sense/weight_slopes.h"
 
@@ -23,54 +18,6 @@ namespace adiabat::pipeline {
 namespace {
 
 using sense::Effects;
-
-// Of each family the first group stays.
-plan::Plan random_plan(const plan::Network& network, uint64_t seed) {
-    Random random(seed, 3);
-    plan::Plan plan = plan::uniform_plan(network, 8);
-    for (size_t l = 0; l < plan.bits.size(); ++l) {
-        const auto& widths = network.widths(l);
-        plan.bits[l] = widths[random.below(static_cast<uint32_t>(widths.size()))];
-    }
-    for (auto& cut : plan.cut) {
-        for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
-    }
-    for (size_t b = 0; b < network.branches.size(); ++b) {
-        if (random.below(3) == 0) plan::drop(network, plan, b);
-    }
-    return plan;
-}
-
-struct Subject {
-    // Around a random plan where `around` is not 0.
-    explicit Subject(net::Graph network_graph, int64_t count = 24, uint64_t around = 0,
-                     bool branches = false, bool activations = false)
-        : graph(std::move(network_graph)),
-          network(graph, {.widths = {2, 4, 8},
-                          .branches = branches,
-                          .activations =
-                              activations ? plan::Activations::kMixed : plan::Activations::kCoded}),
-          incumbent(random_plan(network, around)),
-          candidates(plan::candidates_of(graph, network, around > 0 ? &incumbent : nullptr)),
-          images(net::random_tensor({count, 3, 8, 8}, 5)) {
-        options.images = count;
-    }
-    sense::ImageBatches batches() const {
-        return [this](int64_t begin, int64_t n) { return net::rows_of(images, begin, n); };
-    }
-    Effects by_gradients(Store& store, StopToken stop = {},
-                         ProgressSink& progress = no_progress()) {
-        return sense_by_gradients(candidates, *engine, batches(), options, store, stop, progress);
-    }
-
-    net::Graph graph;
-    plan::Network network;
-    plan::Plan incumbent;
-    sense::Candidates candidates;
-    net::Tensor images;
-    sense::GradientOptions options;
-    std::unique_ptr<net::Engine> engine = load_engine();
-};
 
 void expect_near(const Effects& a, const Effects& b, double tolerance) {
     ASSERT_EQ(a.columns(), b.columns());
@@ -86,7 +33,7 @@ void expect_near(const Effects& a, const Effects& b, double tolerance) {
 
 TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
     for (uint64_t seed : {0, 1, 2}) {
-        Subject s(net::residual_network(seed));
+        SensingCase s(net::residual_network(seed));
         Store one, two;
         const Effects gradient = s.by_gradients(one);
         const Effects forward =
@@ -100,7 +47,7 @@ TEST(Sensing, GradientsAreTheDerivativesOfRuns) {
 TEST(Sensing, SlopesOfWeightsGiveWhatProductsGive) {
     int layers = 0, cuts = 0;
     for (uint64_t seed : {0, 1, 2, 3}) {
-        Subject s(net::residual_network(seed), 6);
+        SensingCase s(net::residual_network(seed), 6);
         Store store;
         const sense::Probes probes =
             sense::probe_network(s.candidates, *s.engine, s.batches(),
@@ -171,7 +118,7 @@ TEST(Sensing, SlopesOfWeightsGiveWhatProductsGive) {
 // Coding an activation: the twin is the engine's own QuantizeLinear put into the graph.
 TEST(Sensing, ActivationsAreCodedAsTheyWouldBe) {
     for (uint64_t seed : {0, 1, 2}) {
-        Subject s(net::residual_network(seed), 24, 0, false, true);
+        SensingCase s(net::residual_network(seed), 24, 0, false, true);
         Store one, two;
         const Effects gradient = s.by_gradients(one);
         const Effects forward =
@@ -219,7 +166,7 @@ TEST(Sensing, ActivationsAreCodedAsTheyWouldBe) {
 }
 
 // The twin: the network without the branch, the layers behind it exchanged.
-double effect_of_dropping(Subject& s, size_t branch, const std::vector<sense::StandIn>& list) {
+double effect_of_dropping(SensingCase& s, size_t branch, const std::vector<sense::StandIn>& list) {
     const net::Graph whole = sense::with_biases(s.graph, s.network.layers);
     const std::vector<uint8_t> nothing(s.network.coupling.groups.size(), 0);
     net::Coupling coupling = s.network.coupling;
@@ -247,7 +194,7 @@ double effect_of_dropping(Subject& s, size_t branch, const std::vector<sense::St
 TEST(Sensing, BranchesGoWithWhatStandsInForThem) {
     double with = 0, without = 0;
     for (uint64_t seed : {0, 1, 2, 3}) {
-        Subject s(net::residual_network(seed), 100, 0, true);
+        SensingCase s(net::residual_network(seed), 100, 0, true);
         ASSERT_EQ(s.candidates.branches.size(), 2u);
         Store one, two;
         const Effects gradient = s.by_gradients(one);
@@ -271,7 +218,7 @@ TEST(Sensing, BranchesGoWithWhatStandsInForThem) {
 }
 
 TEST(Sensing, BranchesAreRunOnSomeImagesForAll) {
-    Subject s(net::residual_network(2), 20, 0, true);
+    SensingCase s(net::residual_network(2), 20, 0, true);
     Store store;
     const sense::Probes probes =
         sense::probe_network(s.candidates, *s.engine, s.batches(),
@@ -313,7 +260,7 @@ TEST(Sensing, BranchesBehindOutputsAndBeforeThem) {
         b.graph.outputs = {sum};
         if (classifies) b.graph.outputs = {x, conv(sum, 4, 2, 4), sum};
         net::infer_shapes(b.graph);
-        Subject s(b.graph, 24, 0, true);
+        SensingCase s(b.graph, 24, 0, true);
         ASSERT_EQ(s.candidates.branches.size(), 1u);
         Store store;
         const Effects effects = s.by_gradients(store);
@@ -327,7 +274,7 @@ TEST(Sensing, BranchesBehindOutputsAndBeforeThem) {
 
 TEST(Sensing, AroundAPlanToo) {
     for (uint64_t seed : {1, 2, 3}) {
-        Subject s(net::residual_network(seed), 24, seed);
+        SensingCase s(net::residual_network(seed), 24, seed);
         Store one, two;
         const Effects gradient = s.by_gradients(one);
         const Effects forward =
@@ -347,7 +294,7 @@ TEST(Sensing, AroundAPlanToo) {
 
 // What changing the last layer does is what is sensed around the plan that it leads to.
 TEST(Sensing, AroundAPlanLeadsToTheNext) {
-    Subject s(net::residual_network(4), 64, 11);
+    SensingCase s(net::residual_network(4), 64, 11);
     const size_t last = s.network.layers.size() - 1;
     Store store;
     const Effects here =
@@ -372,7 +319,7 @@ TEST(Sensing, AroundAPlanLeadsToTheNext) {
 }
 
 TEST(Sensing, BatchesDoNotMatter) {
-    Subject s(net::residual_network(3), 25);
+    SensingCase s(net::residual_network(3), 25);
     // As many as are held where there is no memory for them.
     s.options.probe_images = 8;
     Store one, two;
@@ -383,7 +330,7 @@ TEST(Sensing, BatchesDoNotMatter) {
 }
 
 TEST(Sensing, SampledDirectionsAgreeInTheMean) {
-    Subject s(net::residual_network(4), 200);
+    SensingCase s(net::residual_network(4), 200);
     Store one, two;
     const Effects exact = s.by_gradients(one);
     s.options.directions.count = 2;
@@ -415,7 +362,7 @@ class Stopper final : public ProgressSink {
 };
 
 TEST(Sensing, GoesOnWhereItWasStopped) {
-    Subject s(net::residual_network(5), 20);
+    SensingCase s(net::residual_network(5), 20);
     s.options.memory_bytes = 60'000;  // a few images a batch
     Store whole_store;
     const Effects whole = s.by_gradients(whole_store);
@@ -438,84 +385,6 @@ TEST(Sensing, GoesOnWhereItWasStopped) {
     const int64_t probed = std::min<int64_t>(8, s.options.images);
     EXPECT_LE(asked, 2 * probed + s.options.images - 3 * batch);
 }
-
-plan::Interactions mix() {
-    return {.kappa = 0.5,
-            .tau = 0.7,
-            .rho_cuts = 0.3,
-            .rho_mixed = 0.2,
-            .rho_widths = 0.4,
-            .rho_branches = 0.6,
-            .rho_residual = 0.6,
-            .shares = true};
-}
-
-TEST(Measured, EnergyIsTheSumOfItsTerms) {
-    for (uint64_t around : {0, 3, 7, 8}) {
-        const uint64_t seed = around + 1;
-        const bool branches = around == 3, activations = around == 8;
-        Subject s(net::residual_network(seed), 24, branches || activations ? 0 : around, branches,
-                  activations);
-        Store store;
-        const Effects effects = s.by_gradients(store);
-        ASSERT_GT(effects.products.size(), 0);
-        const plan::Hamiltonian h = plan::measured_hamiltonian(s.network, effects, mix());
-        for (uint64_t k = 0; k < 20; ++k) {
-            const plan::Plan plan = random_plan(s.network, 100 * seed + k);
-            const double expected =
-                plan::energy_terms(s.network, effects, plan, true).energy(mix());
-            EXPECT_NEAR(h.energy(s.network, plan), expected, 1e-8 * std::abs(expected) + 1e-11);
-        }
-    }
-}
-
-class Factored : public ::testing::TestWithParam<uint64_t> {};
-
-TEST_P(Factored, IsTheSameButForWhatItLeavesOut) {
-    Subject s(net::residual_network(6), 40, GetParam(), GetParam() == 0);
-    Store store;
-    Effects effects = s.by_gradients(store);
-    const plan::Interactions cuts_alone = {
-        .kappa = 0.7, .tau = 1, .rho_cuts = 0.3, .rho_branches = 0.6};
-    const plan::Hamiltonian dense = plan::measured_hamiltonian(s.network, effects, cuts_alone);
-    // A factor with the same products.
-    const Eigen::SelfAdjointEigenSolver<recon::Matrix> root(effects.products);
-    const recon::Vector d = root.eigenvalues().cwiseMax(0).cwiseSqrt();
-    const recon::Matrix factor = d.asDiagonal() * root.eigenvectors().transpose();
-    effects.factor = factor.cast<float>();
-    effects.products.resize(0, 0);
-    const plan::Hamiltonian factored = plan::measured_hamiltonian(s.network, effects, cuts_alone);
-    ASSERT_STREQ(factored.problem.form_name(), "factored");
-    // Families that some layer reads together are left out.
-    const auto are_apart = [&](size_t f, size_t g) {
-        const auto &a = s.network.coupling.families[f].readers,
-                   &b = s.network.coupling.families[g].readers;
-        return f == g || std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) == a.end();
-    };
-    Random random(1, 4);
-    int pairs = 0;
-    for (size_t f = 0; f < s.network.families(); ++f) {
-        for (size_t g = f; g < s.network.families(); ++g) {
-            if (!are_apart(f, g)) continue;
-            pairs += f != g;
-            // Around an incumbent all but two families are as they are there.
-            plan::Plan plan = GetParam() > 0 ? s.incumbent : plan::uniform_plan(s.network, 4);
-            for (size_t family : {f, g}) {
-                auto& cut = plan.cut[family];
-                for (size_t i = 1; i < cut.size(); ++i) cut[i] = random.below(2);
-            }
-            // Of a branch that has something of its own cut there is no more to go.
-            for (size_t b = 0; b < s.network.branches.size(); ++b) {
-                if (random.below(2)) plan::drop(s.network, plan, b);
-            }
-            const double expected = dense.energy(s.network, plan);
-            EXPECT_NEAR(factored.energy(s.network, plan), expected, 1e-4 * std::abs(expected));
-        }
-    }
-    EXPECT_GT(pairs, 0);
-}
-
-INSTANTIATE_TEST_SUITE_P(Measured, Factored, ::testing::Values(0, 9));
 
 }  // namespace
 }  // namespace adiabat::pipeline
