@@ -130,8 +130,9 @@ def test_what_is_refused(sensed, tmp_path):
     assert "l1 weighs no activations" in fails(*MIXED, "--budget", "bops=50x", "--hamiltonian", "l1")
     assert "--steps" in fails(*MIXED, "--budget", "bops=50x", "--steps", "2")
     floats = plan_with(sensed, list(sensed[1])[:2], tmp_path / "plan.json")
-    assert "no activation that may be float" in fails(plan=floats)
-    assert "expected float" in fails("--activations", "float", plan=floats)
+    assert "2 activations stay float" in fails(plan=floats)
+    assert "all are to be float: expected --activations mixed" in fails("--activations", "float", plan=floats)
+    assert "--integer-program" in fails(*MIXED, "--budget", "bops=50x", "--integer-program", "5")
     other = plan_with(sensed, ["nothing"], tmp_path / "other.json")
     assert "nothing is no activation" in fails(*MIXED, plan=other)
     assert not (tmp_path / "never.onnx").exists()
@@ -144,3 +145,72 @@ def test_the_smallest_within(tmp_path):
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["measured"]["divergence"] <= 0.2 and document["after"]["bops"] < document["before"]["bops"] / 20
+
+
+def odd_network(path, kind):
+    """Convolutions and Gemms whose values are outputs as well, or end in a ReLU."""
+    rng = np.random.default_rng(5)
+    make = onnx.helper.make_node
+    weights, nodes = {}, []
+
+    def layer(op, x, shape, out):
+        weights[f"w{len(weights)}"] = rng.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape).astype(np.float32)
+        nodes.append(make(op, [x, f"w{len(weights) - 1}"], [out], **({"transB": 1} if op == "Gemm" else
+                                                                     {"pads": [1, 1, 1, 1]})))
+
+    layer("Conv", "input", (8, 3, 3, 3), "a")
+    nodes.append(make("Relu", ["a"], ["b"]))
+    layer("Conv", "b", (6, 8, 3, 3), "c")
+    outputs = [("c", ["N", 6, 8, 8])]
+    if kind == "gemms":
+        nodes.append(make("Relu", ["c"], ["d"]))
+        nodes.append(make("ReduceMean", ["d"], ["feat"], axes=[2, 3], keepdims=0))
+        layer("Gemm", "feat", (12, 6), "e")
+        nodes.append(make("Relu", ["e"], ["f"]))
+        layer("Gemm", "f", (5, 12), "g")
+        outputs = [("g", ["N", 5]), ("feat", ["N", 6])]
+    if kind == "intermediate":
+        layer("Conv", "c", (4, 6, 3, 3), "d")
+        outputs.append(("d", ["N", 4, 8, 8]))
+    graph = onnx.helper.make_graph(
+        nodes, "odd", [onnx.helper.make_tensor_value_info("input", 1, ["N", 3, 8, 8])],
+        [onnx.helper.make_tensor_value_info(name, 1, shape) for name, shape in outputs],
+        [onnx.numpy_helper.from_array(value, name) for name, value in weights.items()])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["output", "intermediate", "gemms"])
+def test_what_is_an_output_too(kind, tmp_path):
+    model = odd_network(tmp_path / "odd.onnx", kind)
+    images = np.random.default_rng(1).normal(size=(64, 3, 8, 8)).astype(np.float32)
+    np.save(tmp_path / "x.npy", images)
+    expected = session(model).run(None, {"input": images})
+    for activations, budget in (("8", "bytes=50%"), ("mixed", "float=30%"), ("float", "bytes=50%")):
+        done = adiabat("compress", model, "--data", tmp_path / "x.npy", "--images", 64, "--bits", 8, "--keep", "*",
+                       "--activations", activations, "--budget", budget, "--candidates", 1, "-o",
+                       tmp_path / "small.onnx", "--json")
+        assert done.returncode == 0, done.stderr
+        document = json.loads(done.stdout)
+        found = session(tmp_path / "small.onnx", tmp_path / "optimized.onnx").run(None, {"input": images})
+        for a, b in zip(expected, found):
+            assert np.mean((a - b) ** 2) < (1e-4 if activations == "float" else 1e-2) * np.var(a)
+        # What is said to run in float is what does.
+        nodes = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
+        in_float = sum(op in ("Conv", "Gemm", "FusedConv", "FusedGemm") for op in nodes)
+        assert (document["after"]["float_macs"] == 0) == (in_float == 0), nodes
+        if activations == "float":
+            assert document["after"]["float_macs"] == document["after"]["macs"]
+            assert "QuantizeLinear" not in nodes
+
+
+def test_a_sweep_of_what_runs_in_float(tmp_path):
+    done = adiabat("pareto", MODEL, *FEW, *MIXED, "--quantity", "float", "--from", "1%", "--to", "40%", "--points", 3,
+                   "-o", tmp_path / "par", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    macs = [point["after"]["float_macs"] for point in document["points"]]
+    assert document["axis"] == "float" and len(macs) == 3
+    for point in document["points"]:
+        assert point["after"]["float_macs"] <= point["budgets"][0]["limit"]
+    assert (tmp_path / "par" / "pareto.csv").read_text().splitlines()[0].split(",")[7] == "float_macs"

@@ -45,7 +45,8 @@ PartsOfFile::PartsOfFile(net::Graph graph, const plan::Network& network, onnx::S
     prefix_ = quantized.prefix;
     find_what_changes(quantized);
     for (const LayerParameters& layer : quantized.layers) {
-        input_scale_.push_back(quantized.graph.value(layer.weight.input_scale).name);
+        const net::ValueId scale = layer.weight.input_scale;
+        input_scale_.push_back(scale == net::kNoValue ? "" : quantized.graph.value(scale).name);
     }
     const uint64_t inside = encoded_bytes(quantized);
     outside_ = onnx::model_bytes(quantized.graph) - onnx::field_bytes(kModelGraph, inside);
@@ -63,9 +64,13 @@ PartsOfFile::PartsOfFile(net::Graph graph, const plan::Network& network, onnx::S
     rest_ -= changing_bytes(nothing);
 }
 
-// Layers of one width that they may have, all activations coded.
+// Layers of one width that they may have, all activations coded that may be.
 Widths PartsOfFile::reference() const {
     Widths widths;
+    for (size_t a = 0; a < network_.activations.size(); ++a) {
+        if (is_decided(a)) continue;
+        widths.floats.push_back(network_.activations[a].value);
+    }
     for (size_t k = 0; k < at_.size(); ++k) {
         if (at_[k] >= 0) widths.layers.push_back(plan::allowed_width(network_, k, kReferenceBits));
     }
@@ -74,8 +79,12 @@ Widths PartsOfFile::reference() const {
 
 net::LayerState PartsOfFile::reference_state(size_t layer) const {
     const std::vector<int64_t> nothing(network_.families());
-    return network_.costs.state(layer, nothing,
-                                plan::allowed_width(network_, layer, kReferenceBits));
+    net::LayerState state =
+        network_.costs.state(layer, nothing, plan::allowed_width(network_, layer, kReferenceBits));
+    const int input = input_of_[layer];
+    if (input >= 0 && !is_decided(static_cast<size_t>(input)))
+        state.activation_bits = net::kFloatBits;
+    return state;
 }
 
 uint64_t PartsOfFile::encoded_bytes(Quantized& quantized) const {
@@ -88,6 +97,7 @@ uint64_t PartsOfFile::encoded_bytes(Quantized& quantized) const {
 // Of two whole files, one in which it alone is float, less what layers that read it have there.
 int64_t PartsOfFile::coded_bytes(size_t activation) const {
     std::optional<int64_t>& known = coded_[activation];
+    if (!known && !is_decided(activation)) known = 0;
     if (known) return *known;
     Widths widths = reference();
     Quantized coded = quantize(graph_, layers_, widths, storage_);
@@ -226,8 +236,11 @@ int64_t PartsOfFile::layer_bytes(size_t tensor, std::span<const int64_t> cut, in
         return std::max<int64_t>(bits == net::kFloatBits ? -coded : coded, 0);
     }
     net::LayerState state = network_.costs.state(tensor, cut, bits);
+    const int input = input_of_[tensor];
+    const bool is_fixed = input < 0 || !is_decided(static_cast<size_t>(input));
+    if (is_fixed) state.activation_bits = input < 0 ? net::kActivationBits : net::kFloatBits;
     const uint64_t own = part(tensor, state).own;
-    if (input_of_[tensor] < 0) return static_cast<int64_t>(own);
+    if (is_fixed) return static_cast<int64_t>(own);
     state.activation_bits = net::kFloatBits;
     return static_cast<int64_t>(std::min(own, part(tensor, state).own));
 }

@@ -44,6 +44,10 @@ class PartsOfFile {
     Part measure(size_t layer, const net::LayerState& state) const;
     net::LayerState state(size_t layer, std::span<const int64_t> cut,
                           std::span<const int> bits) const;
+    // Whether it may be coded or float.
+    bool is_decided(size_t activation) const {
+        return network_.widths(network_.layers.size() + activation).size() > 1;
+    }
     Widths reference() const;
     net::LayerState reference_state(size_t layer) const;
     uint64_t encoded_bytes(Quantized& quantized) const;

@@ -69,8 +69,7 @@ class Builder {
         }
         for (ValueId id : widths.floats) {
             const int a = coding_.of(id);
-            ADIABAT_CHECK(a >= 0 && coding_.activations[static_cast<size_t>(a)].is_inner,
-                          "{} cannot be left float", from_.value(id).name);
+            ADIABAT_CHECK(a >= 0, "{} has no codes", from_.value(id).name);
             is_float_[static_cast<size_t>(a)] = true;
         }
         for (size_t k = 0; k < layers.size(); ++k) {
@@ -243,8 +242,9 @@ class Builder {
         const ValueId original = node.outputs[0];
         const Node pool{"GlobalAveragePool", "", "", {real(node.inputs[0])}, {kNoValue}, {}};
         if (node.int_or("keepdims", 1)) return emit(pool, node, -1);
-        // Where the flat one has a number, the one before is free.
-        const size_t free = coding_.of(original) < 0 ? value_count_++ : number(original) - 1;
+        // Where the flat one has a number, the one before is free; of outputs it is not.
+        const bool is_free = coding_.of(original) >= 0 && !from_.is_output(original);
+        const size_t free = is_free ? number(original) - 1 : value_count_++;
         const ValueId pooled = to_.add_value(name("y", free), DType::kFloat);
         to_.nodes.push_back(pool);
         to_.nodes.back().outputs = {pooled};
@@ -297,6 +297,10 @@ class Builder {
 
     ValueId finish_output(ValueId id) {
         const net::Value& output = from_.value(id);
+        // Integer kernels end in codes; what others have by its name stays what it is.
+        const bool is_taken =
+            real_[index(id)] != kNoValue && to_.value(real_[index(id)]).name == output.name;
+        if (is_coded(id) && activation(id).maker >= 0 && !is_taken) real_[index(id)] = kNoValue;
         const ValueId value = under_its_name(id);
         to_.value(value).shape = output.shape;
         to_.value(value).axis_names = output.axis_names;

@@ -59,7 +59,7 @@ int least_opset(onnx::Storage storage);
 // What graphs are quantized to.
 struct Widths {
     std::vector<int> layers;  // bits, one a layer
-    // Values of activations that stay float; all are inner ones.
+    // Values of activations that stay float.
     std::vector<net::ValueId> floats = {};
 };
 Widths widths_of(const plan::Network& network, const plan::Plan& plan);

@@ -191,8 +191,11 @@ void print_filter(const Json& filter) {
 std::string alternative_text(const Json& alternative) {
     std::vector<std::string> parts;
     for (const Json& change : alternative["bits"]) {
-        parts.push_back(fmt::format("{} {} to {} bits", change["layer"].get<std::string>(),
-                                    change["from"].get<int>(), change["to"].get<int>()));
+        const int from = change["from"].get<int>(), to = change["to"].get<int>();
+        const auto name = change["layer"].get<std::string>();
+        parts.push_back(std::max(from, to) < 32
+                            ? fmt::format("{} {} to {} bits", name, from, to)
+                            : fmt::format("{} {}", to < 32 ? "code" : "leave float", name));
     }
     for (const auto& [name, verb] : {std::pair{"drop", "drop"}, {"restore", "restore"}}) {
         for (const Json& branch : alternative[name]) {

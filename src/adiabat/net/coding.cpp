@@ -93,7 +93,10 @@ class Search {
                 graph_.is_output(id) && node.op != "Conv" && uses_.readers(id).empty();
             if (ends_float) continue;
             code(id, behind_relu(id));
-            if (node.op == "Conv") coding_.activations.back().maker = layer_of_node_[n];
+            Activation& made = coding_.activations.back();
+            if (node.op == "Conv" || made.has_relu() || graph_.is_output(id)) {
+                made.maker = layer_of_node_[n];
+            }
         }
     }
 

@@ -24,10 +24,10 @@ struct Activation {
     // These and all that operators move of it, in the order of the nodes that make them.
     std::vector<ValueId> values = {};
     std::vector<size_t> readers = {};  // layers, ascending
-    // The convolution that makes it, a layer; -1 for none. Its integer kernel ends in codes, that
-    // of a Gemm may end in float.
+    // The layer that makes it, if its integer kernel ends in codes: a convolution, or a Gemm that
+    // absorbs a ReLU or whose value is an output; another Gemm may end in float. -1 for none.
     int maker = -1;
-    // Whether it can be left float alone: nobody knows any of its values by name.
+    // Whether nobody knows any of its values by name.
     bool is_inner = true;
 
     bool has_relu() const { return before != value; }

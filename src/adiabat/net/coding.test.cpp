@@ -98,5 +98,23 @@ TEST(Coding, WhatHasANameIsNotInner) {
     EXPECT_TRUE(activation_of(coding, b.graph.inputs[0]).is_inner);
 }
 
+// Its shape with the axes has codes of its own only where the network does not give it away.
+TEST(Coding, AFlattenedMeanThatIsAnOutput) {
+    GraphBuilder b;
+    const ValueId x =
+        b.node("Relu", {b.node("Conv", {b.input({kUnknown, 3, 4, 4}),
+                                        b.constant(random_tensor({3, 3, 1, 1}, 1))})});
+    const ValueId mean =
+        b.node("ReduceMean", {x}, {{"axes", std::vector<int64_t>{2, 3}}, {"keepdims", int64_t{0}}});
+    const ValueId out = b.node("Gemm", {mean, b.constant(random_tensor({3, 2}, 2))});
+    b.graph.outputs = {out, mean};
+    infer_shapes(b.graph);
+    const Coding coding = find_coding(b.graph, find_layers(b.graph));
+    EXPECT_EQ(activation_of(coding, mean).readers, std::vector<size_t>{1});
+    EXPECT_FALSE(activation_of(coding, mean).is_inner);
+    EXPECT_EQ(activation_of(coding, x).maker, 0);
+    EXPECT_EQ(coding.of(out), -1);
+}
+
 }  // namespace
 }  // namespace adiabat::net

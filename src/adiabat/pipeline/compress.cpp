@@ -87,6 +87,10 @@ class Run {
             throw InputError("--fit: {} has no interactions: expected --hamiltonian measured",
                              name_of(kind));
         }
+        if (options_.integer_program > 0 && options_.controls.activations == "mixed") {
+            throw InputError(
+                "--integer-program: it decides no activations: expected --activations 8 or float");
+        }
         if (options_.steps == 1) return;
         if (options_.controls.activations == "mixed") {
             throw InputError(

@@ -36,7 +36,10 @@ std::string axis_of(const Json& points) {
 }
 
 double cost_at(const Json& point, const std::string& quantity) {
-    return point["after"][quantity == "params" ? "parameters" : quantity].get<double>();
+    const std::string member = quantity == "params"  ? "parameters"
+                               : quantity == "float" ? "float_macs"
+                                                     : quantity;
+    return point["after"].at(member).get<double>();
 }
 
 double loss_at(const Json& point) {
@@ -47,7 +50,8 @@ double loss_at(const Json& point) {
 
 std::string to_csv(const Json& points) {
     std::string csv =
-        "point,budget,file,bytes,parameters,macs,bops,activations,energy,loss,agreement,top1,"
+        "point,budget,file,bytes,parameters,macs,bops,float_macs,activations,energy,loss,agreement,"
+        "top1,"
         "model\n";
     for (size_t k = 0; k < points.size(); ++k) {
         const Json &point = points[k], &after = point["after"], &measured = point["measured"];
@@ -55,13 +59,14 @@ std::string to_csv(const Json& points) {
             return from.contains(name) ? fmt::format("{:.6g}", from[name].get<double>())
                                        : std::string();
         };
-        csv += fmt::format("{},\"{}\",{},{},{},{},{},{},{:.8g},{:.8g},{},{},{}\n", k,
+        csv += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{:.8g},{:.8g},{},{},{}\n", k,
                            point["budget"].get<std::string>(), after["file"].get<int64_t>(),
                            after["bytes"].get<int64_t>(), after["parameters"].get<int64_t>(),
                            after["macs"].get<int64_t>(), after["bops"].get<int64_t>(),
-                           after["activations"].get<int64_t>(), point["energy"].get<double>(),
-                           loss_at(point), number(measured, "agreement"),
-                           number(measured, "top1_after"), point["file"].get<std::string>());
+                           after["float_macs"].get<int64_t>(), after["activations"].get<int64_t>(),
+                           point["energy"].get<double>(), loss_at(point),
+                           number(measured, "agreement"), number(measured, "top1_after"),
+                           point["file"].get<std::string>());
     }
     return csv;
 }

@@ -179,7 +179,9 @@ class Reading {
         }
         throw InputError(
             "{}: \"dropped\": {} is no residual branch that may go, or is there twice (adiabat "
-            "inspect lists them; --keep, --only, --keep-branches, --least-kept and l1 keep them)",
+            "inspect lists them; --keep, --only, --keep-branches, --least-kept, --steps, "
+            "--activations and "
+            "l1 keep them)",
             where_, name.dump(-1, ' ', false, Json::error_handler_t::replace));
     }
 
@@ -203,9 +205,15 @@ class Reading {
                 where_, name);
         }
         if (floats.empty()) return;
+        if (network_.activations.empty()) {
+            throw InputError(
+                "{}: {} activations stay float, but all are to have 8 bits: expected --activations "
+                "mixed",
+                where_, floats.size());
+        }
         throw InputError(
-            "{}: \"float_activations\": {} is no activation that may be float, or they are all "
-            "coded: expected names of adiabat sense, and --activations mixed",
+            "{}: \"float_activations\": {} is no activation that may be float (adiabat sense "
+            "--activations mixed lists them)",
             where_, *floats.begin());
     }
 

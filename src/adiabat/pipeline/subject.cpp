@@ -81,7 +81,9 @@ void require_priced(const plan::Network& network, const std::vector<plan::Budget
         if (network.widths(k).size() < 2) continue;
         throw InputError(
             "--activations mixed: float activations cost nothing of what is budgeted: expected a "
-            "budget of bops, activations or float too (float=5%: the MACs that may run in float)");
+            "budget of bops, activations or float too (float=5%: the MACs that may run in float), "
+            "or "
+            "with --max-kl and --max-drop one of them for --minimize");
     }
 }
 
@@ -95,9 +97,10 @@ AskedBudgets ask_budgets(const Subject& subject, const std::string& text, Progre
         const auto name = plan::name_of(budget.quantity);
         progress.say(
             fmt::format("{}: at most {} asked; reachable {} (smallest), {} (uncut, 4 bits), {} "
-                        "(uncut, 8 bits)",
+                        "(uncut, 8 bits{})",
                         name, format_count(budget.limit), format_count(range.smallest),
-                        format_count(range.middle), format_count(range.largest)));
+                        format_count(range.middle), format_count(range.largest),
+                        network.activations.empty() ? "" : ", float activations"));
         asked.document.push_back({{"quantity", name},
                                   {"limit", budget.limit},
                                   {"smallest", range.smallest},

@@ -30,6 +30,8 @@ double parse_factor(std::string_view text, std::string_view whole) {
 }
 
 int64_t parse_limit(std::string_view text, Quantity quantity, const Originals& originals) {
+    // None may run in float; of all else none is never reached.
+    if (quantity == Quantity::kFloat && (text == "0" || text == "0%")) return 0;
     const bool is_share = text.ends_with('%');
     if (!is_share && !text.ends_with('x')) {
         const std::string where = fmt::format("--budget {}", name_of(quantity));

@@ -175,7 +175,10 @@ std::vector<double> LayerCosts::rest(const Domain& domain) const {
                 const auto& list = activations_of_[l];
                 const bool is_float = std::any_of(
                     list.begin(), list.end(), [&](size_t a) { return bits[a] == net::kFloatBits; });
-                if (is_float) value -= least_of_float(quantity, l);
+                // What the one that is charged for the layer says in its own table, if it may.
+                if (is_float && domain.allowed[list[0]].back() != 0) {
+                    value -= least_of_float(quantity, l);
+                }
             }
         }
         rest[k] = static_cast<double>(value) / budgets_[k].unit();

@@ -79,12 +79,14 @@ std::vector<Branch> separate_branches(const net::Graph& graph,
     return branches;
 }
 
-std::vector<net::Activation> inner_activations(const net::Graph& graph,
+std::vector<net::Activation> float_activations(const net::Graph& graph,
                                                const std::vector<net::Layer>& layers,
                                                const NetworkOptions& options) {
     if (options.activations == Activations::kCoded) return {};
     std::vector<net::Activation> activations = net::find_coding(graph, layers).activations;
-    std::erase_if(activations, [](const auto& activation) { return !activation.is_inner; });
+    if (options.activations == Activations::kMixed) {
+        std::erase_if(activations, [](const auto& activation) { return !activation.is_inner; });
+    }
     return activations;
 }
 
@@ -109,7 +111,7 @@ Network::Network(const net::Graph& graph, const NetworkOptions& options)
     : layers(net::find_layers(graph)),
       coupling(net::find_coupling(graph, options.coupling)),
       branches(separate_branches(graph, layers, options)),
-      activations(inner_activations(graph, layers, options)),
+      activations(float_activations(graph, layers, options)),
       costs(graph, coupling, layers, places_of(branches), activations),
       align(options.align),
       steps(families(), 1) {

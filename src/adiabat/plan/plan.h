@@ -37,7 +37,8 @@ struct Plan {
     bool operator==(const Plan&) const = default;
 };
 
-// Activations that can be left float alone are coded in 8 bits, stay float, or are decided.
+// Activations are coded in 8 bits, all stay float, or it is decided of each that is an inner one
+// (net/coding.h): names of what others know would not let the size of the file be a sum.
 enum class Activations { kCoded, kFloat, kMixed };
 
 // What the user leaves to be decided.

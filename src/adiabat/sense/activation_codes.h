@@ -16,7 +16,7 @@
 
 namespace adiabat::sense {
 
-// One a activation that may be coded, in the order of Candidates::coded(). `session` holds the
+// One an activation that may be coded, in the order of Candidates::coded(). `session` holds the
 // graph; of activations those of `memory_bytes` are held at once. Throws Interrupted when stopped.
 std::vector<recon::CodeMap> find_code_maps(const Candidates& candidates, net::Session& session,
                                            const net::Tensor& images, uint64_t memory_bytes,
