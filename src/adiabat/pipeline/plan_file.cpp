@@ -200,8 +200,8 @@ class Reading {
             const auto& widths = network_.widths(k);
             if (std::find(widths.begin(), widths.end(), plan_.bits[k]) != widths.end()) continue;
             throw InputError(
-                "{}: activation {} is coded in 8 bits, expected float "
-                "(--activations float)",
+                "{}: activation {} is coded in 8 bits, but all are to be float: expected "
+                "--activations mixed",
                 where_, name);
         }
         if (floats.empty()) return;
