@@ -22,6 +22,18 @@ void expect_proven(const Fixture& fixture, const Hamiltonian& hamiltonian,
     EXPECT_EQ(hamiltonian.energy(fixture.network, found.plan), found.energy);
 }
 
+void expect_proven_at_every_budget(const Fixture& fixture, Random& random) {
+    for (Quantity quantity : kQuantities) {
+        for (double strength : {0.0, 0.3, 1.0}) {
+            SCOPED_TRACE(std::string(name_of(quantity)));
+            const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, strength, random);
+            for (double share : {0.15, 0.5}) {
+                expect_proven(fixture, hamiltonian, {between(fixture, quantity, share)});
+            }
+        }
+    }
+}
+
 TEST(Certificate, IsTheOptimumOfEveryBudgetAndCoupling) {
     Random random(41);
     for (Quantity quantity : kQuantities) {
@@ -71,15 +83,7 @@ TEST(Certificate, IsTheOptimumWhereBranchesMayGo) {
     options.widths = {3, 8};
     const Fixture fixture(two_blocks(5), 1, options);
     ASSERT_EQ(fixture.network.branches.size(), 2u);
-    for (Quantity quantity : kQuantities) {
-        for (double strength : {0.0, 0.3, 1.0}) {
-            SCOPED_TRACE(std::string(name_of(quantity)));
-            const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, strength, random);
-            for (double share : {0.15, 0.5}) {
-                expect_proven(fixture, hamiltonian, {between(fixture, quantity, share)});
-            }
-        }
-    }
+    expect_proven_at_every_budget(fixture, random);
     for (int trial = 0; trial < 4; ++trial) {
         const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, 0.5, random);
         expect_proven(
@@ -96,15 +100,7 @@ TEST(Certificate, IsTheOptimumWhereActivationsMayBeFloat) {
     options.widths = {3, 8};
     const Fixture fixture(chain({3, 3}), 1, options);
     ASSERT_EQ(fixture.network.activations.size(), 3u);
-    for (Quantity quantity : kQuantities) {
-        for (double strength : {0.0, 0.3, 1.0}) {
-            SCOPED_TRACE(std::string(name_of(quantity)));
-            const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, strength, random);
-            for (double share : {0.15, 0.5}) {
-                expect_proven(fixture, hamiltonian, {between(fixture, quantity, share)});
-            }
-        }
-    }
+    expect_proven_at_every_budget(fixture, random);
     for (int trial = 0; trial < 4; ++trial) {
         const Hamiltonian hamiltonian = random_hamiltonian(fixture.network, 0.5, random);
         expect_proven(

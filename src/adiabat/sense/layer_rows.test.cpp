@@ -64,18 +64,23 @@ net::Tensor convolved(const Case& c, const net::Tensor& x, const net::Tensor& w)
     return y;
 }
 
-void expect_explained(const Case& c) {
-    const net::Tensor x = random_tensor({c.images, c.image[0], c.image[1], c.image[2]}, 1);
-    const net::Tensor w = random_tensor(c.weight, 2);
-    const net::Tensor y = convolved(c, x, w);
+std::optional<LayerRows> rows_of(const Case& c, const net::Tensor& x) {
     net::Node node;
     node.op = "Conv";
     node.attributes = {{"strides", c.strides}, {"pads", c.pads}, {"dilations", c.dilations}};
     net::Layer layer;
     layer.filters = c.weight[0];
     layer.inputs = c.weight[1];
+    layer.taps = c.weight[2] * c.weight[3];
     layer.groups = c.groups;
-    const auto rows = LayerRows::of(node, layer, w.shape, x);
+    return LayerRows::of(node, layer, c.weight, x);
+}
+
+void expect_explained(const Case& c) {
+    const net::Tensor x = random_tensor({c.images, c.image[0], c.image[1], c.image[2]}, 1);
+    const net::Tensor w = random_tensor(c.weight, 2);
+    const net::Tensor y = convolved(c, x, w);
+    const auto rows = rows_of(c, x);
     ASSERT_TRUE(rows);
     ASSERT_EQ(rows->groups(), c.groups);
     Ints kept(static_cast<size_t>(c.weight[0]));
@@ -105,23 +110,17 @@ TEST(LayerRows, WeightsExplainTheirConvolution) {
 void expect_unfolded(const Case& c) {
     const net::Tensor x = random_tensor({c.images, c.image[0], c.image[1], c.image[2]}, 1);
     const net::Tensor w = random_tensor(c.weight, 2), y = convolved(c, x, w);
-    net::Node node;
-    node.op = "Conv";
-    node.attributes = {{"strides", c.strides}, {"pads", c.pads}, {"dilations", c.dilations}};
-    net::Layer layer;
-    layer.filters = c.weight[0];
-    layer.inputs = c.weight[1];
-    layer.taps = c.weight[2] * c.weight[3];
-    const auto rows = LayerRows::of(node, layer, w.shape, x);
+    const auto rows = rows_of(c, x);
     ASSERT_TRUE(rows);
-    const int64_t unknowns = layer.inputs * layer.taps, positions = y.shape[2] * y.shape[3];
+    const int64_t filters = c.weight[0], unknowns = w.size() / filters;
+    const int64_t positions = y.shape[2] * y.shape[3];
     recon::Rows unfolded(unknowns, positions);
     for (int64_t n = 0; n < c.images; ++n) {
         unfolded.setConstant(1e9f);  // all is written
         rows->unfold(n, unfolded.data());
-        const Eigen::Map<const recon::Rows> weights(w.as<float>().data(), layer.filters, unknowns);
-        const Eigen::Map<const recon::Rows> expected(
-            y.as<float>().data() + n * layer.filters * positions, layer.filters, positions);
+        const Eigen::Map<const recon::Rows> weights(w.as<float>().data(), filters, unknowns);
+        const Eigen::Map<const recon::Rows> expected(y.as<float>().data() + n * filters * positions,
+                                                     filters, positions);
         EXPECT_LT(((weights * unfolded).array() + 0.25f - expected.array()).abs().maxCoeff(), 1e-4);
     }
 }
