@@ -13,6 +13,7 @@
 #include "adiabat/anneal/bounds/convex_bound.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/plan/branching.h"
+#include "adiabat/plan/reformulation.h"
 #include "adiabat/plan/relaxation.h"
 
 namespace adiabat::plan {
@@ -23,7 +24,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Energies this near, in parts of the energy, are one.
 constexpr double kRounding = 1e-9;
 constexpr int kRootTurns = 2000, kTurns = 60;
-constexpr double kRootPrecision = 1e-3, kPrecision = 0.2;
+constexpr double kRootPrecision = 0.02, kPrecision = 0.2;
+// Of the root: how many, and how many that gain less than a part of the energy.
+constexpr int kRootEnergies = 8, kIdleEnergies = 2;
+constexpr double kWorthwhile = 2e-3;
 
 // A part of all plans.
 struct Part {
@@ -37,26 +41,6 @@ struct Part {
         return a.bound != b.bound ? a.bound > b.bound : a.number < b.number;
     }
 };
-
-// What cutting a group saves of the budgets, as far as the relaxation shows it: of a family minus
-// the mean gradient of what is neither cut nor kept, or of the last that is cut.
-std::vector<double> prices_of(const Network& network, const Encoding& encoding,
-                              const Relaxed& relaxed) {
-    std::vector<double> prices(static_cast<size_t>(encoding.variables));
-    for (size_t f = 0; f < network.families(); ++f) {
-        double weight = 0, sum = 0, last = -kInfinity;
-        const Eigen::Index first = encoding.first_cut[f], groups = network.groups(f);
-        for (Eigen::Index i = first; i < first + groups; ++i) {
-            const double z = relaxed.z[i];
-            weight += z * (1 - z);
-            sum += z * (1 - z) * relaxed.gradient[i];
-            if (z > 0.5) last = std::max(last, relaxed.gradient[i]);
-        }
-        const double price = weight > 1e-3 ? sum / weight : last > -kInfinity ? last : 0;
-        std::fill_n(prices.begin() + first, groups, -price);
-    }
-    return prices;
-}
 
 class Tree {
   public:
@@ -122,48 +106,58 @@ class Tree {
     }
 
     void visit(const Corner& corner) {
-        const double energy = corner.energy(*convex_);
+        if (corner.energy(*convex_) >= cutoff()) return;
+        const double energy = hamiltonian_.energy(network_, corner.plan);
         if (energy >= cutoff() || !is_feasible(budgets_, costs_, corner.plan)) return;
         best_ = corner.plan;
-        energy_ = hamiltonian_.energy(network_, best_);
+        energy_ = energy;
     }
 
-    // Bounds the root with one diagonal; keeps it where it is the best so far.
-    void try_shift(const Part& root, std::vector<double> shift, int turns, Relaxed& best) {
-        auto convex = std::make_unique<ConvexEnergy>(hamiltonian_, std::move(shift));
-        std::swap(convex, convex_);
+    // Bounds the root with another convex energy, from the mixture `last` on.
+    Relaxed relax_root(const Part& root, const Relaxed& last) {
         relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
         Relaxed start;
-        start.multipliers = best.multipliers;
-        start.corners.push_back(relaxation_->corner(best_, relaxation_->costs_of(best_)));
-        start.shares.push_back(1);
-        Relaxed relaxed = relaxation_->solve(
-            root.domain, start, {cutoff(), kRootPrecision, turns},
-            [this](const Corner& c) { visit(c); }, watch_);
-        ++nodes_;
-        if (best.corners.empty() || relaxed.bound > best.bound) {
-            best = std::move(relaxed);
-            return;
+        start.multipliers = last.multipliers;
+        for (size_t c = 0; c < last.corners.size(); ++c) {
+            const Corner& corner = *last.corners[c];
+            start.corners.push_back(relaxation_->corner(corner.plan, corner.costs));
+            start.shares.push_back(last.shares[c]);
         }
-        std::swap(convex, convex_);
-        relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
+        if (last.corners.empty()) {
+            start.corners.push_back(relaxation_->corner(best_, relaxation_->costs_of(best_)));
+            start.shares.push_back(1);
+        }
+        ++nodes_;
+        return relaxation_->solve(
+            root.domain, start, {cutoff(), kRootPrecision, kRootTurns},
+            [this](const Corner& c) { visit(c); }, watch_);
     }
 
-    // The flat diagonal, the one that is best at the prices where that ended, and their mean.
+    // The energy that loses least at 1/2, then at the mixtures where the bounds before it ended;
+    // the best stays.
     Relaxed bound_root(const Part& root) {
-        Relaxed best;
+        Reformulation reformulation(hamiltonian_, options_.seed);
+        std::vector<double> z(static_cast<size_t>(hamiltonian_.encoding.variables), 0.5);
+        std::unique_ptr<ConvexEnergy> best_convex;
+        Relaxed best, last;
         best.bound = -kInfinity;
-        const auto flat = flat_shift(hamiltonian_, options_.seed, watch_);
-        try_shift(root, flat, kRootTurns, best);
-        if (best.bound >= cutoff() || watch_.over()) return best;
-        std::vector<double> priced = priced_shift(
-            hamiltonian_, prices_of(network_, hamiltonian_.encoding, best), options_.seed, watch_);
-        std::vector<double> mean = flat;
-        for (size_t i = 0; i < mean.size(); ++i) mean[i] = (3 * flat[i] + priced[i]) / 4;
-        for (auto* shift : {&priced, &mean}) {
+        for (int k = 0, idle = 0; k < kRootEnergies && idle < kIdleEnergies; ++k) {
+            convex_ = std::make_unique<ConvexEnergy>(reformulation.at(z, watch_));
+            last = relax_root(root, last);
+            const double gain = last.bound - best.bound;
+            idle = gain > kWorthwhile * std::abs(energy_) ? 0 : idle + 1;
+            if (!best_convex || gain > 0) {
+                best = last;
+                best_convex = std::move(convex_);
+            }
             if (best.bound >= cutoff() || watch_.over()) break;
-            try_shift(root, std::move(*shift), kRootTurns, best);
+            for (size_t i = 0; i < z.size(); ++i) {
+                const double now = last.z[static_cast<Eigen::Index>(i)];
+                z[i] = k == 0 ? now : (z[i] + now) / 2;
+            }
         }
+        convex_ = std::move(best_convex);
+        relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
         return best;
     }
 

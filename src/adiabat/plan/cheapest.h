@@ -9,7 +9,8 @@
 // sum of c weights, a function of its count; a layer is a function of the counts of the families on
 // its axes, its best width put in; what is a branch's own is besides a function of whether that
 // goes; and the sum of these is minimized by elimination (elimination.h). Costs are those of
-// layer_costs.h. On ResNet-20 a millisecond.
+// layer_costs.h. On ResNet-20, three families of which share the axes of the last stage, some 50
+// milliseconds; fewer with what is settled.
 //
 // Margins say how much more each single decision costs at least: what branch and bound settles.
 

@@ -5,8 +5,8 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
-#include "adiabat/anneal/bounds/mixing.h"
 #include "adiabat/anneal/bounds/positive_shift.h"
 #include "adiabat/base/errors.h"
 
@@ -14,8 +14,6 @@ namespace adiabat::plan {
 
 namespace {
 
-constexpr int kMostSweeps = 400;
-constexpr double kPrecision = 1e-6;
 // Of the largest coupling of a layer's widths.
 constexpr double kGroupWeight = 0.5;
 
@@ -41,43 +39,25 @@ void add_groups(const Encoding& encoding, qubo::Dense& problem) {
     }
 }
 
+}  // namespace
+
 qubo::Dense with_groups(const Hamiltonian& hamiltonian) {
     qubo::Dense problem = qubo::dense_of(hamiltonian.problem);
     add_groups(hamiltonian.encoding, problem);
     return problem;
 }
 
-std::vector<double> search(const qubo::Dense& problem, uint64_t seed, const anneal::Watch& watch) {
-    anneal::Mixing mixing(view(problem), problem.linear(), seed);
-    mixing.run(kMostSweeps, kPrecision, watch);
-    return mixing.shift();
-}
-
-}  // namespace
-
-std::vector<double> flat_shift(const Hamiltonian& hamiltonian, uint64_t seed,
-                               const anneal::Watch& watch) {
-    qubo::Dense problem = with_groups(hamiltonian);
-    for (int i = 0; i < problem.variables(); ++i) {
-        // No linear terms in spins are left.
-        double sum = 0;
-        for (double coupling : problem.row(i)) sum += coupling;
-        problem.add_linear(i, -sum / 2 - problem.linear(i));
+ConvexEnergy::ConvexEnergy(const qubo::Dense& energy, std::vector<Product> products,
+                           std::vector<double> shift)
+    : products_(std::move(products)) {
+    qubo::Dense problem = energy;
+    double sizes = std::abs(problem.offset());
+    for (const Product& p : products_) {
+        problem.add_coupling(p.i, p.j, p.only_i + p.only_j - p.neither);
+        problem.add_linear(p.i, -p.only_i);
+        problem.add_linear(p.j, -p.only_j);
+        sizes += p.neither + 2 * (p.only_i + p.only_j);
     }
-    return search(problem, seed, watch);
-}
-
-std::vector<double> priced_shift(const Hamiltonian& hamiltonian, std::span<const double> prices,
-                                 uint64_t seed, const anneal::Watch& watch) {
-    qubo::Dense problem = with_groups(hamiltonian);
-    for (int i = 0; i < problem.variables(); ++i) {
-        problem.add_linear(i, prices[static_cast<size_t>(i)]);
-    }
-    return search(problem, seed, watch);
-}
-
-ConvexEnergy::ConvexEnergy(const Hamiltonian& hamiltonian, std::vector<double> shift) {
-    const qubo::Dense problem = with_groups(hamiltonian);
     const int n = problem.variables();
     ADIABAT_CHECK(std::ssize(shift) == n, "{} shifts for {} variables", shift.size(), n);
     // The certificate must not end early: a diagonal that dominates is far too much.
@@ -85,17 +65,41 @@ ConvexEnergy::ConvexEnergy(const Hamiltonian& hamiltonian, std::vector<double> s
     constant_ = problem.offset();
     linear_.resize(n);
     curvature_.resize(n, n);
-    double sizes = std::abs(constant_);
     for (int i = 0; i < n; ++i) {
         const double u = shift[static_cast<size_t>(i)];
         linear_[i] = problem.linear(i) - u / 2;
-        sizes += std::abs(problem.linear(i)) + u;
+        sizes += std::abs(energy.linear(i)) + std::abs(problem.linear(i)) + u;
         for (int j = 0; j < n; ++j) {
             curvature_(i, j) = i == j ? u : problem.coupling(i, j);
-            sizes += std::abs(problem.coupling(i, j)) / 2;
+            sizes += (std::abs(energy.coupling(i, j)) + std::abs(problem.coupling(i, j))) / 2;
         }
     }
     rounding_ = 4 * std::numeric_limits<double>::epsilon() * (n + 8) * sizes;
+}
+
+ConvexEnergy::GivenBack ConvexEnergy::given_back(std::span<const Settled> variables) const {
+    GivenBack back{0, Eigen::VectorXd::Zero(linear_.size())};
+    const auto add = [&](int i, double value) {
+        const Settled settled = variables[static_cast<size_t>(i)];
+        if (settled == Settled::kFree) back.linear[i] += value;
+        if (settled == Settled::kCut) back.constant += value;
+    };
+    for (const Product& p : products_) {
+        const Settled i = variables[static_cast<size_t>(p.i)];
+        const Settled j = variables[static_cast<size_t>(p.j)];
+        if (i == Settled::kKept) {
+            add(p.j, p.only_j);
+        } else if (j == Settled::kKept) {
+            add(p.i, p.only_i);
+        } else if (i == Settled::kCut) {
+            add(p.j, p.neither - p.only_i);
+            back.constant += p.only_i;
+        } else if (j == Settled::kCut) {
+            add(p.i, p.neither - p.only_j);
+            back.constant += p.only_j;
+        }
+    }
+    return back;
 }
 
 }  // namespace adiabat::plan

@@ -1,42 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A convex function that is a Hamiltonian's energy at every plan:
+// A convex function that is at no plan above a Hamiltonian's energy:
 //
-//   g(x) = c + b.x + x'Hx / 2,   H = J + diag(u) + M,  positive semidefinite
+//   g(x) = c + b.x + x'Hx / 2
+//        = E(x) - sum_i u_i (x_i - x_i^2) / 2
+//               - sum_ij [N_ij x_i x_j + P_ij (x_i - x_i x_j) + P_ji (x_j - x_i x_j)],   u, N, P >=
+//               0
 //
-// x^2 = x: u goes to H what b loses, u / 2. Widths of one layer exclude each other and one is set,
-// so that (sum of them - 1)^2, times any weight, may be added where words are one-hot (M): then
-// pairs of widths of a layer cost H nothing. Between plans g is lower than energies are. Two
-// searches for the u that loses least there, both duals of semidefinite programs that mixing.h
-// solves nearly: the least sum of u, and the best bound of the energy with a price for each
-// variable in place of the budgets. The second is better where couplings are strong, the first
-// where they are weak; any mean of two is one too. What they lack positive_shift.h adds: H is
-// positive semidefinite however well the search went. O(n^2.5) a sweep, O(n^3).
+// At plans x is 0 or 1: what u takes off is nothing, what N and P take off is nothing or more, and
+// they make the couplings weaker, so that less of u is needed for a positive semidefinite H.
+// Between plans g is lower than energies are; reformulation.h looks for what loses least there.
+// Where one variable of a pair is settled what N and P took off is linear in the other: then it is
+// given back, so that g is the energy where everything is settled.
 //
-// Source: A. Billionnet, S. Elloumi, "Using a mixed integer quadratic programming solver for the
-// unconstrained quadratic 0-1 problem" (2007).
+// Widths of one layer exclude each other and one is set, so that (sum of them - 1)^2, times any
+// weight, may be added where words are one-hot: then pairs of widths of a layer cost H nothing.
 
 #include <Eigen/Core>
-#include <cstdint>
 #include <span>
 #include <vector>
 
-#include "adiabat/anneal/watch.h"
+#include "adiabat/plan/domain.h"
 #include "adiabat/plan/hamiltonian.h"
 
 namespace adiabat::plan {
 
-// One entry a variable.
-std::vector<double> flat_shift(const Hamiltonian& hamiltonian, uint64_t seed,
-                               const anneal::Watch& watch);
-std::vector<double> priced_shift(const Hamiltonian& hamiltonian, std::span<const double> prices,
-                                 uint64_t seed, const anneal::Watch& watch);
+// With the squares of one-hot words added.
+qubo::Dense with_groups(const Hamiltonian& hamiltonian);
+
+// What is taken off for the product of variables i and j.
+struct Product {
+    int i = 0, j = 0;
+    double neither = 0;             // N: beyond what x_i x_j >= 0 allows
+    double only_i = 0, only_j = 0;  // P: x_i x_j <= x_i, x_i x_j <= x_j
+};
 
 class ConvexEnergy {
   public:
-    // With the shift raised as far as is needed. At most anneal::kMostConvexVariables variables.
-    ConvexEnergy(const Hamiltonian& hamiltonian, std::vector<double> shift);
+    // `energy` with `products` taken off and the shift u, raised as far as is needed: H is positive
+    // semidefinite however well the search for them went. At most anneal::kMostConvexVariables
+    // variables; O(n^3).
+    ConvexEnergy(const qubo::Dense& energy, std::vector<Product> products,
+                 std::vector<double> shift);
 
     int variables() const { return static_cast<int>(linear_.size()); }
     double constant() const { return constant_; }
@@ -45,10 +51,18 @@ class ConvexEnergy {
     // What rounding can hide in a value.
     double rounding() const { return rounding_; }
 
+    // What may be added to g where variables are settled (kCut: 1).
+    struct GivenBack {
+        double constant = 0;
+        Eigen::VectorXd linear;
+    };
+    GivenBack given_back(std::span<const Settled> variables) const;
+
   private:
     double constant_ = 0, rounding_ = 0;
     Eigen::VectorXd linear_;
     Eigen::MatrixXd curvature_;
+    std::vector<Product> products_;
 };
 
 }  // namespace adiabat::plan

@@ -151,6 +151,33 @@ Plan only_plan(const Network& network, const Domain& domain) {
     return plan;
 }
 
+std::vector<Settled> settled_variables(const Network& network, const Encoding& encoding,
+                                       const Domain& domain) {
+    std::vector<Settled> variables(static_cast<size_t>(encoding.variables), Settled::kFree);
+    for (size_t f = 0; f < domain.settled.size(); ++f) {
+        std::copy(domain.settled[f].begin(), domain.settled[f].end(),
+                  variables.begin() + encoding.first_cut[f]);
+    }
+    for (size_t l = 0; l < domain.allowed.size(); ++l) {
+        uint32_t in_all = ~uint32_t{0}, in_any = 0;
+        for (size_t w = 0; w < domain.allowed[l].size(); ++w) {
+            if (!domain.allowed[l][w]) continue;
+            const uint32_t pattern = encoding.word(l, network.widths(l)[w]).pattern;
+            in_all &= pattern;
+            in_any |= pattern;
+        }
+        const Encoding::LayerBits& bits = encoding.layers[l];
+        for (int k = 0; k < bits.count; ++k) {
+            if (in_all >> k & 1) variables[bits.at(k)] = Settled::kCut;
+            if (!(in_any >> k & 1)) variables[bits.at(k)] = Settled::kKept;
+        }
+    }
+    for (size_t b = 0; b < encoding.branches.size(); ++b) {
+        variables[static_cast<size_t>(encoding.branches[b])] = domain.branches[b];
+    }
+    return variables;
+}
+
 bool tighten(const Network& network, Domain& domain) {
     for (size_t b = 0; b < domain.branches.size(); ++b) {
         if (!tighten_branch(network, b, domain)) return false;

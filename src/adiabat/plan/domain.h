@@ -40,6 +40,10 @@ Domain one_plan(const Network& network, const Plan& plan);
 // Of a tightened domain that has one shape and no free group.
 Plan only_plan(const Network& network, const Domain& domain);
 
+// What the variables of an assignment are in all plans of a tightened domain; kCut: 1.
+std::vector<Settled> settled_variables(const Network& network, const Encoding& encoding,
+                                       const Domain& domain);
+
 // Draws counts and settled groups together: counts to what settled groups and alignment leave,
 // groups to what counts leave; and branches with what is their own. False where nothing is left.
 bool tighten(const Network& network, Domain& domain);

@@ -60,9 +60,12 @@ namespace {
 // The corners at work and their mixture.
 class Work {
   public:
-    Work(const ConvexEnergy& energy, std::vector<double> rest, double stiffness,
-         std::vector<double> multipliers)
+    Work(const ConvexEnergy& energy, ConvexEnergy::GivenBack back, std::vector<double> rest,
+         double stiffness, std::vector<double> multipliers)
         : energy_(energy),
+          constant_(energy.constant() + back.constant),
+          linear_(energy.linear() + back.linear),
+          back_(std::move(back.linear)),
           rest_(std::move(rest)),
           mixture_(rest_.size(), stiffness, std::move(multipliers)) {}
 
@@ -78,7 +81,7 @@ class Work {
         for (size_t k = 0; k < rest_.size(); ++k) {
             excess.push_back(corner->costs[k] + rest_[k] - 1);
         }
-        mixture_.add(corner->linear, products, excess);
+        mixture_.add(corner->linear + dot(corner->x, back_), products, excess);
     }
     void drop_idle() {
         std::vector<uint8_t> stays;
@@ -116,14 +119,14 @@ class Work {
             }
         }
         relaxed.hz = energy_.curvature() * relaxed.z;
-        relaxed.gradient = energy_.linear() + relaxed.hz;
+        relaxed.gradient = linear_ + relaxed.hz;
         const double square = relaxed.z.dot(relaxed.hz) / 2;
         relaxed.multipliers = mixture_.multipliers();
-        relaxed.value = energy_.constant() + energy_.linear().dot(relaxed.z) + square;
+        relaxed.value = constant_ + linear_.dot(relaxed.z) + square;
         for (size_t k = 0; k < rest_.size(); ++k) {
             relaxed.value += relaxed.multipliers[k] * mixture_.excess()[k];
         }
-        relaxed.tangent = energy_.constant() - square - energy_.rounding();
+        relaxed.tangent = constant_ - square - energy_.rounding();
         for (double multiplier : relaxed.multipliers) relaxed.tangent -= multiplier;
         relaxed.corners = corners_;
         relaxed.shares = shares;
@@ -131,6 +134,8 @@ class Work {
 
   private:
     const ConvexEnergy& energy_;
+    double constant_;
+    Eigen::VectorXd linear_, back_;
     std::vector<double> rest_;
     Corners corners_;
     std::vector<int> idle_;
@@ -147,7 +152,8 @@ Relaxed Relaxation::solve(const Domain& domain, const Relaxed& start, const Rela
     multipliers.resize(budgets);
     const double stiffness =
         20 * std::max(1e-12, std::isfinite(options.cutoff) ? std::abs(options.cutoff) : 1.0);
-    Work work(energy_, cheapest_.costs().rest(domain), stiffness, multipliers);
+    Work work(energy_, energy_.given_back(settled_variables(network_, encoding_, domain)),
+              cheapest_.costs().rest(domain), stiffness, multipliers);
     std::vector<double> shares;
     double sum = 0;
     for (size_t c = 0; c < start.corners.size(); ++c) {

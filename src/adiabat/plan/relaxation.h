@@ -13,7 +13,8 @@
 //
 //   g(z) + min over plans x of [grad g(z).(x - z) + lambda (cost(x) - 1)]  <=  energies
 //
-// so that nothing has to have converged. O(corners^2) a mixture, a cheapest plan a turn.
+// so that nothing has to have converged. g is that of the domain, with what it gives back.
+// O(corners^2) a mixture, a cheapest plan a turn.
 //
 // Sources: M. Frank, P. Wolfe (1956) for the tangent; B. von Hohenbalken, "Simplicial decomposition
 // in nonlinear programming algorithms" (1977); M. Hestenes (1969) and M. Powell (1969) for the
@@ -39,7 +40,7 @@ struct Corner {
     Eigen::VectorXd hx;         // H x
     double linear = 0;          // b.x
 
-    // c + b.x + x'Hx / 2.
+    // g(x): the plan's energy is no less.
     double energy(const ConvexEnergy& g) const;
 };
 using Corners = std::vector<std::shared_ptr<const Corner>>;

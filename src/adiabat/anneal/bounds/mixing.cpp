@@ -130,8 +130,9 @@ double Mixing::mean(int i) const {
 }
 
 double Mixing::product(int i, int j) const {
-    const Eigen::MatrixXd& v = vectors_->v;
-    return (2 * mean(i) + 2 * mean(j) - 1 + v.col(i).dot(v.col(j))) / 4;
+    return (2 * mean(i) + 2 * mean(j) - 1 + cosine(i, j)) / 4;
 }
+
+double Mixing::cosine(int i, int j) const { return vectors_->v.col(i).dot(vectors_->v.col(j)); }
 
 }  // namespace adiabat::anneal

@@ -49,6 +49,8 @@ class Mixing {
     // What x_i, and x_i x_j, are in the relaxation.
     double mean(int i) const;
     double product(int i, int j) const;
+    // v_i.v_j.
+    double cosine(int i, int j) const;
 
   private:
     struct Vectors;
