@@ -110,6 +110,37 @@ TEST(Certificate, IsTheOptimumWhereActivationsMayBeFloat) {
     }
 }
 
+// An axis of two families, behind it one of three: totals, and totals of totals.
+net::Graph concatenations(uint64_t seed) {
+    net::GraphBuilder b;
+    const auto conv = [&](net::ValueId x, int64_t from, int64_t to) {
+        return b.node("Conv", {x, b.constant(net::random_tensor({to, from, 1, 1}, ++seed))});
+    };
+    const auto concatenate = [&](net::ValueId x, net::ValueId y) {
+        return b.node("Concat", {x, y}, {{"axis", int64_t{1}}});
+    };
+    net::ValueId x = b.node("Relu", {conv(b.input({net::kUnknown, 3, 4, 4}), 3, 2)});
+    x = concatenate(x, b.node("Relu", {conv(x, 2, 2)}));
+    x = concatenate(x, b.node("Relu", {conv(x, 4, 2)}));
+    b.graph.outputs = {conv(x, 6, 3)};
+    net::infer_shapes(b.graph);
+    return b.graph;
+}
+
+TEST(Certificate, IsTheOptimumWhereFamiliesShareAxes) {
+    Random random(48);
+    NetworkOptions options;
+    options.widths = {3, 8};
+    const Fixture fixture(concatenations(9), 1, options);
+    ASSERT_EQ(fixture.network.families(), 3u);
+    expect_proven_at_every_budget(fixture, random);
+    for (int trial = 0; trial < 4; ++trial) {
+        expect_proven(
+            fixture, random_hamiltonian(fixture.network, 0.5, random),
+            {between(fixture, Quantity::kMacs, 0.5), between(fixture, Quantity::kFile, 0.4)});
+    }
+}
+
 TEST(Certificate, KeepsToAlignmentAndLeastShares) {
     Random random(43);
     NetworkOptions options = three_widths();

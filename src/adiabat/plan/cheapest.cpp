@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// A branch is a variable of two values behind the families: it is there, it is gone.
+// A branch is a variable of two values behind the counters: it is there, it is gone.
 constexpr size_t kStates = 2;
 
 }  // namespace
@@ -34,7 +34,7 @@ struct CheapestPlans::Family {
     double at(int64_t count) const { return prefix[static_cast<size_t>(count - settled)]; }
 };
 
-// A layer's least sum over widths for every choice of its families' options.
+// A layer's least sum over widths for every choice of its counters' options.
 struct CheapestPlans::Layer {
     CostTable table;
     std::vector<uint8_t> width;   // the best one
@@ -43,6 +43,9 @@ struct CheapestPlans::Layer {
 
 struct CheapestPlans::Sum {
     std::vector<Family> families;
+    // Of each counter the values that the domain leaves, as the costs number them.
+    std::vector<std::vector<size_t>> options;
+    std::vector<Definition> totals;
     std::vector<Layer> layers;
     std::vector<size_t> sizes;
     std::vector<CostTable> prefixes;  // one a family, then one a branch
@@ -93,7 +96,7 @@ CheapestPlans::Family CheapestPlans::family(const Domain& domain, const Prices& 
 }
 
 CheapestPlans::Layer CheapestPlans::layer(const Domain& domain, const Prices& prices,
-                                          const std::vector<Family>& families, size_t l) const {
+                                          const Options& options, size_t l) const {
     Layer layer;
     const auto& widths = network_.widths(l);
     const Encoding::LayerBits& bits = encoding_.layers[l];
@@ -108,7 +111,7 @@ CheapestPlans::Layer CheapestPlans::layer(const Domain& domain, const Prices& pr
     }
     layer.table.scope = costs_.scope(l);
     size_t cells = 1;
-    for (size_t f : layer.table.scope) cells *= families[f].options.size();
+    for (size_t counter : layer.table.scope) cells *= options[counter].size();
     layer.table.values.resize(cells);
     layer.width.resize(cells);
     const bool asks = costs_.bits_count(l);
@@ -117,8 +120,8 @@ CheapestPlans::Layer CheapestPlans::layer(const Domain& domain, const Prices& pr
     std::vector<size_t> cells_at(1, 0);
     for (size_t p = 0; p < layer.table.scope.size(); ++p) {
         std::vector<size_t> next;
-        for (const auto& option : families[layer.table.scope[p]].options) {
-            for (size_t at : cells_at) next.push_back(at + option.level * costs_.stride(l, p));
+        for (size_t option : options[layer.table.scope[p]]) {
+            for (size_t at : cells_at) next.push_back(at + option * costs_.stride(l, p));
         }
         cells_at = std::move(next);
     }
@@ -153,15 +156,41 @@ CheapestPlans::Sum CheapestPlans::sum(const Domain& domain, const Prices& prices
         for (const auto& option : sum.families[f].options) {
             table.values.push_back(sum.families[f].at(option.count));
         }
-        sum.sizes.push_back(table.values.size());
+        sum.options.emplace_back();
+        for (const auto& option : sum.families[f].options) sum.options[f].push_back(option.level);
         sum.prefixes.push_back(std::move(table));
     }
+    for (size_t t = 0; t < costs_.totals().size(); ++t) add_total(t, sum);
+    for (const auto& options : sum.options) sum.sizes.push_back(options.size());
     for (size_t l = 0; l < network_.tensors(); ++l) {
-        sum.layers.push_back(layer(domain, prices, sum.families, l));
+        sum.layers.push_back(layer(domain, prices, sum.options, l));
     }
     for (size_t b = 0; b < network_.branches.size(); ++b) add_branch(domain, prices, b, sum);
     sum.constant = rest(domain, prices);
     return sum;
+}
+
+// What values of its parts are left leave it.
+void CheapestPlans::add_total(size_t t, Sum& sum) const {
+    const size_t counter = network_.families() + t;
+    const auto& parts = costs_.totals()[t].parts;
+    Definition definition{counter, {parts[0].by, parts[1].by}, {}};
+    for (size_t b : sum.options[parts[1].by]) {
+        for (size_t a : sum.options[parts[0].by]) {
+            definition.value.push_back(
+                costs_.index_of(counter, parts[0].weight * costs_.value(parts[0].by, a) +
+                                             parts[1].weight * costs_.value(parts[1].by, b)));
+        }
+    }
+    std::vector<size_t> options = definition.value;
+    std::sort(options.begin(), options.end());
+    options.erase(std::unique(options.begin(), options.end()), options.end());
+    for (size_t& value : definition.value) {
+        value = static_cast<size_t>(std::lower_bound(options.begin(), options.end(), value) -
+                                    options.begin());
+    }
+    sum.options.push_back(std::move(options));
+    sum.totals.push_back(std::move(definition));
 }
 
 // Where it goes, its own families and layers cost what the assignment of a plan without it says,
@@ -169,7 +198,7 @@ CheapestPlans::Sum CheapestPlans::sum(const Domain& domain, const Prices& prices
 void CheapestPlans::add_branch(const Domain& domain, const Prices& prices, size_t b,
                                Sum& sum) const {
     const Branch& branch = network_.branches[b];
-    const size_t variable = network_.families() + b;
+    const size_t variable = costs_.counters() + b;
     const auto extend = [&](CostTable& table, const auto& gone) {
         const size_t cells = table.values.size();
         table.scope.push_back(variable);
@@ -197,9 +226,9 @@ void CheapestPlans::add_branch(const Domain& domain, const Prices& prices, size_
 
 Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
     const Sum sum = this->sum(domain, prices);
-    Elimination elimination(sum.sizes, sum.tables());
+    Elimination elimination(sum.sizes, sum.tables(), sum.totals);
     elimination.run();
-    const auto choice = elimination.choice(0);
+    const auto choice = elimination.choice();
     Cheapest found{elimination.result().values[0] + sum.constant, uniform_plan(network_, kMaxBits),
                    std::vector<double>(costs_.budgets())};
     for (size_t f = 0; f < network_.families(); ++f) {
@@ -213,16 +242,16 @@ Cheapest CheapestPlans::find(const Domain& domain, const Prices& prices) const {
         }
     }
     for (size_t b = 0; b < network_.branches.size(); ++b) {
-        if (choice[network_.families() + b] != 0) drop(network_, found.plan, b);
+        if (choice[costs_.counters() + b] != 0) drop(network_, found.plan, b);
     }
     for (size_t l = 0; l < network_.tensors(); ++l) {
         if (found.plan.bits[l] == kGone) continue;
         size_t cell = 0, stride = 1, at = 0;
         for (size_t p = 0; p < costs_.scope(l).size(); ++p) {
-            const size_t f = costs_.scope(l)[p];
-            cell += choice[f] * stride;
-            stride *= sum.sizes[f];
-            at += sum.families[f].options[choice[f]].level * costs_.stride(l, p);
+            const size_t counter = costs_.scope(l)[p];
+            cell += choice[counter] * stride;
+            stride *= sum.sizes[counter];
+            at += sum.options[counter][choice[counter]] * costs_.stride(l, p);
         }
         const size_t width = sum.layers[l].width[cell];
         found.plan.bits[l] = network_.widths(l)[width];
@@ -256,7 +285,7 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
     Margins margins;
     for (size_t f = 0; f < network_.families(); ++f) {
         const Family& family = sum.families[f];
-        Elimination elimination(sum.sizes, sum.tables());
+        Elimination elimination(sum.sizes, sum.tables(), sum.totals);
         elimination.run({f});
         std::vector<double> counts(static_cast<size_t>(network_.groups(f)) + 1, kInfinity);
         for (size_t o = 0; o < family.options.size(); ++o) {
@@ -281,14 +310,14 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
     for (size_t l = 0; l < network_.tensors(); ++l) {
         std::vector<double> widths(network_.widths(l).size(), kInfinity);
         if (domain.widths_left(l) > 1) {
-            Elimination elimination(sum.sizes, sum.tables());
+            Elimination elimination(sum.sizes, sum.tables(), sum.totals);
             elimination.run(sum.layers[l].table.scope);
             for (size_t w = 0; w < widths.size(); ++w) {
                 if (!domain.allowed[l][w]) continue;
                 Domain one = domain;
                 std::fill(one.allowed[l].begin(), one.allowed[l].end(), uint8_t{0});
                 one.allowed[l][w] = 1;
-                Layer there = layer(one, prices, sum.families, l);
+                Layer there = layer(one, prices, sum.options, l);
                 if (network_.branch_of_layer(l) >= 0) {
                     there.table.values.resize(sum.layers[l].table.values.size(),
                                               there.weights.back());
@@ -304,8 +333,8 @@ Margins CheapestPlans::margins(const Domain& domain, const Prices& prices) const
         margins.widths.push_back(std::move(widths));
     }
     for (size_t b = 0; b < network_.branches.size(); ++b) {
-        Elimination elimination(sum.sizes, sum.tables());
-        elimination.run({network_.families() + b});
+        Elimination elimination(sum.sizes, sum.tables(), sum.totals);
+        elimination.run({costs_.counters() + b});
         margins.there.push_back(elimination.result().values[0] + sum.constant);
         margins.gone.push_back(elimination.result().values[1] + sum.constant);
     }

@@ -9,8 +9,7 @@
 // sum of c weights, a function of its count; a layer is a function of the counts of the families on
 // its axes, its best width put in; what is a branch's own is besides a function of whether that
 // goes; and the sum of these is minimized by elimination (elimination.h). Costs are those of
-// layer_costs.h. On ResNet-20, three families of which share the axes of the last stage, some 50
-// milliseconds; fewer with what is settled.
+// layer_costs.h. On ResNet-20 milliseconds.
 //
 // Margins say how much more each single decision costs at least: what branch and bound settles.
 
@@ -59,10 +58,11 @@ class CheapestPlans {
     struct Family;
     struct Layer;
     struct Sum;
+    using Options = std::vector<std::vector<size_t>>;
     Sum sum(const Domain& domain, const Prices& prices) const;
     Family family(const Domain& domain, const Prices& prices, size_t f) const;
-    Layer layer(const Domain& domain, const Prices& prices, const std::vector<Family>& families,
-                size_t l) const;
+    Layer layer(const Domain& domain, const Prices& prices, const Options& options, size_t l) const;
+    void add_total(size_t t, Sum& sum) const;
     void add_branch(const Domain& domain, const Prices& prices, size_t b, Sum& sum) const;
     double rest(const Domain& domain, const Prices& prices) const;
 

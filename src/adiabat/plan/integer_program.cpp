@@ -36,6 +36,7 @@ class Builder {
         for (double linear : linears()) unit_ = std::max(unit_, std::abs(linear));
         if (unit_ == 0) unit_ = 1;
         add_families();
+        for (size_t t = 0; t < costs.totals().size(); ++t) add_total(t);
         add_widths();
         budget_rows_.resize(room_.size());
         for (size_t l = 0; l < network.layers.size(); ++l) add_layer(l);
@@ -50,7 +51,7 @@ class Builder {
 
     Plan plan(const std::vector<double>& x) const {
         Plan plan = uniform_plan(network_, kMaxBits);
-        for (size_t f = 0; f < counts_.size(); ++f) {
+        for (size_t f = 0; f < network_.families(); ++f) {
             for (size_t level = 0; level < costs_.levels(f).size(); ++level) {
                 if (x[at(counts_[f], level)] < 0.5) continue;
                 for (int64_t i = 0; i < costs_.levels(f)[level].last; ++i) {
@@ -108,6 +109,25 @@ class Builder {
             order_.push_back(std::move(order));
         }
     }
+    // One-hot too, and equal to what its parts add up to.
+    void add_total(size_t t) {
+        const size_t counter = network_.families() + t;
+        counts_.push_back(static_cast<int>(program_.columns.size()));
+        for (size_t k = 0; k < costs_.size(counter); ++k) add_column(0, true);
+        add_one_hot(counts_[counter], costs_.size(counter));
+        LinearProgram::Row row{{}, {}, 'E', 0};
+        const auto add = [&](size_t by, double weight) {
+            for (size_t k = 0; k < costs_.size(by); ++k) {
+                row.columns.push_back(counts_[by] + static_cast<int>(k));
+                row.coefficients.push_back(weight * static_cast<double>(costs_.value(by, k)));
+            }
+        };
+        for (const auto& part : costs_.totals()[t].parts) {
+            add(part.by, static_cast<double>(part.weight));
+        }
+        add(counter, -1);
+        program_.rows.push_back(std::move(row));
+    }
     void add_widths() {
         for (size_t l = 0; l < network_.layers.size(); ++l) {
             const Encoding::LayerBits& bits = hamiltonian_.encoding.layers[l];
@@ -139,8 +159,8 @@ class Builder {
         const size_t choices = width_choices(l);
         const auto& scope = costs_.scope(l);
         std::vector<std::vector<LinearProgram::Row>> sums;
-        for (size_t f : scope) {
-            sums.emplace_back(costs_.levels(f).size(), LinearProgram::Row{{}, {}, 'E', 0});
+        for (size_t counter : scope) {
+            sums.emplace_back(costs_.size(counter), LinearProgram::Row{{}, {}, 'E', 0});
         }
         sums.emplace_back(choices, LinearProgram::Row{{}, {}, 'E', choices > 1 ? 0.0 : 1.0});
         const auto add = [](LinearProgram::Row& row, int column, double coefficient) {
@@ -175,11 +195,11 @@ class Builder {
         const int cost = add_column(0, false, 1e9);
         budget_rows_[k].columns.push_back(cost);
         budget_rows_[k].coefficients.push_back(1);
-        for (size_t other = 0; other < costs_.levels(second).size(); ++other) {
+        for (size_t other = 0; other < costs_.size(second); ++other) {
             for (size_t w = 0; w < width_choices(l); ++w) {
                 LinearProgram::Row row{{cost}, {1}, 'G', 0};
                 double most = 0;
-                for (size_t c = 0; c < costs_.levels(first).size(); ++c) {
+                for (size_t c = 0; c < costs_.size(first); ++c) {
                     const size_t cell = c * costs_.stride(l, 0) + other * costs_.stride(l, 1);
                     const double value = kScale * costs_.of(l, cell, w)[k];
                     row.columns.push_back(counts_[first] + static_cast<int>(c));
@@ -206,7 +226,7 @@ class Builder {
     size_t most_cells_;
     double unit_ = 0;  // of energies
     LinearProgram program_;
-    std::vector<int> counts_, widths_;        // first columns
+    std::vector<int> counts_, widths_;        // first columns, of counters and of widths
     std::vector<std::vector<size_t>> order_;  // groups, cheapest first
     std::vector<LinearProgram::Row> budget_rows_;
 };

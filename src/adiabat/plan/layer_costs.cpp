@@ -2,6 +2,10 @@
 #include "adiabat/plan/layer_costs.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <utility>
 
 #include "adiabat/base/errors.h"
 
@@ -20,6 +24,28 @@ bool asks_for_bits(Quantity quantity) {
            quantity == Quantity::kBops || quantity == Quantity::kFloat;
 }
 
+// Whether two different axes have a family in common.
+bool share_families(const std::vector<std::vector<LayerCosts::Total::Part>>& axes) {
+    if (axes.size() < 2 || axes[0] == axes[1]) return false;
+    return std::any_of(axes[0].begin(), axes[0].end(), [&](const auto& a) {
+        return std::any_of(axes[1].begin(), axes[1].end(),
+                           [&](const auto& b) { return a.by == b.by; });
+    });
+}
+
+// By families, ascending; weights have no common divisor.
+std::vector<LayerCosts::Total::Part> axis_of(const std::vector<net::AxisLabels::Share>& shares) {
+    std::vector<LayerCosts::Total::Part> axis;
+    int64_t divisor = 0;
+    for (const auto& share : shares) {
+        axis.push_back({static_cast<size_t>(share.family), share.count});
+        divisor = std::gcd(divisor, share.count);
+    }
+    for (auto& part : axis) part.weight /= std::max<int64_t>(divisor, 1);
+    std::sort(axis.begin(), axis.end(), [](const auto& a, const auto& b) { return a.by < b.by; });
+    return axis;
+}
+
 }  // namespace
 
 LayerCosts::LayerCosts(const Network& network, const std::vector<Budget>& budgets,
@@ -32,11 +58,14 @@ LayerCosts::LayerCosts(const Network& network, const std::vector<Budget>& budget
         table.widths = any ? network.widths(k).size() : 1;
         if (k >= network.layers.size()) continue;  // an activation
         for (const auto* shares : {&network.filter_shares(k), &network.input_shares(k)}) {
-            for (const auto& share : *shares)
-                table.scope.push_back(static_cast<size_t>(share.family));
+            if (!shares->empty()) table.axes.push_back(axis_of(*shares));
+            for (const auto& share : *shares) {
+                table.families.push_back(static_cast<size_t>(share.family));
+            }
         }
-        std::sort(table.scope.begin(), table.scope.end());
-        table.scope.erase(std::unique(table.scope.begin(), table.scope.end()), table.scope.end());
+        std::sort(table.families.begin(), table.families.end());
+        table.families.erase(std::unique(table.families.begin(), table.families.end()),
+                             table.families.end());
     }
     find_activations();
     choose_levels();
@@ -52,16 +81,85 @@ void LayerCosts::choose_levels() {
             if (kept == allowed_kept(network_, f, kept)) levels_[f].push_back({c, c});
         }
     }
-    while (halve_largest()) {
+    do {
+        find_totals();
+    } while (halve_largest());
+}
+
+void LayerCosts::find_totals() {
+    totals_.clear();
+    for (Table& table : tables_) {
+        table.scope.clear();
+        for (const Axis& axis : table.axes) table.scope.push_back(total(axis));
+        std::sort(table.scope.begin(), table.scope.end());
+        table.scope.erase(std::unique(table.scope.begin(), table.scope.end()), table.scope.end());
     }
+}
+
+// The counter of an axis: its first family plus the next, that plus the next, and so on. What
+// axes begin with alike they share.
+size_t LayerCosts::total(const Axis& axis) {
+    size_t counter = axis.front().by;
+    int64_t weight = axis.front().weight;
+    for (size_t p = 1; p < axis.size(); ++p) {
+        std::array<Total::Part, 2> parts = {Total::Part{counter, weight}, axis[p]};
+        if (parts[1].by < parts[0].by) std::swap(parts[0], parts[1]);
+        weight = 1;
+        const auto known = std::find_if(totals_.begin(), totals_.end(),
+                                        [&](const Total& t) { return t.parts == parts; });
+        counter = levels_.size() + static_cast<size_t>(known - totals_.begin());
+        if (known != totals_.end()) continue;
+        std::map<int64_t, std::array<size_t, 2>> all;
+        for (size_t a = 0; a < size(parts[0].by); ++a) {
+            for (size_t b = 0; b < size(parts[1].by); ++b) {
+                all.try_emplace(parts[0].weight * value(parts[0].by, a) +
+                                    parts[1].weight * value(parts[1].by, b),
+                                std::array<size_t, 2>{a, b});
+            }
+        }
+        Total total{parts};
+        for (const auto& [value, from] : all) {
+            total.values.push_back(value);
+            total.from.push_back(from);
+        }
+        totals_.push_back(std::move(total));
+    }
+    return counter;
+}
+
+size_t LayerCosts::size(size_t counter) const {
+    if (counter < levels_.size()) return levels_[counter].size();
+    return totals_[counter - levels_.size()].values.size();
+}
+
+int64_t LayerCosts::value(size_t counter, size_t k) const {
+    if (counter < levels_.size()) return levels_[counter][k].last;
+    return totals_[counter - levels_.size()].values[k];
+}
+
+size_t LayerCosts::index_of(size_t counter, int64_t value) const {
+    size_t first = 0, last = size(counter);
+    while (first < last) {
+        const size_t middle = (first + last) / 2;
+        if (this->value(counter, middle) < value) {
+            first = middle + 1;
+        } else {
+            last = middle;
+        }
+    }
+    ADIABAT_CHECK(first < size(counter) && this->value(counter, first) == value,
+                  "counter {} has no value {}", counter, value);
+    return first;
 }
 
 bool LayerCosts::halve_largest() {
     for (const Table& table : tables_) {
-        size_t numbers = table.widths * budgets();
-        size_t largest = table.scope.empty() ? 0 : table.scope.front();
-        for (size_t f : table.scope) {
-            numbers *= levels_[f].size();
+        size_t numbers = table.widths * budgets(), plans = 1;
+        for (size_t counter : table.scope) numbers *= size(counter);
+        for (size_t f : table.families) plans *= levels_[f].size();
+        if (share_families(table.axes)) numbers = std::max(numbers, plans);
+        size_t largest = table.families.empty() ? 0 : table.families.front();
+        for (size_t f : table.families) {
             if (levels_[f].size() > levels_[largest].size()) largest = f;
         }
         if (numbers <= kMostNumbers || levels_[largest].size() < 2) continue;
@@ -76,25 +174,73 @@ bool LayerCosts::halve_largest() {
     return false;
 }
 
+// The cut counts behind a value of a counter.
+void LayerCosts::set_cut(size_t counter, size_t k, std::span<int64_t> cut) const {
+    if (counter < levels_.size()) {
+        cut[counter] = value(counter, k);
+        return;
+    }
+    const Total& total = totals_[counter - levels_.size()];
+    for (size_t p = 0; p < 2; ++p) set_cut(total.parts[p].by, total.from[k][p], cut);
+}
+
+int64_t LayerCosts::total_of(size_t counter, std::span<const int64_t> cut) const {
+    if (counter < levels_.size()) return cut[counter];
+    int64_t sum = 0;
+    for (const auto& part : totals_[counter - levels_.size()].parts) {
+        sum += part.weight * total_of(part.by, cut);
+    }
+    return sum;
+}
+
 void LayerCosts::fill(size_t layer) {
     Table& table = tables_[layer];
-    for (size_t f : table.scope) {
+    for (size_t counter : table.scope) {
         table.strides.push_back(table.cells);
-        table.cells *= levels_[f].size();
+        table.cells *= size(counter);
     }
+    table.values.resize(table.cells * table.widths * budgets());
     std::vector<int64_t> cut(network_.families());
-    for (size_t cell = 0; cell < table.cells; ++cell) {
-        bool is_range = false;
-        for (size_t i = 0; i < table.scope.size(); ++i) {
-            const auto& levels = levels_[table.scope[i]];
-            const Level& level = levels[cell / table.strides[i] % levels.size()];
-            cut[table.scope[i]] = level.last;
-            is_range = is_range || level.first != level.last;
-        }
-        for (size_t w = 0; w < table.widths; ++w) {
-            for (size_t k = 0; k < budgets(); ++k) {
-                table.values.push_back(cost(k, layer, cut, network_.widths(layer)[w], is_range));
+    if (!share_families(table.axes)) {
+        for (size_t cell = 0; cell < table.cells; ++cell) {
+            for (size_t p = 0; p < table.scope.size(); ++p) {
+                const size_t counter = table.scope[p];
+                set_cut(counter, cell / table.strides[p] % size(counter), cut);
             }
+            fill_cell(layer, cell, cut);
+        }
+        return;
+    }
+    // Not every pair of totals is there.
+    const std::function<void(size_t)> visit = [&](size_t place) {
+        if (place < table.families.size()) {
+            const size_t f = table.families[place];
+            for (size_t k = 0; k < size(f); ++k) {
+                cut[f] = value(f, k);
+                visit(place + 1);
+            }
+            return;
+        }
+        size_t cell = 0;
+        for (size_t p = 0; p < table.scope.size(); ++p) {
+            const size_t counter = table.scope[p];
+            cell += index_of(counter, total_of(counter, cut)) * table.strides[p];
+        }
+        fill_cell(layer, cell, cut);
+    };
+    visit(0);
+}
+
+void LayerCosts::fill_cell(size_t layer, size_t cell, std::span<const int64_t> cut) {
+    Table& table = tables_[layer];
+    const bool is_range = std::any_of(table.families.begin(), table.families.end(), [&](size_t f) {
+        return std::any_of(levels_[f].begin(), levels_[f].end(),
+                           [](const Level& level) { return level.first != level.last; });
+    });
+    double* to = table.values.data() + cell * table.widths * budgets();
+    for (size_t w = 0; w < table.widths; ++w) {
+        for (size_t k = 0; k < budgets(); ++k) {
+            *to++ = cost(k, layer, cut, network_.widths(layer)[w], is_range);
         }
     }
 }
@@ -154,8 +300,8 @@ std::vector<double> LayerCosts::rest(const Domain& domain) const {
     std::vector<int> known;
     for (size_t k = 0; k < tables_.size(); ++k) {
         // What decoders share may depend on how many codes there are.
-        const auto& scope = tables_[k].scope;
-        const bool is_one = std::all_of(scope.begin(), scope.end(),
+        const auto& families = tables_[k].families;
+        const bool is_one = std::all_of(families.begin(), families.end(),
                                         [&](size_t f) { return domain.cut[f].is_one(); });
         known.push_back(bits[k] == kGone || (is_one && domain.widths_left(k) == 1)
                             ? bits[k]

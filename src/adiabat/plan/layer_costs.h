@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a plan costs as a sum over layers, each a function of the cut counts of the families on its
-// two axes and of its width: the form in which a minimum is found by elimination (cheapest.h).
+// What a plan costs as a sum over layers, each a function of how much is cut of its two axes and of
+// its width: the form in which a minimum is found by elimination (cheapest.h).
+//
+// Counters say how much is cut: the cut count of a family, or, where several families share an
+// axis (a stream that grows by padding, a concatenation), a total, which is one counter plus
+// another, so that a layer's table stays small however many families its axes have.
 //
 // Costs are relative, 1 is the limit. What belongs to no layer (constants of other nodes, products
 // without weights; in a file also what decoders of one width share) is counted at the least that
 // the plans in question have: exact once their counts and widths are. So is what float activations
 // cost layers, beyond what they cost those of the smallest plan, which stands in tables of their
-// own. Peak activations are no sum:
-// they count as nothing. Families of very many groups have levels, ranges of counts that cost as
-// much as the largest of them: from below too. Of networks with few thousand groups every count is
-// a level, and layers are exact.
+// own. Peak activations are no sum: they count as nothing. Families of very many groups have
+// levels, ranges of counts that cost as much as the largest of them: from below too. Of networks
+// with few thousand groups every count is a level, and layers are exact.
 //
 // Memory: one number a layer, width, budget and pair of levels.
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -35,17 +39,39 @@ class LayerCosts {
         int64_t first = 0, last = 0;
     };
     const std::vector<Level>& levels(size_t family) const { return levels_[family]; }
-    // Families on a layer's axes, ascending.
+    // Indices of an axis that go: `weight` for one of the counter `by`. Counters are numbered,
+    // families first, then totals, after those that they add up.
+    struct Total {
+        struct Part {
+            size_t by = 0;
+            int64_t weight = 1;
+
+            bool operator==(const Part&) const = default;
+        };
+        std::array<Part, 2> parts = {};    // ascending
+        std::vector<int64_t> values = {};  // all there are, ascending
+        // Values of the parts that give it, one pair a value.
+        std::vector<std::array<size_t, 2>> from = {};
+    };
+    const std::vector<Total>& totals() const { return totals_; }
+    size_t counters() const { return levels_.size() + totals_.size(); }
+    // How many values a counter has, and each: groups that are cut (of a level, the most), or a
+    // total.
+    size_t size(size_t counter) const;
+    int64_t value(size_t counter, size_t k) const;
+    size_t index_of(size_t counter, int64_t value) const;
+
+    // The counters of a layer's axes, ascending.
     const std::vector<size_t>& scope(size_t layer) const { return tables_[layer].scope; }
     // Whether any budget asks for the layer's width.
     bool bits_count(size_t layer) const { return tables_[layer].widths > 1; }
-    // One entry a budget; `at` has a level for each family of the scope.
+    // One entry a budget; a cell has a value for each counter of the scope, the first fastest.
     std::span<const double> of(size_t layer, size_t cell, size_t width) const {
         const Table& table = tables_[layer];
         const size_t w = table.widths > 1 ? width : 0;
         return {table.values.data() + (cell * table.widths + w) * budgets(), budgets()};
     }
-    // Of a level of a family of the scope: how much it adds to `cell`.
+    // Of the next value of a counter of the scope: how much it adds to `cell`.
     size_t stride(size_t layer, size_t place) const { return tables_[layer].strides[place]; }
     // Cells in all.
     size_t cells(size_t layer) const { return tables_[layer].cells; }
@@ -58,14 +84,22 @@ class LayerCosts {
     bool breaks_activations(const Domain& domain) const;
 
   private:
+    using Axis = std::vector<Total::Part>;  // by families
     struct Table {
+        std::vector<Axis> axes;
+        std::vector<size_t> families;  // on them, ascending
         std::vector<size_t> scope, strides;
         size_t cells = 1, widths = 1;
         std::vector<double> values;
     };
     void choose_levels();
     bool halve_largest();
+    void find_totals();
+    size_t total(const Axis& axis);
     void fill(size_t layer);
+    void fill_cell(size_t layer, size_t cell, std::span<const int64_t> cut);
+    void set_cut(size_t counter, size_t k, std::span<int64_t> cut) const;
+    int64_t total_of(size_t counter, std::span<const int64_t> cut) const;
     double cost(size_t k, size_t layer, std::span<const int64_t> cut, int bits,
                 bool is_range) const;
     int64_t least_of_float(Quantity quantity, size_t layer) const;
@@ -75,6 +109,7 @@ class LayerCosts {
     const std::vector<Budget>& budgets_;
     const CostFunctions& costs_;
     std::vector<std::vector<Level>> levels_;
+    std::vector<Total> totals_;
     std::vector<Table> tables_;
     // Of each layer the activations that are decided: what it reads, then what it makes.
     std::vector<std::vector<size_t>> activations_of_;

@@ -15,7 +15,7 @@ namespace adiabat::plan {
 namespace {
 
 constexpr int kMostSweeps = 400;
-constexpr double kPrecision = 1e-5;
+constexpr double kStartPrecision = 1e-4, kPrecision = 1e-5;
 constexpr int kSteps = 100, kSweepsAStep = 5;
 // A step is this part of a pair's coupling for each unit by which an inequality is broken, and half
 // as much after kHalfLife steps.
@@ -130,7 +130,7 @@ void Reformulation::State::set_terms(const anneal::Watch& watch) {
     }
     if (mixing) return mixing->set_terms(view, linear);
     mixing.emplace(view, linear, seed);
-    mixing->run(kMostSweeps, kPrecision, watch);
+    mixing->run(kMostSweeps, kStartPrecision, watch);
 }
 
 Reformulation::Reformulation(const Hamiltonian& hamiltonian, uint64_t seed)
