@@ -16,7 +16,7 @@
 // levels, ranges of counts that cost as much as the largest of them: from below too. Of networks
 // with few thousand groups every count is a level, and layers are exact.
 //
-// Memory: one number a layer, width, budget and pair of levels.
+// Memory: one number a layer, width, budget and pair of counters' values.
 
 #include <array>
 #include <cstdint>
