@@ -165,6 +165,20 @@ def test_what_is_no_plan_is_repaired_and_said(cache, tmp_path):
     assert third["repaired"]["budgets"] and all(b["cost"] <= b["limit"] for b in third["budgets"])
 
 
+def test_what_would_be_ignored_is_refused(tmp_path):
+    back = ("qubo", "--read", tmp_path / "x.txt", "--meaning", tmp_path / "p.meaning.json", "-o", tmp_path / "plan.json")
+    message = fails(*back, *FEW, "--budget", BUDGET, "--kappa", 0.5)
+    assert message.endswith("expected it without --budget, --images, --data, --preprocess, --kappa")
+    # The network may lie elsewhere.
+    assert "p.meaning.json" in fails(*back, MODEL, "--threads", 1, "--sample", 2, "--repair")
+    for more in (("--meaning", tmp_path / "p.meaning.json"), ("--sample", 1), ("--repair",)):
+        assert "--read" in fails("qubo", MODEL, *FEW, "--budget", BUDGET, "-o", tmp_path / "p.coo", *more)
+    for name in ("p.lp", "p.json"):
+        message = fails("qubo", MODEL, *FEW, "--budget", BUDGET, "-o", tmp_path / name, "--penalty", 2)
+        assert "without --penalty" in message
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_given_reference_and_its_faults(small, cache, tmp_path):
     path = tmp_path / "net.json"
     meaning, said = run("qubo", MODEL, *FEW, "--budget", "file=100KB", "-o", path, "--at",

@@ -69,6 +69,12 @@ class Writing {
                 ".bqm .qubo .rudy .sparse .lp .json",
                 options_.output);
         }
+        if (options_.penalty && holds_constraints(format_)) {
+            throw InputError(
+                "--penalty: {} holds constraints, and has no penalties: expected it without "
+                "--penalty, or coo, bqm-json, bqm, qbsolv or biqmac",
+                qubo::name_of(format_));
+        }
         std::vector<std::filesystem::path> inputs = {options_.model, options_.data.path};
         if (options_.at) inputs.emplace_back(*options_.at);
         check_output(options_.output, inputs);
