@@ -71,6 +71,15 @@ def test_to_a_solver_and_back(name, form, cache, tmp_path):
     jsonschema.validate(done, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
 
 
+def test_a_name_that_says_another_format(tmp_path):
+    path = tmp_path / "net.coo"
+    _, said = write(path, "--format", "qbsolv", "--hamiltonian", "l1")
+    assert f"{path}: its name says coo, it is written as --format says: qbsolv" in said
+    _, said = run("solve", path, "--format", "qbsolv", "--reads", 1, "--bound", "none")
+    assert f"{path}: its name says coo, it is read as --format says: qbsolv" in said
+    assert f"{path}:1: " in fails("solve", path)
+
+
 def value(problem, x):
     """Energy of an adiabat-qubo document's assignment, by its definition."""
     x = np.array(x, float)

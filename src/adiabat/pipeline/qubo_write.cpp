@@ -69,6 +69,10 @@ class Writing {
                 ".bqm .qubo .rudy .sparse .lp .json",
                 options_.output);
         }
+        if (const auto said = qubo::contradiction_of_ending(options_.output, format_)) {
+            progress_.say(fmt::format("{}, it is written as --format says: {}", *said,
+                                      qubo::name_of(format_)));
+        }
         if (options_.penalty && holds_constraints(format_)) {
             throw InputError(
                 "--penalty: {} holds constraints, and has no penalties: expected it without "
