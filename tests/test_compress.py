@@ -372,6 +372,8 @@ def test_the_smallest_network_within_a_loss(tmp_path):
     below = [t for t in found["tried"] if t["limit"] < found["limit"]]
     assert below and all(t["divergence"] > 0.02 for t in below)
     assert max(t["limit"] for t in below) > 0.95 * found["limit"]
+    done = adiabat("explain", tmp_path / "run.json", "--alternatives", 1, "--json")
+    assert json.loads(done.stdout)["budgets"][0]["limit"] == found["limit"]
     # The same as deciding for that limit.
     compress(tmp_path / "again.onnx", "--images", 128, budget=f"macs={found['limit']}")
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
