@@ -432,6 +432,8 @@ def test_as_many_steps_as_predictions_need(tmp_path):
     (("--plan", MODEL, "--steps", 2), "--plan leaves nothing to decide: expected it without --steps"),
     (("--budget", "file=60KB", "--steps", 2, "--hamiltonian", "l1"), "l1 senses nothing"),
     (("--max-kl", 1e-12), "already loses more"),
+    (("--budget", "file=60KB", "--rho-mixed", 0.2), "--rho-mixed: pairs with widths do not count where candidates"),
+    (("--budget", "file=60KB", "--rho-mixed", 0.2, "--rho-widths", 1), "(288): expected 0, or more --images"),
     (("--max-kl", 0.1, "--minimize", "size"), "--minimize: unknown quantity `size`"),
     (("--max-kl", -1), "--max-kl"),
     ((), "--budget is required"),

@@ -60,7 +60,7 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
          {std::tuple{"--rho-cuts", &deciding.interactions.rho_cuts,
                      "Weight of other pairs of cuts"},
           {"--rho-mixed", &deciding.interactions.rho_mixed,
-           "Of pairs of a cut and a width; not where candidates are more than sensed rows"},
+           "Of pairs of a cut and a width; 0 where candidates are more than sensed rows"},
           {"--rho-widths", &deciding.interactions.rho_widths, "Of pairs of widths; the same"},
           {"--rho-branches", &deciding.interactions.rho_branches,
            "Of a branch that goes and a cut or another branch"}}) {
