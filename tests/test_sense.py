@@ -88,6 +88,14 @@ def test_what_was_not_compared_is_said(tmp_path):
         assert ("; products were not compared" in done.stdout) == single
 
 
+def test_the_help_has_what_counts_alone():
+    search = ("--hamiltonian", "--kappa", "--tau", "--rho-cuts", "--rho-residual", "--beta", "--sweeps", "--replicas")
+    for verb, has_search in (("sense", False), ("compress", True), ("pareto", True), ("qubo", True)):
+        text = adiabat(verb, "--help").stdout
+        assert all((option in text) == has_search for option in search), verb
+        assert all(option in text for option in ("--sense", "--cache", "--keep-branches", "--images", "--seed")), verb
+
+
 @pytest.mark.parametrize("arguments, words", [
     (("--sense", "guess"), "it must be gradient or forward"),
     (("--images", 1), "--images"),

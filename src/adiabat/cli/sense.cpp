@@ -87,7 +87,7 @@ void add_sense(CLI::App& tool, Frame& frame) {
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", *output, "Write the document with all effects (JSON)");
     verb->add_flag("--compare", options->compare, "Sense by the other method too (slow)");
-    add_run_options(*verb, *options, *run);
+    add_sensing_options(*verb, *options, *run);
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
