@@ -97,6 +97,15 @@ def test_budgets_decide_which(sensed, tmp_path):
         assert row["change"]["energy"] == pytest.approx(sign * sensed[1][name], rel=1e-3)
     done = adiabat("explain", tmp_path / "run.json")
     assert done.returncode == 0 and "leaving it float" in done.stdout and "coding it" in done.stdout
+    # Of each layer its input, and its output where its kernel can end in codes.
+    done = adiabat("explain", tmp_path / "run.json", "--layer", "*", "--alternatives", 0, "--json")
+    assert done.returncode == 0, done.stderr
+    used = [row for layer in json.loads(done.stdout)["details"] for row in layer["activations"]]
+    assert all(said[row["name"]] == {member: row[member] for member in ("name", "float", "change")} for row in used)
+    first = json.loads(done.stdout)["details"][0]["activations"]
+    assert [(row["name"], row["role"]) for row in first] == list(zip(sensed[1], ("input", "output")))
+    done = adiabat("explain", tmp_path / "run.json", "--layer", sensed[0][0])
+    assert f"input: {first[0]['name']}" in done.stdout and f"output: {first[1]['name']}" in done.stdout
 
 
 def test_they_are_variables(sensed, tmp_path):

@@ -171,6 +171,15 @@ def test_command_lines(arguments):
     refused(adiabat(*arguments))
 
 
+@pytest.mark.parametrize("arguments, where", [
+    (["compress", "m.onnx", "--data", "d", "-o", "o.onnx", "--candidates", "17"], "see adiabat compress --help"),
+    (["pareto", "m.onnx", "--data", "d", "-o", "folder", "--frobnicate"], "see adiabat pareto --help"),
+    (["sense"], "see adiabat sense --help"),
+    (["frobnicate"], "see adiabat --help")])
+def test_the_help_of_the_verb_is_named(arguments, where):
+    refused(adiabat(*arguments), where)
+
+
 def tiny(path, nodes, constants=(), shape=("N", 1, 28, 28), outputs=("y",), opset=13):
     """A model of the given nodes on an input x."""
     graph = helper.make_graph(list(nodes), "g", [helper.make_tensor_value_info("x", 1, list(shape))],

@@ -372,6 +372,8 @@ def test_the_smallest_network_within_a_loss(tmp_path):
     below = [t for t in found["tried"] if t["limit"] < found["limit"]]
     assert below and all(t["divergence"] > 0.02 for t in below)
     assert max(t["limit"] for t in below) > 0.95 * found["limit"]
+    done = adiabat("explain", tmp_path / "run.json", "--alternatives", 1, "--json")
+    assert json.loads(done.stdout)["budgets"][0]["limit"] == found["limit"]
     # The same as deciding for that limit.
     compress(tmp_path / "again.onnx", "--images", 128, budget=f"macs={found['limit']}")
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
@@ -430,6 +432,8 @@ def test_as_many_steps_as_predictions_need(tmp_path):
     (("--plan", MODEL, "--steps", 2), "--plan leaves nothing to decide: expected it without --steps"),
     (("--budget", "file=60KB", "--steps", 2, "--hamiltonian", "l1"), "l1 senses nothing"),
     (("--max-kl", 1e-12), "already loses more"),
+    (("--budget", "file=60KB", "--rho-mixed", 0.2), "--rho-mixed: pairs with widths do not count where candidates"),
+    (("--budget", "file=60KB", "--rho-mixed", 0.2, "--rho-widths", 1), "(288): expected 0, or more --images"),
     (("--max-kl", 0.1, "--minimize", "size"), "--minimize: unknown quantity `size`"),
     (("--max-kl", -1), "--max-kl"),
     ((), "--budget is required"),

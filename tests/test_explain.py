@@ -110,6 +110,24 @@ def test_one_filter_and_one_layer(decided, tmp_path):
     assert [width["energy"] for width in layer["widths"] if width["bits"] == row["bits"]] == [0]
 
 
+def test_the_limit_that_was_found(decided, tmp_path):
+    path, run = decided
+    document = json.loads(path.read_text())
+    file, macs = (budget["limit"] for budget in run["budgets"])
+    other = tmp_path / "other.json"
+    # As --max-kl leaves it: alone, beside another budget, and beside a looser one of the same quantity.
+    for asked, limits in (({}, {"macs": macs}), ({"file": file}, {"file": file, "macs": macs}),
+                          ({"macs": 2 * macs}, {"macs": macs})):
+        document["budgets"] = [{"quantity": quantity, "limit": limit} for quantity, limit in asked.items()]
+        document["smallest_within"] = {"quantity": "macs", "limit": macs}
+        other.write_text(json.dumps(document))
+        d = explain(other, "--alternatives", 2)
+        assert {budget["quantity"]: budget["limit"] for budget in d["budgets"]} == limits
+        assert d["alternatives"]
+        for alternative in d["alternatives"]:
+            assert all(costs(d)[q] + alternative["costs"][q] <= limit for q, limit in limits.items())
+
+
 def test_tables(decided):
     path, run = decided
     row = max(run["plan"], key=lambda row: len(row["cut"]))

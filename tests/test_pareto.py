@@ -66,6 +66,25 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
     assert other["points"][0]["key"] != d["points"][0]["key"]
 
 
+def test_points_of_another_sweep_are_said(tmp_path):
+    def sweep(*budgets):
+        done = adiabat("pareto", MODEL, *FEW, "--hamiltonian", "l1", "-o", tmp_path, "--budgets", *budgets)
+        assert done.returncode == 0, done.stderr
+        return done.stderr, {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    said, _ = sweep("macs=90%", "macs=80%")
+    assert "another sweep" not in said
+    for name in ("point-007.json", "point-12.json", "point-x.json", "other.json"):
+        (tmp_path / name).write_text('{"key": "k"}' if name != "point-12.json" else "no point")
+    said, before = sweep("file=100KB")
+    assert f"{tmp_path}: point-01 is of another sweep, not in the table: " in said
+    (tmp_path / "point-100.json").write_text('{"key": "k"}')
+    said, after = sweep("file=100KB")
+    assert "2 points, point-01 to point-100, are of another sweep, not in the table: " in said
+    # Nothing but the document of the sweep, which has times, is another.
+    assert {name for name in before if before[name] != after[name]} == {"pareto.json"}
+
+
 def test_what_cannot_be_kept_is_said_before_anything_is_done(tmp_path):
     for arguments, words in ((("--budgets", "macs=50%", "file=10"), "cannot be reached"),
                              (("--quantity", "macs", "--from", "90%"), "--to"),

@@ -71,6 +71,15 @@ def test_to_a_solver_and_back(name, form, cache, tmp_path):
     jsonschema.validate(done, json.loads((ROOT / "doc" / "run.schema.json").read_text()))
 
 
+def test_a_name_that_says_another_format(tmp_path):
+    path = tmp_path / "net.coo"
+    _, said = write(path, "--format", "qbsolv", "--hamiltonian", "l1")
+    assert f"{path}: its name says coo, it is written as --format says: qbsolv" in said
+    _, said = run("solve", path, "--format", "qbsolv", "--reads", 1, "--bound", "none")
+    assert f"{path}: its name says coo, it is read as --format says: qbsolv" in said
+    assert f"{path}:1: " in fails("solve", path)
+
+
 def value(problem, x):
     """Energy of an adiabat-qubo document's assignment, by its definition."""
     x = np.array(x, float)
@@ -163,6 +172,20 @@ def test_what_is_no_plan_is_repaired_and_said(cache, tmp_path):
     assert "breaks a budget" in said and "--repair" in said
     third, _ = read(tmp_path / "x.txt", path, tmp_path / "plan.json", "--sample", 2, "--repair")
     assert third["repaired"]["budgets"] and all(b["cost"] <= b["limit"] for b in third["budgets"])
+
+
+def test_what_would_be_ignored_is_refused(tmp_path):
+    back = ("qubo", "--read", tmp_path / "x.txt", "--meaning", tmp_path / "p.meaning.json", "-o", tmp_path / "plan.json")
+    message = fails(*back, *FEW, "--budget", BUDGET, "--kappa", 0.5)
+    assert message.endswith("expected it without --budget, --images, --data, --preprocess, --kappa")
+    # The network may lie elsewhere.
+    assert "p.meaning.json" in fails(*back, MODEL, "--threads", 1, "--sample", 2, "--repair")
+    for more in (("--meaning", tmp_path / "p.meaning.json"), ("--sample", 1), ("--repair",)):
+        assert "--read" in fails("qubo", MODEL, *FEW, "--budget", BUDGET, "-o", tmp_path / "p.coo", *more)
+    for name in ("p.lp", "p.json"):
+        message = fails("qubo", MODEL, *FEW, "--budget", BUDGET, "-o", tmp_path / name, "--penalty", 2)
+        assert "without --penalty" in message
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_given_reference_and_its_faults(small, cache, tmp_path):

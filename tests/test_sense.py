@@ -34,7 +34,7 @@ def test_effects_fall_with_every_bit_and_both_methods_agree(tmp_path):
     assert any(layer["cuts"] for layer in document["layers"])
     assert document["comparison"]["method"] == "forward"
     assert document["comparison"]["log_correlation"] > 0.98
-    assert document["sensing"]["agreement"] > 0.9
+    assert document["sensing"]["agreement"] > 0.9 and document["sensing"]["product_agreement"] is not None
 
 
 @pytest.mark.long
@@ -75,6 +75,25 @@ def test_a_run_that_was_killed_goes_on(tmp_path):
         assert {name: kept[name] for name in kept} == {name: now[name] for name in kept}  # nothing done twice
         kept = now
     assert effects(sense("--cache", cache)) == effects(whole)
+
+
+def test_what_was_not_compared_is_said(tmp_path):
+    for images, single in ((2, False), (8, True)):  # half of them judges; too few for products
+        done = adiabat("sense", MODEL, *FEW[:-1], images, "--cache", "none", "-o", tmp_path / "sense.json")
+        assert done.returncode == 0, done.stderr
+        sensing = json.loads((tmp_path / "sense.json").read_text())["sensing"]
+        assert (sensing["agreement"] is not None) == single and sensing["product_agreement"] is None
+        said = "two halves of 4 images agree to 0." if single else "two halves of 1 images were not compared"
+        assert said in done.stdout and said in done.stderr
+        assert ("; products were not compared" in done.stdout) == single
+
+
+def test_the_help_has_what_counts_alone():
+    search = ("--hamiltonian", "--kappa", "--tau", "--rho-cuts", "--rho-residual", "--beta", "--sweeps", "--replicas")
+    for verb, has_search in (("sense", False), ("compress", True), ("pareto", True), ("qubo", True)):
+        text = adiabat(verb, "--help").stdout
+        assert all((option in text) == has_search for option in search), verb
+        assert all(option in text for option in ("--sense", "--cache", "--keep-branches", "--images", "--seed")), verb
 
 
 @pytest.mark.parametrize("arguments, words", [

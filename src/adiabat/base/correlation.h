@@ -5,6 +5,7 @@
 // O(1) a pair. Source: K. Pearson (1895).
 
 #include <cmath>
+#include <optional>
 
 namespace adiabat {
 
@@ -24,9 +25,9 @@ class Correlation {
     double variance_x() const { return xx_ / count_ - mean_x() * mean_x(); }
     double variance_y() const { return yy_ / count_ - mean_y() * mean_y(); }
     double covariance() const { return xy_ / count_ - mean_x() * mean_y(); }
-    // 1 for fewer than three pairs, or where one of the two does not vary.
-    double value() const {
-        if (count_ < 3 || !(variance_x() > 0 && variance_y() > 0)) return 1;
+    // Nothing for fewer than three pairs, or where one of the two does not vary.
+    std::optional<double> value() const {
+        if (count_ < 3 || !(variance_x() > 0 && variance_y() > 0)) return {};
         return covariance() / std::sqrt(variance_x() * variance_y());
     }
 

@@ -98,12 +98,14 @@ void print_branches(const Json& branches) {
     print_table({{"residual branch", false}, {"", false}, {"energy"}, {"costs", false}}, rows);
 }
 
-void print_activations(const Json& activations) {
+// Of a layer also whether each is its input or its output.
+void print_activations(const Json& activations, bool of_layer = false) {
     if (activations.empty()) return;
     std::vector<std::vector<std::string>> rows;
     for (const Json& activation : activations) {
         const Json& change = activation["change"];
-        rows.push_back({activation["name"].get<std::string>(),
+        const std::string role = of_layer ? activation["role"].get<std::string>() + ": " : "";
+        rows.push_back({role + activation["name"].get<std::string>(),
                         activation["float"].get<bool>() ? "float: coding it" : "leaving it float",
                         signed_energy(change["energy"]), costs_text(change)});
     }
@@ -137,6 +139,7 @@ void print_layer(const Json& layer) {
         fmt::print("\n");
         print_table({{"channels", false}, {"", false}, {"alone"}, {"in this plan"}}, rows);
     }
+    print_activations(layer["activations"], /*of_layer=*/true);
 }
 
 void print_partners(const Json& partners, const char* title) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "adiabat/base/errors.h"
 #include "adiabat/base/units.h"
 #include "adiabat/cli/run_options.h"
@@ -57,6 +60,22 @@ void print_plan(const Json& d) {
     print_budgets(d["budgets"]);
 }
 
+// Of an assignment the sidecar says how the problem was made: throws InputError where an option
+// says it again.
+void refuse_beside_read(const CLI::App& verb) {
+    constexpr std::array kTaken = {"--help",   "MODEL",    "--output",  "--read", "--meaning",
+                                   "--sample", "--repair", "--threads", "--json", "--quiet"};
+    std::string others;
+    for (const CLI::Option* option : verb.get_options()) {
+        const std::string name = option->get_name();
+        if (option->count() == 0 || std::ranges::count(kTaken, name) > 0) continue;
+        others += (others.empty() ? "" : ", ") + name;
+    }
+    if (others.empty()) return;
+    throw InputError(
+        "--read: how the problem was made stands in its --meaning: expected it without {}", others);
+}
+
 }  // namespace
 
 void add_qubo(CLI::App& tool, Frame& frame) {
@@ -66,34 +85,42 @@ void add_qubo(CLI::App& tool, Frame& frame) {
     auto run = std::make_shared<RunArguments>();
     auto back = std::make_shared<pipeline::AssignmentOptions>();
     auto at = std::make_shared<std::string>();
-    verb->add_option("MODEL", options->model, "The float network (.onnx)");
+    verb->add_option("MODEL", options->model,
+                     "The float network (.onnx); with --read where it lies elsewhere now");
     verb->add_option("-o,--output", options->output, "The problem, or the plan, to write")
         ->required();
     verb->add_option("--budget", options->budget, kBudgetHelp);
     verb->add_option("--format", options->format,
                      "coo, bqm-json, bqm, qbsolv, biqmac, lp or json; by the ending of -o if not "
                      "given");
-    verb->add_option("--penalty", options->penalty,
-                     "Weight of a one-hot group where the format holds no constraints")
+    verb->add_option(
+            "--penalty", options->penalty,
+            "Weight of a one-hot group where the format holds no constraints (not lp, json)")
         ->check(CLI::PositiveNumber);
     verb->add_option("--at", *at,
                      "The plan at which costs are linearized (as compress --plan), instead of the "
                      "one that is decided");
-    verb->add_option(
-            "--read", back->assignment,
-            "Make a plan of this assignment: a result of solve (JSON), or a line of 0 and 1")
+    auto* const read =
+        verb->add_option(
+                "--read", back->assignment,
+                "Make a plan of this assignment: a result of solve (JSON), or a line of 0 and 1")
+            ->group("Back");
+    verb->add_option("--meaning", back->meaning, "The problem's .meaning.json")
+        ->needs(read)
         ->group("Back");
-    verb->add_option("--meaning", back->meaning, "The problem's .meaning.json")->group("Back");
     verb->add_option("--sample", back->sample, "Which of several assignments")
+        ->needs(read)
         ->capture_default_str()
         ->group("Back");
     verb->add_flag("--repair", back->repair, "Save, step by step, until the exact budgets are kept")
+        ->needs(read)
         ->group("Back");
     add_run_options(*verb, *options, *run, /*needs_data=*/false);
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
-            if (!back->assignment.empty()) {
+            if (!read->empty()) {
+                refuse_beside_read(*verb);
                 if (back->meaning.empty()) {
                     throw InputError("--read needs --meaning, the problem's .meaning.json");
                 }

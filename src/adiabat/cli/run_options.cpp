@@ -44,9 +44,6 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
                     "What plans are weighed by: measured, separable or l1")
         ->capture_default_str()
         ->group(group);
-    verb.add_option("--sense", arguments.method, "How effects are sensed: gradient or forward")
-        ->capture_default_str()
-        ->group(group);
     verb.add_option("--kappa", deciding.interactions.kappa,
                     "Weight of cuts that one layer reads together (doc/deciding.md)")
         ->check(CLI::Range(0.0, 100.0))
@@ -60,7 +57,7 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
          {std::tuple{"--rho-cuts", &deciding.interactions.rho_cuts,
                      "Weight of other pairs of cuts"},
           {"--rho-mixed", &deciding.interactions.rho_mixed,
-           "Of pairs of a cut and a width; not where candidates are more than sensed rows"},
+           "Of pairs of a cut and a width; 0 where candidates are more than sensed rows"},
           {"--rho-widths", &deciding.interactions.rho_widths, "Of pairs of widths; the same"},
           {"--rho-branches", &deciding.interactions.rho_branches,
            "Of a branch that goes and a cut or another branch"}}) {
@@ -73,9 +70,6 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
                     "In steps: how much counts what was sensed along the error that is there")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str()
-        ->group(group);
-    verb.add_option("--cache", deciding.sensing.cache,
-                    "Folder that keeps what was sensed; none: nothing is kept")
         ->group(group);
     verb.add_option("--beta", deciding.beta, "Weight of rounding against cutting in the l1 problem")
         ->check(CLI::Range(1e-6, 1e6))
@@ -100,8 +94,8 @@ void RunArguments::finish(pipeline::RunOptions& options) const {
     options.deciding.sensing.method = pipeline::parse_sense_method(method);
 }
 
-void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
-                     bool needs_data) {
+void add_sensing_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
+                         bool needs_data) {
     add_controls(verb, options.controls);
     verb.add_option("--images", options.images, "Images drawn from the data")
         ->check(CLI::Range(int64_t{2}, int64_t{1} << 32))
@@ -114,9 +108,21 @@ void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments
         ->capture_default_str();
     add_data_options(verb, arguments.data);
     verb.get_option("--data")->required(needs_data);
-    add_deciding(verb, options.deciding, arguments);
+    const std::string group = "Sensing";
+    verb.add_option("--sense", arguments.method, "How effects are sensed: gradient or forward")
+        ->capture_default_str()
+        ->group(group);
+    verb.add_option("--cache", options.deciding.sensing.cache,
+                    "Folder that keeps what was sensed; none: nothing is kept")
+        ->group(group);
     add_threads_option(verb, options.threads);
     add_seed_option(verb, options.seed);
+}
+
+void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
+                     bool needs_data) {
+    add_sensing_options(verb, options, arguments, needs_data);
+    add_deciding(verb, options.deciding, arguments);
 }
 
 }  // namespace adiabat::cli

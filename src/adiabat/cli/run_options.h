@@ -25,7 +25,12 @@ struct RunArguments {
     void finish(pipeline::RunOptions& options) const;
 };
 
-// All but the model: data, what stays, images, storage, search, threads, seed.
+// All but the model that sensing depends on: data, what stays, images, storage, method, threads,
+// seed.
+void add_sensing_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
+                         bool needs_data = true);
+
+// With those of the search.
 void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
                      bool needs_data = true);
 

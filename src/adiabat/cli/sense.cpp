@@ -6,6 +6,7 @@
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/cli/run_options.h"
+#include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/sense.h"
 
 namespace adiabat::cli {
@@ -57,17 +58,18 @@ void print(const Json& d) {
         print_table({{title, false}, {of}}, found);
     }
     const Json& sensing = d["sensing"];
-    fmt::print(
-        "\n{} candidates on {} images by {} in {:.1f} s; halves agree to {:.4f} (single "
-        "effects) and {:.2f} (products)\n",
-        sensing["candidates"].get<int64_t>(), sensing["images"].get<int64_t>(),
-        sensing["method"].get<std::string>(), sensing["seconds"].get<double>(),
-        sensing["agreement"].get<double>(), sensing["product_agreement"].get<double>());
+    fmt::print("\n{} candidates on {} images by {} in {:.1f} s; {}\n",
+               sensing["candidates"].get<int64_t>(), sensing["images"].get<int64_t>(),
+               sensing["method"].get<std::string>(), sensing["seconds"].get<double>(),
+               pipeline::agreement_text(sensing));
     if (d.contains("comparison")) {
         const Json& other = d["comparison"];
-        fmt::print("by {} in {:.1f} s: log effects correlate to {:.4f}\n",
-                   other["method"].get<std::string>(), other["seconds"].get<double>(),
-                   other["log_correlation"].get<double>());
+        const Json& correlation = other["log_correlation"];
+        fmt::print("by {} in {:.1f} s: log effects {}\n", other["method"].get<std::string>(),
+                   other["seconds"].get<double>(),
+                   correlation.is_null()
+                       ? std::string("are too few to compare")
+                       : fmt::format("correlate to {:.4f}", correlation.get<double>()));
     }
     if (const auto cache = sensing["cache"].get<std::string>(); !cache.empty()) {
         fmt::print("kept in {}\n", cache);
@@ -85,7 +87,7 @@ void add_sense(CLI::App& tool, Frame& frame) {
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", *output, "Write the document with all effects (JSON)");
     verb->add_flag("--compare", options->compare, "Sense by the other method too (slow)");
-    add_run_options(*verb, *options, *run);
+    add_sensing_options(*verb, *options, *run);
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {

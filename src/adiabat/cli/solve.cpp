@@ -154,7 +154,7 @@ struct Job {
 void work(Frame& frame, const SolveArguments& arguments) {
     if (!arguments.describe.empty()) return print_schema(arguments.describe);
     arguments.check();
-    const qubo::Problem problem = arguments.read(frame.stop);
+    const qubo::Problem problem = arguments.read(frame.stop, *frame.progress);
     if (!arguments.convert.empty()) return qubo::write_problem(problem, arguments.convert);
     Job job{frame, arguments, problem, arguments.options(problem)};
     job.certificate = find_bound(problem, arguments, frame.stop);

@@ -51,9 +51,11 @@ void add_technique_options(CLI::App& verb, SolveArguments& a) {
 
 void add_input_options(CLI::App& verb, SolveArguments& a) {
     verb.add_option("FILE", a.file, "The problem");
-    verb.add_option("--format", a.format,
-                    fmt::format("Its format, where neither its name nor its content tells: {}",
-                                listed(qubo::format_names())));
+    verb.add_option(
+        "--format", a.format,
+        fmt::format("Its format, where neither its name nor its content tells, or the name "
+                    "is wrong: {}",
+                    listed(qubo::format_names())));
     verb.add_option("--coo-as", a.coo_as,
                     "What values in a COO file without a vartype are of: spins or bits");
     verb.add_option("--convert", a.convert,
@@ -117,9 +119,13 @@ void add_result_options(CLI::App& verb, SolveArguments& a) {
 
 }  // namespace
 
-qubo::Problem SolveArguments::read(const StopToken& stop) const {
+qubo::Problem SolveArguments::read(const StopToken& stop, ProgressSink& progress) const {
     std::optional<qubo::Format> known;
-    if (!format.empty()) known = qubo::format_of_name(format);
+    if (!format.empty()) {
+        known = qubo::format_of_name(format);
+        if (const auto said = qubo::contradiction_of_ending(file, *known))
+            progress.say(fmt::format("{}, it is read as --format says: {}", *said, format));
+    }
     qubo::ReadOptions options;
     if (!coo_as.empty()) {
         if (coo_as != "spins" && coo_as != "bits")

@@ -25,8 +25,9 @@ struct SolveArguments {
     std::optional<uint64_t> longest;
     anneal::SolveOptions solve;  // what needs no further reading
 
-    // Throws Interrupted where `stop` is requested while it reads.
-    qubo::Problem read(const StopToken& stop) const;
+    // Throws Interrupted where `stop` is requested while it reads. Says where --format and the name
+    // of the file disagree.
+    qubo::Problem read(const StopToken& stop, ProgressSink& progress) const;
     // With the states of --initial or --warm and the values of --set.
     anneal::SolveOptions options(const qubo::Problem& problem) const;
     // Of --memory-limit.

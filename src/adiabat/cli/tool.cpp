@@ -80,7 +80,11 @@ int run_tool(int argc, char** argv) {
         if (error.get_exit_code() == 0) return tool.exit(error);  // --help, --version
         std::string line = error.what();
         std::replace(line.begin(), line.end(), '\n', ' ');
-        return report(line + ": see adiabat --help", kInputAtFault);
+        std::string help = "adiabat --help";
+        for (const CLI::App* verb : tool.get_subcommands()) {
+            help = "adiabat " + verb->get_name() + " --help";
+        }
+        return report(line + ": see " + help, kInputAtFault);
     }
 
     install_handlers(source);

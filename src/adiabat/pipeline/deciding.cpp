@@ -1,11 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/pipeline/deciding.h"
 
+#include <fmt/format.h>
+
+#include "adiabat/base/units.h"
 #include "adiabat/plan/l1.h"
 #include "adiabat/plan/measured.h"
 #include "adiabat/sense/weight_effects.h"
 
 namespace adiabat::pipeline {
+
+namespace {
+
+// The factored form of the problem has no pairs with widths (plan/measured.h).
+void refuse_pairs_with_widths(const sense::Effects& effects, const plan::Interactions& asked) {
+    if (effects.products.size() > 0 || (asked.rho_mixed == 0 && asked.rho_widths == 0)) return;
+    const bool both = asked.rho_mixed > 0 && asked.rho_widths > 0;
+    const char* const name = both                  ? "--rho-mixed and --rho-widths"
+                             : asked.rho_mixed > 0 ? "--rho-mixed"
+                                                   : "--rho-widths";
+    const int64_t rows = effects.factor.rows(), columns = effects.columns();
+    if (columns > rows) {
+        throw InputError(
+            "{}: pairs with widths do not count where candidates ({}) are more than sensed rows "
+            "({}): expected 0, or more --images",
+            name, format_count(columns), format_count(rows));
+    }
+    throw InputError(
+        "{}: pairs with widths do not count where candidates are so many ({}): "
+        "expected 0",
+        name, format_count(columns));
+}
+
+}  // namespace
 
 std::string_view name_of(HamiltonianKind kind) {
     switch (kind) {
@@ -49,6 +76,8 @@ Weighed weigh(const Subject& subject, const Calibration& images, const DecidingO
     Sensed sensed = sense_effects(subject, images, options.sensing, stop, progress);
     weighed.effects = std::move(sensed.effects);
     weighed.sensing = std::move(sensed.document);
+    if (options.hamiltonian == HamiltonianKind::kMeasured)
+        refuse_pairs_with_widths(weighed.effects, options.interactions);
     weighed.hamiltonian = hamiltonian_of(subject, weighed.effects, options);
     return weighed;
 }

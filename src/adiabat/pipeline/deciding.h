@@ -25,6 +25,7 @@ struct Weighed {
 plan::Hamiltonian hamiltonian_of(const Subject& subject, const sense::Effects& effects,
                                  const DecidingOptions& options);
 
+// Throws InputError where weights of pairs are asked for that the problem cannot hold.
 Weighed weigh(const Subject& subject, const Calibration& images, const DecidingOptions& options,
               StopToken stop, ProgressSink& progress);
 

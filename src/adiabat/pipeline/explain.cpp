@@ -91,12 +91,10 @@ class Explaining {
             throw InputError("{}: not the model of {}: expected the file that was compressed",
                              how.model, options_.run);
         }
-        for (const Json& budget : run_.at("budgets")) {
-            for (plan::Quantity quantity : plan::kQuantities) {
-                if (budget.at("quantity") != plan::name_of(quantity)) continue;
-                budgets_.push_back({quantity, budget.at("limit").get<int64_t>()});
-            }
-        }
+        for (const Json& budget : run_.at("budgets")) add_budget(budget);
+        // What --max-kl or --max-drop found is kept besides.
+        const Json found = run_.value("smallest_within", Json());
+        if (!found.is_null()) add_budget(found);
         has_budgets_ = !budgets_.empty();
         if (!has_budgets_) {
             progress_.say(
@@ -131,6 +129,20 @@ class Explaining {
             subject_->network(), effects,
             separable ? plan::Interactions::none() : interactions_of(run_, deciding.interactions));
         hamiltonian_.name = name_of(deciding.hamiltonian);
+    }
+
+    // Of a quantity that is limited twice the lower limit counts.
+    void add_budget(const Json& json) {
+        const auto limit = json.at("limit").get<int64_t>();
+        for (plan::Quantity quantity : plan::kQuantities) {
+            if (json.at("quantity") != plan::name_of(quantity)) continue;
+            const auto same = std::ranges::find(budgets_, quantity, &plan::Budget::quantity);
+            if (same == budgets_.end()) {
+                budgets_.push_back({quantity, limit});
+            } else {
+                same->limit = std::min(same->limit, limit);
+            }
+        }
     }
 
     // Of the plans that the run found; the one it took may be another, better when carried out.

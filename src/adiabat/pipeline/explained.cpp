@@ -197,14 +197,19 @@ Json Explained::branches() {
 
 Json Explained::activations() {
     Json rows = Json::array();
-    for (size_t k = network().layers.size(); k < network().tensors(); ++k) {
-        if (widths_[k].size() < 2) continue;
-        const bool is_float = state_.bits()[k] == net::kFloatBits;
-        rows.push_back({{"name", network().name(k)},
-                        {"float", is_float},
-                        {"change", width_json(k, is_float ? 0 : 1)}});
+    for (size_t a = 0; a < network().activations.size(); ++a) {
+        if (Json row = activation_json(a); !row.is_null()) rows.push_back(std::move(row));
     }
     return rows;
+}
+
+Json Explained::activation_json(size_t activation) {
+    const size_t k = network().layers.size() + activation;
+    if (widths_[k].size() < 2) return nullptr;
+    const bool is_float = state_.bits()[k] == net::kFloatBits;
+    return {{"name", network().name(k)},
+            {"float", is_float},
+            {"change", width_json(k, is_float ? 0 : 1)}};
 }
 
 Json Explained::single(int variable) const {
@@ -215,7 +220,8 @@ Json Explained::layer(size_t layer) {
     Json json = {{"name", network().layers[layer].name},
                  {"bits", state_.bits()[layer]},
                  {"widths", Json::array()},
-                 {"groups", Json::array()}};
+                 {"groups", Json::array()},
+                 {"activations", Json::array()}};
     const bool is_gone = state_.bits()[layer] == plan::kGone;
     for (int64_t w = 0; w < std::ssize(widths_[layer]) && !is_gone; ++w) {
         json["widths"].push_back(width_json(layer, w));
@@ -226,6 +232,15 @@ Json Explained::layer(size_t layer) {
                                   {"cut", is_cut(variable)},
                                   {"single", single(variable)},
                                   {"marginal", marginal(variable)}});
+    }
+    for (size_t a = 0; a < network().activations.size(); ++a) {
+        const net::Activation& activation = network().activations[a];
+        const bool is_read = std::ranges::count(activation.readers, layer) > 0;
+        if (!is_read && activation.maker != static_cast<int>(layer)) continue;
+        Json row = activation_json(a);
+        if (row.is_null()) continue;
+        row["role"] = is_read ? "input" : "output";
+        json["activations"].push_back(std::move(row));
     }
     return json;
 }

@@ -55,6 +55,8 @@ class Explained {
     Json costs_json(const std::vector<int64_t>& costs) const;
     plan::Move width_move(size_t layer, int64_t to) const;
     Json width_json(size_t layer, int64_t to);
+    // Of an activation that is decided; null of one that is not.
+    Json activation_json(size_t activation);
     // Different groups on a layer's filter axis, by their marginal energy.
     std::vector<net::GroupId> groups_of(size_t layer) const;
     Json extreme(const std::vector<net::GroupId>& groups, size_t layer, bool cut) const;

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cmath>
+#include <fstream>
 #include <optional>
+#include <set>
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
@@ -71,6 +74,8 @@ std::string to_csv(const Json& points) {
     return csv;
 }
 
+std::string name_of_point(size_t k) { return fmt::format("point-{:02}", k); }
+
 class Sweep {
   public:
     Sweep(const ParetoOptions& options, StopToken stop, ProgressSink& progress)
@@ -99,7 +104,9 @@ class Sweep {
             points.push_back(point(k));
         }
         clock_.end();
-        return document(std::move(points));
+        Json result = document(std::move(points));
+        say_others();
+        return result;
     }
 
   private:
@@ -143,7 +150,7 @@ class Sweep {
     }
 
     Json point(size_t k) {
-        const std::string name = fmt::format("point-{:02}", k);
+        const std::string name = name_of_point(k);
         const auto network = options_.folder / (name + ".onnx"),
                    document = options_.folder / (name + ".json");
         const std::string key = key_of(k);
@@ -169,6 +176,32 @@ class Sweep {
         write_file_atomically(network, best.file);
         write_file_atomically(document, to_text(json) + "\n");
         return json;
+    }
+
+    // Points that are not in the table, of a sweep that had more: they stay, and that is said.
+    void say_others() const {
+        std::set<size_t> others;
+        std::error_code error;
+        for (const auto& entry : std::filesystem::directory_iterator(options_.folder, error)) {
+            const std::string name = entry.path().stem().string();
+            if (entry.path().extension() != ".json" || !name.starts_with("point-")) continue;
+            size_t number = 0;
+            std::from_chars(name.data() + 6, name.data() + name.size(), number);
+            if (name != name_of_point(number) || number < options_.budgets.size()) continue;
+            std::ifstream stream(entry.path());
+            const Json json = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+            if (json.is_object() && json.contains("key")) others.insert(number);
+        }
+        if (others.empty()) return;
+        const std::string first = name_of_point(*others.begin());
+        const std::string last = name_of_point(*others.rbegin());
+        progress_.say(fmt::format(
+            "{}: {} of another sweep, not in the table: remove what is not needed, or name another "
+            "folder",
+            options_.folder.string(),
+            others.size() == 1
+                ? first + " is"
+                : fmt::format("{} points, {} to {}, are", others.size(), first, last)));
     }
 
     Json document(Json points) {

@@ -6,7 +6,8 @@
 // Each point is decided, carried out, judged and written as compress would (without ranking several
 // candidates unless asked to), its file and its document beside the table. A point that is there
 // already, of the same model, images and options, is taken as it is: a sweep that was killed goes
-// on. Over all points the divergence is set against the energy (plan/fit.h).
+// on. Points of another sweep that had more of them stay, and that is said. Over all points the
+// divergence is set against the energy (plan/fit.h).
 
 #include <filesystem>
 #include <string>

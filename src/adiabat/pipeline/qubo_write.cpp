@@ -69,6 +69,16 @@ class Writing {
                 ".bqm .qubo .rudy .sparse .lp .json",
                 options_.output);
         }
+        if (const auto said = qubo::contradiction_of_ending(options_.output, format_)) {
+            progress_.say(fmt::format("{}, it is written as --format says: {}", *said,
+                                      qubo::name_of(format_)));
+        }
+        if (options_.penalty && holds_constraints(format_)) {
+            throw InputError(
+                "--penalty: {} holds constraints, and has no penalties: expected it without "
+                "--penalty, or coo, bqm-json, bqm, qbsolv or biqmac",
+                qubo::name_of(format_));
+        }
         std::vector<std::filesystem::path> inputs = {options_.model, options_.data.path};
         if (options_.at) inputs.emplace_back(*options_.at);
         check_output(options_.output, inputs);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/pipeline/record.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <cmath>
@@ -36,6 +37,16 @@ Json StageClock::to_json() const {
             {{"name", stage.name}, {"seconds", std::round(stage.seconds * 1e4) / 1e4}});
     }
     return stages;
+}
+
+std::string agreement_text(const Json& sensing) {
+    const Json &single = sensing.at("agreement"), &product = sensing.at("product_agreement");
+    std::string text = fmt::format("two halves of {} images ", sensing.at("images").get<int64_t>());
+    if (single.is_null()) return text + "were not compared";
+    text += fmt::format("agree to {:.4f} (single effects)", single.get<double>());
+    return text + (product.is_null()
+                       ? "; products were not compared"
+                       : fmt::format(" and {:.2f} (products)", product.get<double>()));
 }
 
 int64_t peak_memory_bytes() {

@@ -20,7 +20,8 @@ constexpr double kRounding = 1e-10;
 
 // Of logarithms, of candidates that both methods see: of the first `count`, since branches are run
 // by both.
-double log_correlation(const recon::Vector& a, const recon::Vector& b, Eigen::Index count) {
+std::optional<double> log_correlation(const recon::Vector& a, const recon::Vector& b,
+                                      Eigen::Index count) {
     Correlation correlation;
     const double least_a = kRounding * a.maxCoeff(), least_b = kRounding * b.maxCoeff();
     for (Eigen::Index u = 0; u < count; ++u) {
@@ -103,9 +104,10 @@ Json sense(const SenseOptions& options, StopToken stop, ProgressSink& progress) 
             how.method == SenseMethod::kGradient ? SenseMethod::kForward : SenseMethod::kGradient;
         const Sensed other = sense_effects(subject, images, how, stop, progress);
         document["comparison"] = other.document;
-        document["comparison"]["log_correlation"] =
+        const auto correlation =
             log_correlation(sensed.effects.single, other.effects.single,
                             sensed.effects.columns() - std::ssize(subject.network().branches));
+        document["comparison"]["log_correlation"] = correlation ? Json(*correlation) : Json();
     }
     document["layers"] = layers_of(subject, sensed.effects);
     document["branches"] = branches_of(subject, sensed.effects);

@@ -114,22 +114,21 @@ Sensed sense_effects(const Subject& subject, const Calibration& images,
                                                  store, stop, progress);
     }
     const sense::Effects& effects = sensed.effects;
-    progress.say(fmt::format(
-        "two halves of {} images agree to {:.4f} (single effects), {:.2f} "
-        "(products){}",
-        effects.images, effects.agreement, effects.product_agreement,
-        effects.agreement < kWeakAgreement || effects.images < 2 ? ": more images would help"
-                                                                 : ""));
+    const auto or_null = [](const std::optional<double>& value) {
+        return value ? Json(*value) : Json();
+    };
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
     sensed.document = {{"method", name_of(options.method)},
                        {"images", effects.images},
                        {"directions", effects.directions},
                        {"temperature", options.temperature},
                        {"candidates", effects.columns()},
-                       {"agreement", effects.agreement},
-                       {"product_agreement", effects.product_agreement},
+                       {"agreement", or_null(effects.agreement)},
+                       {"product_agreement", or_null(effects.product_agreement)},
                        {"cache", store.folder().string()},
                        {"seconds", std::round(seconds.count() * 1e3) / 1e3}};
+    const bool is_weak = effects.images < 2 || effects.agreement.value_or(1) < kWeakAgreement;
+    progress.say(agreement_text(sensed.document) + (is_weak ? ": more images would help" : ""));
     return sensed;
 }
 

@@ -57,7 +57,7 @@ Fit calibrate(std::span<const JudgedPlan> plans, const Interactions& interaction
         fit.exponent =
             std::clamp(logs.covariance() / logs.variance_x(), kLeastExponent, kMostExponent);
     }
-    fit.correlation = logs.value();
+    fit.correlation = logs.value().value_or(1);
     fit.scale = std::exp(logs.mean_y() - fit.exponent * logs.mean_x());
     const double rest = logs.variance_y() - 2 * fit.exponent * logs.covariance() +
                         fit.exponent * fit.exponent * logs.variance_x();

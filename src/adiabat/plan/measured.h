@@ -41,8 +41,8 @@
 // cut or another branch, one for a cut or a branch and a width, one for two widths. At kappa = rho
 // = 0 and without the last sum the problem is the separable one that other toolkits solve. Where
 // candidates are more than sensed rows, the form is qubo::Factored: rho A'A as low rank, the pairs
-// of a family as a block, those of a branch as two squares; the last sum, and pairs of families
-// that one layer reads together, are left out.
+// of a family as a block, those of a branch as two squares; the last sum, pairs with widths, and
+// pairs of families that one layer reads together, are left out.
 
 #include <cmath>
 #include <vector>

@@ -42,9 +42,9 @@ struct Effects {
     double residual_square = 0;
 
     // From every other image: how far two halves of the images agree. Pearson's correlation of the
-    // logarithms of single effects, and of the products of different candidates; 1 where there is
-    // nothing to compare.
-    double agreement = 1, product_agreement = 1;
+    // logarithms of single effects, and of the products of different candidates; nothing where
+    // nothing was compared: on one image, and of products where they are not kept.
+    std::optional<double> agreement, product_agreement;
 
     int columns() const { return static_cast<int>(single.size()); }
     // <a_u, a_v>.

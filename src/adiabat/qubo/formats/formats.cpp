@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/qubo/formats/formats.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -147,6 +149,15 @@ std::optional<Format> format_of_ending(std::string_view name) {
         }
     }
     return {};
+}
+
+std::optional<std::string> contradiction_of_ending(std::string_view name, Format format) {
+    const auto said = format_of_ending(name);
+    const bool agree = !said || *said == format ||
+                       (*said == Format::kOwnJson && format == Format::kBqmJson) ||
+                       (*said == Format::kRudy && format == Format::kRudyIsing);
+    if (agree) return {};
+    return fmt::format("{}: its name says {}", name, name_of(*said));
 }
 
 Format detect_format(std::span<const uint8_t> bytes, std::string_view name) {

@@ -51,6 +51,10 @@ Format format_of_name(std::string_view name);
 Format detect_format(std::span<const uint8_t> bytes, std::string_view name);
 // From the ending alone; .json is adiabat-qubo. Nothing where the ending says nothing.
 std::optional<Format> format_of_ending(std::string_view name);
+// "n.coo: its name says coo", where the ending names another format than this one: whoever reads
+// the file by its name alone takes it for that. Nothing where it does not, or where the content
+// tells (.json), or the user always has to (rudy-ising).
+std::optional<std::string> contradiction_of_ending(std::string_view name, Format format);
 
 struct ReadOptions {
     // What the values in a COO file without a vartype header multiply: spins or zeros and ones. One

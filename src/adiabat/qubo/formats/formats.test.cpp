@@ -76,6 +76,18 @@ TEST_P(EveryFormat, KeepsExactCoefficientsBitByBit) {
     }
 }
 
+TEST(Formats, AnEndingCanContradict) {
+    EXPECT_EQ(contradiction_of_ending("a/n.COO", Format::kQbsolv), "a/n.COO: its name says coo");
+    EXPECT_EQ(contradiction_of_ending("n.json", Format::kLp), "n.json: its name says json");
+    EXPECT_EQ(contradiction_of_ending("n.mc", Format::kBiqMac), "n.mc: its name says rudy");
+    for (const auto& [name, format] : {std::pair{"n.coo", Format::kCoo},
+                                       {"n.json", Format::kBqmJson},
+                                       {"n.txt", Format::kLp},
+                                       {"G1.mc", Format::kRudyIsing}}) {
+        EXPECT_EQ(contradiction_of_ending(name, format), std::nullopt) << name;
+    }
+}
+
 TEST_P(EveryFormat, HoldsConstraintsOrRefusesThem) {
     const bool holds = GetParam() == Format::kOwnJson || GetParam() == Format::kLp;
     for (int k = 0; k < 40; ++k) {
