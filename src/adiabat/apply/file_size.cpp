@@ -13,7 +13,10 @@ constexpr size_t kMostSets = 1024;
 }  // namespace
 
 FileSize::FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage)
-    : graph_(graph), network_(network), storage_(storage), whole_(graph, network, storage) {}
+    : graph_(graph),
+      network_(network),
+      storage_(storage),
+      whole_(graph, network, storage, measured_) {}
 
 const PartsOfFile& FileSize::parts(std::span<const int> bits) const {
     thread_local std::vector<bool> gone;
@@ -30,8 +33,8 @@ const PartsOfFile& FileSize::parts(std::span<const int> bits) const {
     net::Graph left =
         cut_groups(graph_, network_.coupling, nothing, plan::gone_branches(network_, bits));
     return *known_
-                .emplace(gone,
-                         std::make_unique<const PartsOfFile>(std::move(left), network_, storage_))
+                .emplace(gone, std::make_unique<const PartsOfFile>(std::move(left), network_,
+                                                                   storage_, measured_))
                 .first->second;
 }
 

@@ -22,6 +22,8 @@ class FileSize {
     // Both must outlive it; the graph has been prepared (prepare.h). Throws InputError where the
     // network cannot be quantized (quantize.h).
     FileSize(const net::Graph& graph, const plan::Network& network, onnx::Storage storage);
+    FileSize(const FileSize&) = delete;
+    FileSize& operator=(const FileSize&) = delete;
 
     // Of a plan with `cut` groups cut, one entry a family, and `bits`, one entry a tensor.
     // Allocates nothing but where it meets a layer in a state, a float activation, or a set of
@@ -44,6 +46,7 @@ class FileSize {
     const net::Graph& graph_;
     const plan::Network& network_;
     onnx::Storage storage_;
+    mutable MeasuredLayers measured_;
     PartsOfFile whole_;  // where nothing is gone
     mutable std::map<std::vector<bool>, std::unique_ptr<const PartsOfFile>> known_;
 };

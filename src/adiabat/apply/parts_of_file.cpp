@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/apply/parts_of_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "adiabat/apply/quantize.h"
@@ -24,14 +26,16 @@ net::Shape shape_of(const net::Graph& graph, const net::Layer& layer,
 
 }  // namespace
 
-PartsOfFile::PartsOfFile(net::Graph graph, const plan::Network& network, onnx::Storage storage)
+PartsOfFile::PartsOfFile(net::Graph graph, const plan::Network& network, onnx::Storage storage,
+                         MeasuredLayers& measured)
     : graph_(std::move(graph)),
       network_(network),
       layers_(net::find_layers(graph_)),
       storage_(storage),
       input_of_(network.layers.size(), -1),
       coded_(network.activations.size()),
-      parts_(network.layers.size()) {
+      parts_(network.layers.size()),
+      measured_(measured) {
     for (size_t k = 0; k < network.layers.size(); ++k) {
         const auto here = std::find_if(layers_.begin(), layers_.end(), [&](const auto& layer) {
             return layer.weight == network.layers[k].weight;
@@ -90,7 +94,7 @@ net::LayerState PartsOfFile::reference_state(size_t layer) const {
 uint64_t PartsOfFile::encoded_bytes(Quantized& quantized) const {
     std::vector<onnx::WeightCodes> weights;
     for (const LayerParameters& layer : quantized.layers) weights.push_back(layer.weight);
-    onnx::encode_weights(quantized.graph, weights, storage_, prefix_);
+    onnx::encode_weights(quantized.graph, weights, storage_, prefix_, true);
     return onnx::graph_bytes(quantized.graph);
 }
 
@@ -160,18 +164,18 @@ uint64_t PartsOfFile::changing_bytes(std::span<const int64_t> cut) const {
 }
 
 uint64_t PartsOfFile::shared_bit(const std::string& name, uint64_t bytes) const {
-    for (size_t k = 0; k < shared_.size(); ++k) {
-        if (shared_[k].name == name) return uint64_t{1} << k;
+    for (size_t k = 0; k < measured_.shared.size(); ++k) {
+        if (measured_.shared[k].name == name) return uint64_t{1} << k;
     }
-    ADIABAT_CHECK(shared_.size() < 64, "{} shared constants", shared_.size());
-    shared_.push_back({name, bytes});
-    return uint64_t{1} << (shared_.size() - 1);
+    ADIABAT_CHECK(measured_.shared.size() < 64, "{} shared constants", measured_.shared.size());
+    measured_.shared.push_back({name, bytes});
+    return uint64_t{1} << (measured_.shared.size() - 1);
 }
 
 uint64_t PartsOfFile::shared_bytes(uint64_t set) const {
     uint64_t bytes = 0;
-    for (size_t k = 0; k < shared_.size(); ++k) {
-        if (set >> k & 1) bytes += shared_[k].bytes;
+    for (size_t k = 0; k < measured_.shared.size(); ++k) {
+        if (set >> k & 1) bytes += measured_.shared[k].bytes;
     }
     return bytes;
 }
@@ -183,11 +187,24 @@ const PartsOfFile::Part& PartsOfFile::part(size_t layer, const net::LayerState& 
                          static_cast<uint64_t>(state.bits);
     Parts& parts = parts_[layer];
     if (parts.last_key == key) return *parts.last;
-    auto found = parts.known.find(key);
-    if (found == parts.known.end()) found = parts.known.emplace(key, measure(layer, state)).first;
+    if (!parts.known) parts.known = &measured_.layers[looks(layer)];
+    auto found = parts.known->find(key);
+    if (found == parts.known->end()) {
+        found = parts.known->emplace(key, measure(layer, state)).first;
+    }
     parts.last_key = key;
     parts.last = &found->second;
     return found->second;
+}
+
+// Names are made of the prefix, the layer's number and that of its input's scale.
+std::string PartsOfFile::looks(size_t layer) const {
+    const auto here = static_cast<size_t>(at_[layer]);
+    const net::Layer& facts = layers_[here];
+    return fmt::format("{} {} {} {} {} {}", prefix_, std::to_string(here).size(),
+                       input_scale_[here].size(), facts.filter_axis,
+                       graph_.nodes[static_cast<size_t>(facts.node)].op,
+                       fmt::join(graph_.constant(facts.weight)->shape, ","));
 }
 
 PartsOfFile::Part PartsOfFile::measure(size_t layer, const net::LayerState& state) const {
@@ -203,7 +220,7 @@ PartsOfFile::Part PartsOfFile::measure(size_t layer, const net::LayerState& stat
     const bool is_gemm = graph_.nodes[static_cast<size_t>(facts.node)].op == "Gemm";
     const auto parameters = add_parameters(alone, facts, shape_of(graph_, facts, state), state.bits,
                                            is_gemm, at_[layer], input_scale, prefix_);
-    onnx::encode_weights(alone, {parameters.weight}, storage_, prefix_);
+    onnx::encode_weights(alone, {parameters.weight}, storage_, prefix_, true);
     for (const net::Node& node : alone.nodes) {
         part.own += onnx::field_bytes(kGraphNode, onnx::node_proto_bytes(alone, node));
     }

@@ -12,6 +12,7 @@
 // activation's once on the whole graph, and remembered. O(layers + constants that are cut) a plan.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,10 +26,28 @@
 
 namespace adiabat::apply {
 
+// What has been measured of layers of one network, by what they look like and their state.
+struct MeasuredLayers {
+    struct Part {
+        uint64_t own = 0;     // in the file for this layer alone
+        uint64_t shared = 0;  // set of the constants it shares, by bit
+    };
+    using States = std::unordered_map<uint64_t, Part>;
+    std::map<std::string, States> layers;
+    // Constants that decoders share, in the order in which they were met: at most 64.
+    struct Shared {
+        std::string name;
+        uint64_t bytes = 0;
+    };
+    std::vector<Shared> shared;
+};
+
 class PartsOfFile {
   public:
-    // `graph` is the network's without the branches that go, `network` must outlive it.
-    PartsOfFile(net::Graph graph, const plan::Network& network, onnx::Storage storage);
+    // `graph` is the network's without the branches that go; `network` and `measured`, which those
+    // of one network and storage may share, must outlive it.
+    PartsOfFile(net::Graph graph, const plan::Network& network, onnx::Storage storage,
+                MeasuredLayers& measured);
 
     // FileSize's, of plans with these branches.
     int64_t bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
@@ -36,12 +55,11 @@ class PartsOfFile {
     int64_t other_bytes(std::span<const int64_t> cut, std::span<const int> bits) const;
 
   private:
-    struct Part {
-        uint64_t own = 0;     // in the file for this layer alone
-        uint64_t shared = 0;  // set of the constants it shares, by bit
-    };
+    using Part = MeasuredLayers::Part;
     const Part& part(size_t layer, const net::LayerState& state) const;
     Part measure(size_t layer, const net::LayerState& state) const;
+    // All that a layer's part depends on besides its state.
+    std::string looks(size_t layer) const;
     net::LayerState state(size_t layer, std::span<const int64_t> cut,
                           std::span<const int> bits) const;
     // Whether it may be coded or float.
@@ -82,22 +100,16 @@ class PartsOfFile {
     };
     std::vector<Grouped> grouped_;
     net::Graph names_;  // the values that the grouped nodes mention
-    // A layer's parts by its state; searches change few layers at a time, so that most are found
-    // as they were left.
+    // Of a layer; searches change few layers at a time, so that most are found as they were left.
     struct Parts {
-        std::unordered_map<uint64_t, Part> known;
+        MeasuredLayers::States* known = nullptr;
         uint64_t last_key = 0;  // of no state
         const Part* last = nullptr;
     };
     mutable std::vector<Parts> parts_;
-    // Constants that decoders share, in the order in which they were met: at most 64.
-    struct Shared {
-        std::string name;
-        uint64_t bytes = 0;
-    };
+    MeasuredLayers& measured_;
     uint64_t shared_bit(const std::string& name, uint64_t bytes) const;
     uint64_t shared_bytes(uint64_t set) const;
-    mutable std::vector<Shared> shared_;
 };
 
 }  // namespace adiabat::apply

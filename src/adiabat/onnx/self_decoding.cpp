@@ -21,8 +21,8 @@ constexpr int kOpsetOfInt4 = 21;
 // Builds the nodes that decode one graph's weights, and the constants they share.
 class Decoder {
   public:
-    Decoder(Graph& graph, Storage storage, const std::string& prefix)
-        : graph_(graph), storage_(storage), prefix_(prefix) {}
+    Decoder(Graph& graph, Storage storage, const std::string& prefix, bool is_for_size)
+        : graph_(graph), storage_(storage), prefix_(prefix), is_for_size_(is_for_size) {}
 
     // Turns the constants of one layer into computed values.
     void encode(const WeightCodes& weight) {
@@ -44,7 +44,7 @@ class Decoder {
         const bool is_signed = codes.type == DType::kInt8;
         const int64_t count = codes.size(), blocks = (count + 7) / 8;
         Tensor planes(DType::kUint8, {blocks, 1, weight.bits});
-        planes.bytes = pack_planes(codes.bytes, weight.bits);
+        if (!is_for_size_) planes.bytes = pack_planes(codes.bytes, weight.bits);
         ValueId value = graph_.add_constant(prefix_ + "p" + suffix_, std::move(planes));
         value = push("BitShift", {value, shifts()}, "a", {{"direction", std::string("LEFT")}});
         value = push("BitShift", {value, seven()}, "b", {{"direction", std::string("RIGHT")}});
@@ -118,6 +118,7 @@ class Decoder {
     Graph& graph_;
     Storage storage_;
     std::string prefix_, suffix_;
+    bool is_for_size_;
 };
 
 }  // namespace
@@ -141,12 +142,12 @@ std::string_view name_of(Storage storage) {
 }
 
 void encode_weights(Graph& graph, const std::vector<WeightCodes>& weights, Storage storage,
-                    const std::string& prefix) {
+                    const std::string& prefix, bool is_for_size) {
     if (storage == Storage::kInt4 && graph.opset < kOpsetOfInt4) {
         throw InputError("--weights int4 needs opset {}, the network has {}: use --weights planes",
                          kOpsetOfInt4, graph.opset);
     }
-    Decoder decoder(graph, storage, prefix);
+    Decoder decoder(graph, storage, prefix, is_for_size);
     for (const WeightCodes& weight : weights) decoder.encode(weight);
     // What decodes comes first: it depends on constants alone.
     decoder.nodes.insert(decoder.nodes.end(), std::make_move_iterator(graph.nodes.begin()),

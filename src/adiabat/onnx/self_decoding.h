@@ -48,9 +48,10 @@ struct WeightCodes {
 };
 
 // Replaces the constants by what decodes to them; every name it gives begins with `prefix`
-// (unused_prefix). Throws InputError for kInt4 where the graph's opset is below 21.
+// (unused_prefix). Throws InputError for kInt4 where the graph's opset is below 21. Where it is for
+// the size alone, planes are zeros.
 void encode_weights(net::Graph& graph, const std::vector<WeightCodes>& weights, Storage storage,
-                    const std::string& prefix);
+                    const std::string& prefix, bool is_for_size = false);
 
 // Names in a written file are a letter and a number: "w12". The prefix that keeps them apart from
 // the names of the network's inputs and outputs; empty but for networks that use such names

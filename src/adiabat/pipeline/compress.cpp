@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/pipeline/compress.h"
 
+#include <fmt/core.h>
+
 #include <cmath>
 #include <optional>
 
+#include "adiabat/anneal/bounds/convex_bound.h"
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
 #include "adiabat/pipeline/applied.h"
@@ -184,7 +187,13 @@ class Run {
 
     // How far the plan of least energy can be from the best there is.
     void certify(const Weighed& weighed, const plan::Decision& decision) {
-        if (options_.certify <= 0 || !plan::can_certify(weighed.hamiltonian)) return;
+        if (options_.certify <= 0) return;
+        if (!plan::can_certify(weighed.hamiltonian)) {
+            progress_.say(fmt::format("no bound on energies: {} variables, one takes at most {}",
+                                      weighed.hamiltonian.encoding.variables,
+                                      anneal::kMostConvexVariables));
+            return;
+        }
         clock_.begin("certify");
         const plan::Certificate proof = plan::certify(
             subject_->network(), weighed.hamiltonian, budgets_, subject_->costs(), decision.plan(),

@@ -28,6 +28,7 @@ constexpr double kRootPrecision = 0.02, kPrecision = 0.2;
 // Of the root: how many, and how many that gain less than a part of the energy.
 constexpr int kRootEnergies = 8, kIdleEnergies = 2;
 constexpr double kWorthwhile = 2e-3;
+constexpr double kLeastStart = 10;  // seconds that the first bound may take
 
 // A part of all plans.
 struct Part {
@@ -45,15 +46,16 @@ struct Part {
 class Tree {
   public:
     Tree(const Network& network, const Hamiltonian& hamiltonian, const std::vector<Budget>& budgets,
-         const CostFunctions& costs, const CertifyOptions& options, const anneal::Watch& watch)
+         const CostFunctions& costs, const CertifyOptions& options, const StopToken& stop)
         : network_(network),
           hamiltonian_(hamiltonian),
           budgets_(budgets),
           costs_(costs),
           options_(options),
-          watch_(watch),
           layer_costs_(network, budgets, costs),
-          cheapest_(network, hamiltonian.encoding, layer_costs_) {}
+          cheapest_(network, hamiltonian.encoding, layer_costs_),
+          watch_(stop, options.time_limit, {}, no_progress()),
+          start_(stop, std::max(options.time_limit, kLeastStart), {}, no_progress()) {}
 
     Certificate run(const Plan& plan, ProgressSink& progress) {
         best_ = plan;
@@ -71,15 +73,18 @@ class Tree {
             if (part.bound < cutoff()) explore(std::move(part));
             popped_ = kInfinity;
             if (nodes_ % 16 == 0) {
-                progress.update(static_cast<uint64_t>(nodes_),
-                                fmt::format("gap {:.2f} %", 100 * gap()));
+                show(progress);
             }
         }
+        show(progress);
         progress.end();
         return certificate();
     }
 
   private:
+    void show(ProgressSink& progress) const {
+        progress.update(static_cast<uint64_t>(nodes_), fmt::format("gap {:.2f} %", 100 * gap()));
+    }
     double rounding() const { return kRounding * std::abs(energy_); }
     // A bound above it says that nothing better is there.
     double cutoff() const { return energy_ - rounding(); }
@@ -114,7 +119,7 @@ class Tree {
     }
 
     // Bounds the root with another convex energy, from the mixture `last` on.
-    Relaxed relax_root(const Part& root, const Relaxed& last) {
+    Relaxed relax_root(const Part& root, const Relaxed& last, const anneal::Watch& watch) {
         relaxation_.emplace(network_, hamiltonian_.encoding, *convex_, cheapest_);
         Relaxed start;
         start.multipliers = last.multipliers;
@@ -130,7 +135,7 @@ class Tree {
         ++nodes_;
         return relaxation_->solve(
             root.domain, start, {cutoff(), kRootPrecision, kRootTurns},
-            [this](const Corner& c) { visit(c); }, watch_);
+            [this](const Corner& c) { visit(c); }, watch);
     }
 
     // The energy that loses least at 1/2, then at the mixtures where the bounds before it ended;
@@ -142,8 +147,10 @@ class Tree {
         Relaxed best, last;
         best.bound = -kInfinity;
         for (int k = 0, idle = 0; k < kRootEnergies && idle < kIdleEnergies; ++k) {
-            convex_ = std::make_unique<ConvexEnergy>(reformulation.at(z, watch_));
-            last = relax_root(root, last);
+            // Half a bound says nothing.
+            const anneal::Watch& watch = k == 0 ? start_ : watch_;
+            convex_ = std::make_unique<ConvexEnergy>(reformulation.at(z, watch));
+            last = relax_root(root, last, watch);
             const double gain = last.bound - best.bound;
             idle = gain > kWorthwhile * std::abs(energy_) ? 0 : idle + 1;
             if (!best_convex || gain > 0) {
@@ -203,9 +210,9 @@ class Tree {
     const std::vector<Budget>& budgets_;
     const CostFunctions& costs_;
     const CertifyOptions& options_;
-    const anneal::Watch& watch_;
     LayerCosts layer_costs_;
     CheapestPlans cheapest_;
+    anneal::Watch watch_, start_;  // from when the costs are known
     std::unique_ptr<ConvexEnergy> convex_;
     std::optional<Relaxation> relaxation_;
     Plan best_;
@@ -222,14 +229,13 @@ bool can_certify(const Hamiltonian& hamiltonian) {
 
 Certificate certify(const Network& network, const Hamiltonian& hamiltonian,
                     const std::vector<Budget>& budgets, const CostFunctions& costs,
-                    const Plan& plan, const CertifyOptions& options, StopToken stop,
+                    const Plan& plan, const CertifyOptions& options, const StopToken& stop,
                     ProgressSink& progress) {
     check_plan(network, plan);
     ADIABAT_CHECK(can_certify(hamiltonian), "{} variables", hamiltonian.encoding.variables);
     ADIABAT_CHECK(is_feasible(budgets, costs, plan),
                   "a certificate of a plan that breaks a budget");
-    const anneal::Watch watch(std::move(stop), options.time_limit, {}, no_progress());
-    return Tree(network, hamiltonian, budgets, costs, options, watch).run(plan, progress);
+    return Tree(network, hamiltonian, budgets, costs, options, stop).run(plan, progress);
 }
 
 std::string to_sentence(const Certificate& certificate) {
@@ -241,7 +247,7 @@ std::string to_sentence(const Certificate& certificate) {
             certificate.bound, certificate.energy);
     }
     return fmt::format(
-        "no plan within the budgets can have an energy more than {:.1f} % below this one",
+        "no plan within the budgets can have an energy more than {:.2g} % below this one",
         100 * certificate.gap);
 }
 

@@ -6,8 +6,8 @@
 //
 // The relaxation holds every budget that is a sum over layers with its exact costs, products and
 // rounding included, priced by multipliers; peak activations, and what decoders of one width share
-// in a file, count in it as the least that is possible, and exactly as soon as counts and widths
-// are one value each. A part of the plans is left where its bound is no lower than the best plan
+// in a file, count in it as the least that is possible; a part of one shape of plans is looked at
+// with the exact costs. A part of the plans is left where its bound is no lower than the best plan
 // known; single groups, counts and widths are settled where the other choice could not be better
 // (margins of cheapest.h); what is left is divided, the part of the lowest bound first, by the
 // decision that mixes most: a layer's widths, a family's counts, or a group. Better plans that turn
@@ -26,7 +26,8 @@
 namespace adiabat::plan {
 
 struct CertifyOptions {
-    double time_limit = 10;  // seconds; a start of some seconds for the first bound is not cut off
+    // Seconds, from when the costs of layers are known; the first bound may take 10 in any case.
+    double time_limit = 10;
     uint64_t seed = 0;
     // A gap that is enough; 0: until the optimum is proven.
     double gap = 0;
@@ -52,8 +53,8 @@ bool can_certify(const Hamiltonian& hamiltonian);
 // proven by then. A function of its arguments but for the time limit.
 Certificate certify(const Network& network, const Hamiltonian& hamiltonian,
                     const std::vector<Budget>& budgets, const CostFunctions& costs,
-                    const Plan& plan, const CertifyOptions& options = {}, StopToken stop = {},
-                    ProgressSink& progress = no_progress());
+                    const Plan& plan, const CertifyOptions& options = {},
+                    const StopToken& stop = {}, ProgressSink& progress = no_progress());
 
 // One sentence: what the gap means.
 std::string to_sentence(const Certificate& certificate);

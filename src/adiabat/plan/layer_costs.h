@@ -10,11 +10,11 @@
 //
 // Costs are relative, 1 is the limit. What belongs to no layer (constants of other nodes, products
 // without weights; in a file also what decoders of one width share) is counted at the least that
-// the plans in question have: exact once their counts and widths are. So is what float activations
-// cost layers, beyond what they cost those of the smallest plan, which stands in tables of their
-// own. Peak activations are no sum: they count as nothing. Families of very many groups have
-// levels, ranges of counts that cost as much as the largest of them: from below too. Of networks
-// with few thousand groups every count is a level, and layers are exact.
+// the plans in question have: nearly exact once their counts and widths are. So is what float
+// activations cost layers, beyond what they cost those of the smallest plan, which stands in tables
+// of their own. Peak activations are no sum: they count as nothing. Families of very many groups
+// have levels, ranges of counts that cost as much as the largest of them: from below too. Of
+// networks with few thousand groups every count is a level, and layers are exact.
 //
 // Memory: one number a layer, width, budget and pair of counters' values.
 
