@@ -141,6 +141,23 @@ TEST(Certificate, IsTheOptimumWhereFamiliesShareAxes) {
     }
 }
 
+// Both axes are one family's.
+TEST(Certificate, IsTheOptimumOfDepthwiseLayers) {
+    net::GraphBuilder b;
+    const auto weight = [&](net::Shape shape, uint64_t seed) {
+        return b.constant(net::random_tensor(std::move(shape), seed));
+    };
+    net::ValueId x = b.input({net::kUnknown, 3, 4, 4});
+    x = b.node("Relu", {b.node("Conv", {x, weight({4, 3, 1, 1}, 1)})});
+    x = b.node("Conv", {x, weight({4, 1, 3, 3}, 2)}, {{"group", int64_t{4}}});
+    b.graph.outputs = {b.node("Conv", {x, weight({3, 4, 1, 1}, 3)})};
+    net::infer_shapes(b.graph);
+    Random random(49);
+    const Fixture fixture(b.graph, 1, three_widths());
+    ASSERT_EQ(fixture.network.families(), 1u);
+    expect_proven_at_every_budget(fixture, random);
+}
+
 TEST(Certificate, KeepsToAlignmentAndLeastShares) {
     Random random(43);
     NetworkOptions options = three_widths();

@@ -28,10 +28,6 @@ bool tighten_family(const Network& network, size_t family, Domain::Counts& count
     return true;
 }
 
-}  // namespace
-
-namespace {
-
 // As the plan's assignment has it: the widest where the layer is gone.
 size_t width_of(const Network& network, const Plan& plan, size_t layer) {
     const auto& widths = network.widths(layer);
