@@ -8,8 +8,9 @@
 // parameters (a function of its bits, filters and inputs), plus the constants that decoders of one
 // bit width share, plus other constants that lose channels, plus what grouped convolutions say of
 // their groups, plus what codes and decodes each activation that is coded, or the ReLU before one
-// that is not. Each layer's part is measured once on a graph that holds nothing else, each
-// activation's once on the whole graph, and remembered. O(layers + constants that are cut) a plan.
+// that is not. A layer's part is measured on a graph that holds nothing else, once for all layers
+// that look alike, whichever branches go; an activation's once on the whole graph. O(layers +
+// constants that are cut) a plan.
 
 #include <cstdint>
 #include <map>

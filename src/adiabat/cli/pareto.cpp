@@ -13,10 +13,8 @@ constexpr const char* kHelp = "Sweep budgets from one sensing pass: table, CSV, 
 constexpr const char* kFooter =
     "Writes pareto.json, pareto.csv, pareto.svg, and each point's network and document. Run "
     "again,\n"
-    "it goes on where it was stopped. Points of another sweep in the folder are written over; "
-    "those "
-    "beyond\n"
-    "the last of this one stay, which is said.\n"
+    "it goes on where it was stopped. Points of another sweep in the folder are written over;\n"
+    "those beyond the last of this one stay, which is said.\n"
     "Example: adiabat pareto net.onnx --data cifar-10-batches-bin --preprocess net.json \\\n"
     "             --quantity macs --from 95% --to 40% --points 12 -o sweep\n"
     "         adiabat pareto net.onnx --data photos --resize 256 --crop 224 --scale 1/255 \\\n"

@@ -72,9 +72,7 @@ class Tree {
             popped_ = part.bound;
             if (part.bound < cutoff()) explore(std::move(part));
             popped_ = kInfinity;
-            if (nodes_ % 16 == 0) {
-                show(progress);
-            }
+            if (nodes_ % 16 == 0) show(progress);
         }
         show(progress);
         progress.end();

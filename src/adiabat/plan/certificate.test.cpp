@@ -183,6 +183,8 @@ TEST(Certificate, IsTrueWhenThereIsNoTime) {
         EXPECT_LE(found.bound, twin.energy + 1e-9);
         EXPECT_GE(found.energy, twin.energy - 1e-9);
         EXPECT_GE(found.gap, 0);
+        // The first bound is not cut off.
+        EXPECT_GE(found.root_bound, twin.energy - 8);
         EXPECT_TRUE(!found.is_optimal || found.energy <= twin.energy + 1e-7);
     }
 }

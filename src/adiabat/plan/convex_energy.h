@@ -5,9 +5,9 @@
 //
 //   g(x) = c + b.x + x'Hx / 2
 //        = E(x) - sum_i u_i (x_i - x_i^2) / 2
-//               - sum_ij [N_ij x_i x_j + P_ij (x_i - x_i x_j) + P_ji (x_j - x_i x_j)],   u, N, P >=
-//               0
+//               - sum_ij [N_ij x_i x_j + P_ij (x_i - x_i x_j) + P_ji (x_j - x_i x_j)]
 //
+// with u, N and P of 0 or more and H = J + diag(u) - N + P + P', positive semidefinite.
 // At plans x is 0 or 1: what u takes off is nothing, what N and P take off is nothing or more, and
 // they make the couplings weaker, so that less of u is needed for a positive semidefinite H.
 // Between plans g is lower than energies are; reformulation.h looks for what loses least there.
@@ -16,6 +16,10 @@
 //
 // Widths of one layer exclude each other and one is set, so that (sum of them - 1)^2, times any
 // weight, may be added where words are one-hot: then pairs of widths of a layer cost H nothing.
+//
+// Sources: A. Billionnet, S. Elloumi, "Using a mixed integer quadratic programming solver for the
+// unconstrained quadratic 0-1 problem" (2007) for u; G. McCormick, "Computability of global
+// solutions to factorable nonconvex programs" (1976) for N and P.
 
 #include <Eigen/Core>
 #include <span>

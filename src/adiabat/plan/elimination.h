@@ -12,10 +12,12 @@
 // the table's size x the variable's).
 //
 // A variable may be defined by two others, as the sum of two counts is: functions of it stay small
-// until it is replaced by the two, when little else hangs on it.
+// until it is replaced by the two, when little else hangs on it. Where it is to stay, functions of
+// the two become one of it instead, the least over all that give it, in the order of the
+// definitions.
 //
-// Sources: U. Bertele, F. Brioschi, "Nonserial dynamic
-// programming" (1972); R. Dechter, I. Rish, "Mini-buckets" (2003) for the parts.
+// Sources: U. Bertele, F. Brioschi, "Nonserial dynamic programming" (1972); R. Dechter, I. Rish,
+// "Mini-buckets" (2003) for the parts.
 
 #include <array>
 #include <cstddef>

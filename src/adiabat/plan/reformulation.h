@@ -11,15 +11,16 @@
 // and the least of it, with H positive semidefinite, is the dual of a semidefinite program over
 // covariances X of the variables:
 //
-//   max -sum_ij J_ij X_ij / 2,   X_ii = z_i (1 - z_i),   -z_i z_j <= X_ij <= min(z_i, z_j) - z_i
-//   z_j
+//   max -sum_ij J_ij X_ij / 2
+//   with X_ii = z_i (1 - z_i),   -z_i z_j <= X_ij <= min(z_i, z_j) - z_i z_j
 //
 // In units of sqrt(z (1 - z)) X has a unit diagonal and is found by mixing.h; N and P are the
 // multipliers of the inequalities, by subgradient steps that grow smaller, and go on where they
 // were when z moves. At z = 1/2 no inequality binds and u is the one of least sum. Whatever comes
 // out is valid: nothing has to have converged. O(n^2 + couplings sqrt(n)) a step.
 //
-// Sources: H. Sherali, W. Adams (1990) and G. McCormick (1976) for the inequalities; A. Billionnet,
+// Sources: H. Sherali, W. Adams, "A hierarchy of relaxations between the continuous and convex hull
+// representations for zero-one programming problems" (1990) for the inequalities; A. Billionnet,
 // S. Elloumi, A. Lambert, "Extending the QCR method to general mixed-integer programs" (2012).
 
 #include <cstdint>
