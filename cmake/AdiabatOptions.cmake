@@ -20,7 +20,9 @@ set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};$ORIGIN")
 
 find_program(ADIABAT_CCACHE ccache)
 if(ADIABAT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${ADIABAT_CCACHE}")
+    # Without these it keeps nothing that a precompiled header went into.
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+        "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${ADIABAT_CCACHE}")
 endif()
 
 add_library(adiabat_warnings INTERFACE)

@@ -60,7 +60,8 @@ def changed_files():
 def compile_commands():
     """The compile commands of our sources, by source, in a form that clang understands; and which use LibTorch.
 
-    The precompiled header is the compiler's own and useless to clang: its text is included instead.
+    A precompiled header is the compiler's own and useless to clang. LibTorch's is included as text instead; tests
+    include what they use themselves.
     """
     commands, with_torch = {}, set()
     for entry in json.loads((BUILD / "compile_commands.json").read_text()):
@@ -74,7 +75,7 @@ def compile_commands():
                 precompiled |= next(arguments).endswith("cmake_pch.hxx")
             elif word not in ("-Winvalid-pch", "-fpch-preprocess", "-Werror"):
                 words.append(word)
-        if precompiled:
+        if precompiled and (source.parent / "pch.h").exists() and ".test." not in source.name:
             with_torch.add(source)
             words[1:1] = ["-include", str(source.parent / "pch.h")]
         commands[source] = {"directory": entry["directory"], "file": str(source),
