@@ -24,6 +24,11 @@ if(ADIABAT_BUILD_FUZZERS)
     adiabat_fuzzer(adiabat_fuzz_read src/adiabat/onnx/read.fuzz.cpp ${network_sources_fuzzed})
     target_link_libraries(adiabat_fuzz_read PRIVATE Eigen3::Eigen ONNX::onnx_proto protobuf::libprotobuf)
 
+    adiabat_sources(pack_sources_fuzzed base net onnx pack)
+    adiabat_fuzzer(adiabat_fuzz_container src/adiabat/pack/unpack.fuzz.cpp ${pack_sources_fuzzed})
+    target_link_libraries(adiabat_fuzz_container PRIVATE Eigen3::Eigen ONNX::onnx_proto protobuf::libprotobuf
+                          ${ADIABAT_ZSTD})
+
     adiabat_sources(problem_sources_fuzzed base qubo qubo/formats)
     adiabat_fuzzer(adiabat_fuzz_problem src/adiabat/qubo/formats/read.fuzz.cpp ${problem_sources_fuzzed})
     target_link_libraries(adiabat_fuzz_problem PRIVATE Eigen3::Eigen)

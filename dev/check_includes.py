@@ -23,13 +23,14 @@ MAY_INCLUDE = {
     "anneal": ["qubo"],
     "quantum": ["qubo"],
     "onnx": ["net"],
+    "pack": ["net", "onnx"],
     "torch": ["net"],
     "sense": ["net", "data", "recon"],
     "plan": ["qubo", "anneal", "net", "sense"],
     "apply": ["net", "data", "recon", "sense", "plan", "onnx"],
     "study": ["plan", "apply", "quantum"],
-    "pipeline": ["qubo", "anneal", "quantum", "net", "onnx", "data", "recon", "sense", "plan", "apply",
-                 "study", "report"],
+    "pipeline": ["qubo", "anneal", "quantum", "net", "onnx", "pack", "data", "recon", "sense", "plan",
+                 "apply", "study", "report"],
     "cli": ["pipeline", "report", "qubo", "anneal", "study"],
     "main.cpp": ["cli"],
 }
@@ -37,6 +38,7 @@ MAY_INCLUDE = {
 # Headers of parts that stay inside one folder.
 CONFINED = [
     (re.compile(r"<(torch|ATen|c10|caffe2)/"), "torch", "LibTorch"),
+    (re.compile(r"<zstd"), "pack", "zstd"),
     (re.compile(r"<(google/protobuf/|onnx/.*pb\.h)|\"[^\"]*\.pb\.h\""), "onnx", "protobuf"),
 ]
 MOST_TORCH_UNITS = 9  # one a family of operators, and the session

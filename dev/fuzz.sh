@@ -3,17 +3,17 @@
 #
 # Feeds any bytes to a part for so many seconds, under AddressSanitizer and UndefinedBehaviorSanitizer:
 #
-#     dev/fuzz.sh read|problem|problem:FORMAT|api SECONDS [libFuzzer option...]
+#     dev/fuzz.sh read|container|problem|problem:FORMAT|api SECONDS [libFuzzer option...]
 #
-# read: the reader of networks; problem: the readers of problems, problem:qbsolv that of one format alone; api:
-# sequences of calls that build and solve problems.
+# read: the reader of networks; container: packing and unpacking; problem: the readers of problems, problem:qbsolv
+# that of one format alone; api: sequences of calls that build and solve problems.
 # Needs clang with libFuzzer (Debian: clang, libclang-rt-14-dev). What it finds is left in build/fuzz/found/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-usage() { echo "usage: dev/fuzz.sh read|problem[:FORMAT]|api SECONDS [libFuzzer option...]" >&2 && exit 2; }
+usage() { echo "usage: dev/fuzz.sh read|container|problem[:FORMAT]|api SECONDS [libFuzzer option...]" >&2 && exit 2; }
 [ $# -ge 2 ] || usage
 part=${1%%:*} format= seconds=$2
-case $1 in read | problem | api) ;; problem:?*) format=${1#*:} ;; *) usage ;; esac
+case $1 in read | container | problem | api) ;; problem:?*) format=${1#*:} ;; *) usage ;; esac
 shift 2
 build=build/fuzz
 corpus=$build/corpus/$part${format:+-$format} seeds=$build/seeds/$part${format:+-$format}
@@ -30,7 +30,7 @@ cmake --build "$build" --target "adiabat_fuzz_$part" -- -k 0 >"$build/build.log"
 # need the package onnx; without it, it goes without.
 python=${PYTHON:-.venv/bin/python}
 case $part in
-read) "$python" dev/fuzz_seeds.py "$seeds" || echo "fuzz: no seeds: $python has no package onnx" >&2 ;;
+read | container) "$python" dev/fuzz_seeds.py "$seeds" || echo "fuzz: no seeds: $python has no package onnx" >&2 ;;
 problem)
     python3 dev/fuzz_problem_seeds.py "$seeds" ${format:+"$format"}
     set -- -dict="$seeds.dict" "$@"

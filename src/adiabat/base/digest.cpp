@@ -3,7 +3,6 @@
 
 #include <sha2.h>
 
-#include <array>
 #include <fstream>
 #include <vector>
 
@@ -35,12 +34,16 @@ Sha256& Sha256::update(std::string_view text) {
     return update(std::span(reinterpret_cast<const uint8_t*>(text.data()), text.size()));
 }
 
-std::string Sha256::hex() const {
+std::array<uint8_t, SHA256_DIGEST_LENGTH> Sha256::raw() const {
     SHA2_CTX copy = state_->context;
     std::array<uint8_t, SHA256_DIGEST_LENGTH> digest;
     SHA256Final(digest.data(), &copy);
+    return digest;
+}
+
+std::string Sha256::hex() const {
     std::string text;
-    for (const uint8_t byte : digest) text += fmt::format("{:02x}", byte);
+    for (const uint8_t byte : raw()) text += fmt::format("{:02x}", byte);
     return text;
 }
 

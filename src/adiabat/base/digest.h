@@ -7,6 +7,7 @@
 //
 // Source: FIPS 180-4 (2015).
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -26,7 +27,9 @@ class Sha256 {
 
     Sha256& update(std::span<const uint8_t> bytes);
     Sha256& update(std::string_view text);
-    // 64 lower-case hexadecimal digits of what has been added so far; more may be added after.
+    // The digest of what has been added so far; more may be added after.
+    std::array<uint8_t, 32> raw() const;
+    // The same as 64 lower-case hexadecimal digits.
     std::string hex() const;
 
   private:

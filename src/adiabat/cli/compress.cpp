@@ -78,6 +78,8 @@ void print(const Json& d) {
         rows.push_back({title, format_count(a), format_count(b),
                         ratio(static_cast<double>(a), static_cast<double>(b))});
     }
+    rows.insert(rows.begin() + 1,
+                {"packed (adiabat pack)", "", format_count(after["packed"].get<int64_t>()), ""});
     if (measured.contains("top1_after")) {
         rows.push_back({fmt::format("top-1 on {}", judges),
                         percent(measured["top1_before"].get<double>()),

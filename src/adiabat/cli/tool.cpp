@@ -73,6 +73,8 @@ int run_tool(int argc, char** argv) {
     add_qubo(tool, frame);
     add_explain(tool, frame);
     add_solve(tool, frame);
+    add_pack(tool, frame);
+    add_unpack(tool, frame);
 
     try {
         tool.parse(argc, argv);

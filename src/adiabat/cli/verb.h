@@ -60,6 +60,8 @@ void add_pareto(CLI::App& tool, Frame& frame);
 void add_qubo(CLI::App& tool, Frame& frame);
 void add_explain(CLI::App& tool, Frame& frame);
 void add_solve(CLI::App& tool, Frame& frame);
+void add_pack(CLI::App& tool, Frame& frame);
+void add_unpack(CLI::App& tool, Frame& frame);
 
 // Ends the progress, then prints the document, or the tables that `print` makes of it.
 void show(Frame& frame, const Json& document, void (*print)(const Json&));

@@ -7,14 +7,14 @@ namespace adiabat::onnx {
 
 namespace {
 
-// How many bytes the body of a field takes, its number or length taken off already.
+constexpr uint64_t kNumber = 0, kEightBytes = 1, kLengthPrefixed = 2, kFourBytes = 5;
+
+// How many bytes the body of a field takes, its length taken off already.
 std::optional<uint64_t> body_bytes(uint64_t wire_type, std::span<const uint8_t>& bytes) {
-    if (wire_type == 1) return 8;
-    if (wire_type == 5) return 4;
-    if (wire_type != 0 && wire_type != 2) return std::nullopt;
-    const auto number = take_varint(bytes);
-    if (!number) return std::nullopt;
-    return wire_type == 0 ? 0 : *number;
+    if (wire_type == kEightBytes) return 8;
+    if (wire_type == kFourBytes) return 4;
+    if (wire_type != kLengthPrefixed) return std::nullopt;
+    return take_varint(bytes);
 }
 
 }  // namespace
@@ -34,9 +34,18 @@ std::optional<uint64_t> take_varint(std::span<const uint8_t>& bytes) {
 std::optional<WireField> take_field(std::span<const uint8_t>& bytes) {
     const auto tag = take_varint(bytes);
     if (!tag) return std::nullopt;
+    WireField field;
+    field.number = *tag >> 3;
+    field.type = static_cast<int>(*tag & 7);
+    if ((*tag & 7) == kNumber) {
+        const auto value = take_varint(bytes);
+        if (!value) return std::nullopt;
+        field.value = *value;
+        return field;
+    }
     const auto size = body_bytes(*tag & 7, bytes);
     if (!size || *size > bytes.size()) return std::nullopt;
-    WireField field{*tag >> 3, static_cast<int>(*tag & 7), bytes.first(static_cast<size_t>(*size))};
+    field.body = bytes.first(static_cast<size_t>(*size));
     bytes = bytes.subspan(field.body.size());
     return field;
 }

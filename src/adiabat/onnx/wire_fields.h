@@ -21,6 +21,7 @@ std::optional<uint64_t> take_varint(std::span<const uint8_t>& bytes);
 struct WireField {
     uint64_t number = 0;
     int type = 0;                   // 0 number, 1 eight bytes, 2 length-prefixed, 5 four bytes
+    uint64_t value = 0;             // of a number
     std::span<const uint8_t> body;  // empty for a number
 };
 

@@ -9,6 +9,7 @@
 #include "adiabat/anneal/bounds/convex_bound.h"
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
+#include "adiabat/pack/pack.h"
 #include "adiabat/pipeline/applied.h"
 #include "adiabat/pipeline/calibration.h"
 #include "adiabat/pipeline/deciding.h"
@@ -233,6 +234,9 @@ class Run {
     void write() {
         clock_.begin("write");
         if (stop_.requested()) throw Interrupted();
+        // What adiabat pack would make of it: weights in the bits that they have.
+        const size_t packed_bytes =
+            pack::pack(file_, options_.output, {options_.threads, stop_}).bytes.size();
         write_file_atomically(options_.output, file_);
         clock_.end();
         Json document;
@@ -274,6 +278,7 @@ class Run {
                                  {"bytes", cost.bytes}};
         document["measured"] = document_["measured"];
         document["after"]["file"] = file_.size();
+        document["after"]["packed"] = packed_bytes;
         document["stages"] = clock_.to_json();
         document["seconds"] = std::round(clock_.total_seconds() * 1e3) / 1e3;
         document["peak_memory_bytes"] = peak_memory_bytes();
