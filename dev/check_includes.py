@@ -27,7 +27,7 @@ MAY_INCLUDE = {
     "torch": ["net"],
     "sense": ["net", "data", "recon"],
     "plan": ["qubo", "anneal", "net", "sense"],
-    "apply": ["net", "data", "recon", "sense", "plan", "onnx"],
+    "apply": ["qubo", "anneal", "net", "data", "recon", "sense", "plan", "onnx"],
     "study": ["plan", "apply", "quantum"],
     "pipeline": ["qubo", "anneal", "quantum", "net", "onnx", "pack", "data", "recon", "sense", "plan",
                  "apply", "study", "report"],

@@ -137,7 +137,7 @@ def test_budgets(tmp_path, budget):
 @pytest.mark.parametrize("option, value", [("--bits", "2,9"), ("--bits", "two"), ("--bits", ""), ("--first-last", "16"),
                                            ("--first-last", "x"), ("--least-kept", "1.5"), ("--least-kept", "nan"),
                                            ("--keep", "re:("), ("--keep", "nobody"), ("--only", "re:^nobody$"),
-                                           ("--only", "nobody*"), ("--align", "0")])
+                                           ("--only", "nobody*"), ("--align", "0"), ("--rounding", "up")])
 def test_controls(tmp_path, option, value):
     refused(compress(tmp_path, more=[option, value]), option)
 

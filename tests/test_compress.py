@@ -275,6 +275,24 @@ def test_what_the_user_wants_to_stay_stays(tmp_path):
     assert any(layer["cut"] for layer in layers)
 
 
+def test_each_way_of_rounding_loses_less_than_the_one_before(tmp_path):
+    """Of one plan, 2 bits everywhere; a plan that is carried out again keeps the way that it is told."""
+    path, losses, schema = tmp_path / "small.onnx", [], json.loads((ROOT / "doc" / "run.schema.json").read_text())
+    for rounding in ("nearest", "ordered", "qubo"):
+        d = compress(path, "--images", 512, "--bits", 2, "--hamiltonian", "l1", "--keep", "*", "--rounding", rounding,
+                     budget="file=100%")
+        jsonschema.validate(d, schema)
+        assert d["options"]["rounding"] == rounding and {layer["bits"] for layer in d["plan"]} == {2}
+        losses.append(d["measured"]["divergence"])
+    assert losses[2] < losses[1] < losses[0]
+    whole = path.read_bytes()
+    compress(path, "--images", 512, "--bits", 2, "--hamiltonian", "l1", "--keep", "*", budget="file=100%")
+    assert path.read_bytes() == whole
+    d = compress(tmp_path / "again.onnx", "--images", 512, "--bits", 2, "--plan", tmp_path / "run.json", "--rounding",
+                 "ordered", "--run", tmp_path / "again.json", budget="file=100%")
+    assert d["measured"]["divergence"] == pytest.approx(losses[1], rel=1e-9)
+
+
 def test_only_these_layers_change(tmp_path):
     document = compress(tmp_path / "small.onnx", "--images", 64, "--only", "re:stage3.*conv", budget="file=120KB")
     named = {layer["name"] for layer in document["plan"] if re.search("stage3.*conv", layer["name"])}

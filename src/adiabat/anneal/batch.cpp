@@ -43,9 +43,7 @@ class Batch {
   private:
     // One problem's reads follow one another; groups of replicas are consecutive.
     void anneal(const DenseBatchModel& model) {
-        const CouplingScales scales = coupling_scales(couplings_);
-        std::vector<BetaRange> ranges;
-        for (const auto& terms : linear_) ranges.push_back(natural_range(scales, terms));
+        const std::vector<BetaRange> ranges = all_ranges();
         const auto replicas = static_cast<int64_t>(linear_.size()) * options_.reads;
         const auto groups = (replicas + kTogether - 1) / kTogether;
         std::vector<std::vector<uint8_t>> states(static_cast<size_t>(replicas));
@@ -63,6 +61,14 @@ class Batch {
                      [&](int64_t begin, int64_t end, int) {
                          for (int64_t k = begin; k < end; ++k) choose(k, states);
                      });
+    }
+
+    std::vector<BetaRange> all_ranges() const {
+        if (options_.betas) return std::vector(linear_.size(), *options_.betas);
+        const CouplingScales scales = coupling_scales(couplings_);
+        std::vector<BetaRange> ranges;
+        for (const auto& terms : linear_) ranges.push_back(natural_range(scales, terms));
+        return ranges;
     }
 
     int64_t walk(const DenseBatchModel& model, const std::vector<BetaRange>& ranges, int64_t first,
@@ -145,6 +151,10 @@ void check(const qubo::Dense& couplings, std::span<const std::vector<double>> li
         throw InputError("sweeps is {}: expected 1 to 2^32 - 1", options.sweeps);
     if (options.reads < 1 || options.reads > 1'000'000)
         throw InputError("reads is {}: expected 1 to 1,000,000", options.reads);
+    if (const auto& betas = options.betas;
+        betas && !(betas->min > 0 && betas->min <= betas->max && std::isfinite(betas->max)))
+        throw InputError("betas of a batch from {} to {}: expected 0 < first <= last", betas->min,
+                         betas->max);
     if (linear.size() > 0x7FFFFFFF / static_cast<size_t>(options.reads))
         throw InputError("a batch of {} problems with {} reads each: expected 2^31 reads at most",
                          linear.size(), options.reads);

@@ -8,13 +8,15 @@
 // Rounding the weights of a layer is such a batch: every row of the layer has the layer's second
 // moment for J. The rows of J are made ready once and move replicas of different problems together
 // (kernels/dense_rows.h), so that each tile of J is fetched once for eight of them. Each problem
-// has its own range of temperatures. O(n^2) once, O(1) a proposal, O(n) a flip; 4 n^2 bytes.
+// has its own range of temperatures, unless one is given. O(n^2) once, O(1) a proposal, O(n) a
+// flip; 4 n^2 bytes.
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "adiabat/anneal/natural_range.h"
 #include "adiabat/anneal/solution.h"
 #include "adiabat/anneal/watch.h"
 #include "adiabat/qubo/dense.h"
@@ -29,6 +31,8 @@ struct BatchOptions {
     // Where all reads of problem k start, K states; empty: each at random.
     std::vector<std::vector<uint8_t>> initial = {};
     std::optional<double> time_limit = {};  // seconds
+    // Of all problems alike; empty: each its natural range.
+    std::optional<BetaRange> betas = {};
 };
 
 struct BatchResult {

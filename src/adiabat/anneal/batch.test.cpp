@@ -60,6 +60,24 @@ TEST(Batch, TheSameForAnyNumberOfThreads) {
     }
 }
 
+// The lowest state on the way counts, the start among them, even where it is hot throughout.
+TEST(Batch, IsNeverAboveItsStart) {
+    const qubo::Dense couplings = qubo::random_dense(60, 3);
+    const auto terms = random_terms(60, 11, 6);
+    BatchOptions options;
+    for (const auto& one : anneal_batch(couplings, terms, options).best)
+        options.initial.push_back(one.x);
+    options.sweeps = 20;
+    options.reads = 1;
+    options.betas = BetaRange{1e-3, 1e-3};
+    const auto result = anneal_batch(couplings, terms, options);
+    EXPECT_GT(result.flips, 5000);
+    for (size_t k = 0; k < terms.size(); ++k) {
+        const qubo::Problem problem{one_of(couplings, terms[k])};
+        EXPECT_LE(result.best[k].energy, problem.energy(options.initial[k]) + 1e-9) << k;
+    }
+}
+
 TEST(Batch, AStopLeavesTheStarts) {
     const qubo::Dense couplings = qubo::random_dense(20, 3);
     const auto terms = random_terms(20, 3, 6);
@@ -82,6 +100,9 @@ TEST(Batch, SaysWhatIsWrong) {
     EXPECT_THROW(anneal_batch(couplings, good, options), InputError);
     options = {};
     options.initial = {{0, 1}};
+    EXPECT_THROW(anneal_batch(couplings, good, options), InputError);
+    options = {};
+    options.betas = BetaRange{2, 1};
     EXPECT_THROW(anneal_batch(couplings, good, options), InputError);
     EXPECT_TRUE(anneal_batch(couplings, {}, {}).best.empty());
 }

@@ -10,7 +10,6 @@
 #include "adiabat/net/extract.h"
 #include "adiabat/net/frontier.h"
 #include "adiabat/recon/least_squares.h"
-#include "adiabat/recon/ordered_rounding.h"
 #include "adiabat/recon/range.h"
 #include "adiabat/recon/rounding.h"
 #include "adiabat/sense/layer_rows.h"
@@ -30,12 +29,14 @@ constexpr double kMostBiasUnits = 1 << 30;
 class Calibration {
   public:
     Calibration(Quantized& quantized, const CalibrationInput& input, net::Engine& engine,
-                const net::EngineOptions& options)
+                const net::EngineOptions& options, StopToken stop)
         : quantized_(quantized),
           graph_(quantized.graph),
           input_(input),
           engine_(engine),
           options_(options),
+          stop_(std::move(stop)),
+          reports_(quantized.layers.size()),
           session_(engine.open(input.original, options)),
           uses_(quantized.graph),
           coded_(quantized.graph, quantized.graph.inputs),
@@ -92,6 +93,8 @@ class Calibration {
         coded_.drop_after(s);
         real_.drop_after(s);
     }
+
+    std::vector<RoundingReport> take_reports() { return std::move(reports_); }
 
   private:
     bool is_input(ValueId id) const {
@@ -216,7 +219,7 @@ class Calibration {
         const ValueId input = node.inputs[0];
         const Tensor read = is_input(input) ? coded_.at(input) : run_piece(s, input);
         const auto positions = sense::LayerRows::of(node, layer, weight.shape, read);
-        const Filters given{filters, least, p.weight.bits};
+        const Filters given{filters, least, p.weight.bits, reports_[k]};
         const recon::RoundedFilters result =
             positions ? reconstructed(given, *positions, {target, lost, kept_[k]})
                       : recon::plain_rounding(given.matrix(0, given.rows()), p.weight.bits,
@@ -241,6 +244,7 @@ class Calibration {
         const std::vector<float>& values;
         const std::vector<float>& least_scales;
         int bits;
+        RoundingReport& report;
 
         size_t rows() const { return least_scales.size(); }
         size_t width() const { return values.size() / rows(); }
@@ -258,7 +262,7 @@ class Calibration {
         const std::vector<int64_t>& kept;
     };
 
-    // By least squares and ordered rounding, group by group.
+    // By least squares and rounding under the moments, group by group.
     recon::RoundedFilters reconstructed(const Filters& filters, const sense::LayerRows& positions,
                                         const Wanted& wanted) const {
         const size_t rows = filters.rows() / static_cast<size_t>(positions.groups());
@@ -266,16 +270,20 @@ class Calibration {
         for (size_t g = 0; g < static_cast<size_t>(positions.groups()); ++g) {
             const size_t first = g * rows;
             const auto group = static_cast<int64_t>(g);
+            recon::Halves halves;
             const recon::Moments moments =
                 wanted.lost.shape.empty()
-                    ? positions.moments(group, wanted.target, wanted.kept, options_.threads)
+                    ? positions.moments(group, wanted.target, wanted.kept, options_.threads,
+                                        &halves)
                     : positions.moments(group, wanted.target, wanted.lost, wanted.kept,
-                                        options_.threads);
+                                        options_.threads, &halves);
             const recon::Matrix given = filters.matrix(first, rows);
             const recon::Matrix weights = recon::reconstructed(moments, given);
-            const recon::RoundedFilters part = recon::ordered_rounding(
-                {moments, weights, given, filters.bits,
-                 std::span(filters.least_scales).subspan(first, rows), options_.threads});
+            const recon::RoundedFilters part =
+                rounded(input_.rounding,
+                        {moments, weights, given, filters.bits,
+                         std::span(filters.least_scales).subspan(first, rows), options_.threads},
+                        halves, filters.report, stop_);
             result.codes.insert(result.codes.end(), part.codes.begin(), part.codes.end());
             result.scales.insert(result.scales.end(), part.scales.begin(), part.scales.end());
         }
@@ -367,6 +375,8 @@ class Calibration {
     const CalibrationInput& input_;
     net::Engine& engine_;
     const net::EngineOptions& options_;
+    StopToken stop_;
+    std::vector<RoundingReport> reports_;    // one a layer
     std::unique_ptr<net::Session> session_;  // of the original
     net::Uses uses_;
     net::Frontier coded_, real_;  // of the quantized graph, of the original
@@ -374,16 +384,18 @@ class Calibration {
 
 }  // namespace
 
-void calibrate(Quantized& quantized, const CalibrationInput& input, net::Engine& engine,
-               const net::EngineOptions& options, StopToken stop, ProgressSink& progress) {
+std::vector<RoundingReport> calibrate(Quantized& quantized, const CalibrationInput& input,
+                                      net::Engine& engine, const net::EngineOptions& options,
+                                      StopToken stop, ProgressSink& progress) {
     ADIABAT_CHECK(quantized.graph.inputs.size() == 1, "{} inputs", quantized.graph.inputs.size());
-    Calibration calibration(quantized, input, engine, options);
+    Calibration calibration(quantized, input, engine, options, stop);
     progress.begin("apply", quantized.stages.size(), "tensors");
     for (size_t s = 0; s < quantized.stages.size(); ++s) {
         if (stop.requested()) throw Interrupted();
         calibration.run_stage(s);
         progress.update(s + 1);
     }
+    return calibration.take_reports();
 }
 
 }  // namespace adiabat::apply

@@ -6,8 +6,8 @@
 // Each layer sees the codes that the compressed network so far makes of the calibration images. Its
 // weights are fitted by least squares to what the original network gave (recon/least_squares.h),
 // plus, where its output is added to a skip path, what that has lost so far: the sum comes out
-// right, and the error of a residual stream does not pile up. They are rounded in order
-// (recon/ordered_rounding.h); transposed convolutions are rounded as they are, with searched scales
+// right, and the error of a residual stream does not pile up. They are rounded together
+// (layer_rounding.h); transposed convolutions are rounded as they are, with searched scales
 // (recon/rounding.h). Its bias is re-centred exactly, so that the mean of every output channel over
 // the images is the original network's:
 //
@@ -20,6 +20,7 @@
 // Source of the re-centring: M. Nagel et al., "Data-free quantization through weight equalization
 // and bias correction" (ICCV 2019), with the means measured.
 
+#include "adiabat/apply/layer_rounding.h"
 #include "adiabat/apply/quantize.h"
 #include "adiabat/base/progress.h"
 #include "adiabat/base/stop.h"
@@ -34,11 +35,13 @@ struct CalibrationInput {
     const plan::Network& network;  // of the original
     const plan::Plan& plan;
     const net::Tensor& images;  // for the network's only input: [N, ...], float
+    Rounding rounding = Rounding::kQubo;
 };
 
-// Throws Interrupted when stopped, InputError where activations are not finite.
-void calibrate(Quantized& quantized, const CalibrationInput& input, net::Engine& engine,
-               const net::EngineOptions& options, StopToken stop = {},
-               ProgressSink& progress = no_progress());
+// Throws Interrupted when stopped, InputError where activations are not finite. Of every layer,
+// what its rounding did; no filters where it was rounded as it was.
+std::vector<RoundingReport> calibrate(Quantized& quantized, const CalibrationInput& input,
+                                      net::Engine& engine, const net::EngineOptions& options,
+                                      StopToken stop = {}, ProgressSink& progress = no_progress());
 
 }  // namespace adiabat::apply

@@ -195,6 +195,7 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_run_options(*verb, *options, *run);
+    add_applying_options(*verb, *run);
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {

@@ -88,6 +88,7 @@ void add_pareto(CLI::App& tool, Frame& frame) {
         ->check(CLI::Range(1, 64))
         ->capture_default_str();
     add_run_options(*verb, *options, *run);
+    add_applying_options(*verb, *run);
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {

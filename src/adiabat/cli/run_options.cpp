@@ -90,6 +90,7 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
 void RunArguments::finish(pipeline::RunOptions& options) const {
     options.data = data.options();
     options.weights = onnx::parse_storage(weights);
+    options.rounding = apply::parse_rounding(rounding);
     options.deciding.hamiltonian = pipeline::parse_hamiltonian(hamiltonian);
     options.deciding.sensing.method = pipeline::parse_sense_method(method);
 }
@@ -123,6 +124,13 @@ void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments
                      bool needs_data) {
     add_sensing_options(verb, options, arguments, needs_data);
     add_deciding(verb, options.deciding, arguments);
+}
+
+void add_applying_options(CLI::App& verb, RunArguments& arguments) {
+    verb.add_option("--rounding", arguments.rounding,
+                    "How weights become codes: nearest, ordered (one after another, the error made "
+                    "good by those behind) or qubo (all of a filter at once, annealed from there)")
+        ->capture_default_str();
 }
 
 }  // namespace adiabat::cli

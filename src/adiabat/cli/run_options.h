@@ -20,6 +20,7 @@ inline constexpr const char* kBudgetHelp =
 struct RunArguments {
     DataArguments data;
     std::string weights = "planes", hamiltonian = "measured", method = "gradient";
+    std::string rounding = "qubo";
 
     // Throws InputError for what is none.
     void finish(pipeline::RunOptions& options) const;
@@ -33,5 +34,8 @@ void add_sensing_options(CLI::App& verb, pipeline::RunOptions& options, RunArgum
 // With those of the search.
 void add_run_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
                      bool needs_data = true);
+
+// Of verbs that carry plans out.
+void add_applying_options(CLI::App& verb, RunArguments& arguments);
 
 }  // namespace adiabat::cli

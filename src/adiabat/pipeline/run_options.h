@@ -24,6 +24,7 @@ struct RunOptions {
     int64_t images = 1024;
     double judging_share = 0.5;  // of the images: judge plans, measure no effects
     onnx::Storage weights = onnx::Storage::kPlanes;
+    apply::Rounding rounding = apply::Rounding::kQubo;
     DecidingOptions deciding;  // its seeds and threads are those below
     uint64_t seed = 0;
     int threads = 0;

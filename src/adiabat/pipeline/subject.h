@@ -10,6 +10,7 @@
 #include <string>
 
 #include "adiabat/apply/file_size.h"
+#include "adiabat/apply/layer_rounding.h"
 #include "adiabat/base/json.h"
 #include "adiabat/base/progress.h"
 #include "adiabat/net/engine.h"
@@ -25,6 +26,7 @@ struct SubjectOptions {
     Controls controls = {};
     onnx::Storage weights = onnx::Storage::kPlanes;
     int threads = 0;
+    apply::Rounding rounding = apply::Rounding::kQubo;
 };
 
 class Subject {

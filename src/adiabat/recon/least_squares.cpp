@@ -41,26 +41,33 @@ Matrix reconstructed(const Moments& moments, const Matrix& weights) {
     return factor.solve(right).transpose();
 }
 
-Moments with_additions(const Moments& first, const Moments& second, const Moments& whole) {
+std::vector<uint8_t> foretold(const Halves& halves, const Moments& whole) {
     const Eigen::Index filters = whole.targets.rows() / 2;
-    Moments result = whole;
-    result.targets = whole.targets.topRows(filters);
-    result.variances = whole.variances.head(filters);
+    std::vector<uint8_t> result(static_cast<size_t>(filters), 0);
     const double damping = damping_of(whole);
-    if (!(damping > 0)) return result;
+    if (!(damping > 0) || !halves.are_there()) return result;
     // What the fits of d leave of it on the other half, less its variance.
     Vector change = Vector::Zero(filters);
-    for (const auto& [fitted, other] : {std::pair{&first, &second}, {&second, &first}}) {
+    for (const auto& [fitted, other] :
+         {std::pair{&halves.first, &halves.second}, {&halves.second, &halves.first}}) {
         const Eigen::LLT<Matrix> factor = damped_factor(fitted->inputs, damping);
         const Matrix w = factor.solve(fitted->targets.bottomRows(filters).transpose()).transpose();
         const Matrix product = w * other->inputs - 2 * other->targets.bottomRows(filters);
         change += product.cwiseProduct(w).rowwise().sum();
     }
+    for (Eigen::Index f = 0; f < filters; ++f) result[static_cast<size_t>(f)] = change[f] < 0;
+    return result;
+}
+
+Moments with_additions(const Moments& moments, std::span<const uint8_t> foretold) {
+    const Eigen::Index filters = moments.targets.rows() / 2;
+    Moments result{moments.rows, moments.inputs, moments.targets.topRows(filters),
+                   moments.variances.head(filters), moments.means};
     for (Eigen::Index f = 0; f < filters; ++f) {
-        if (change[f] >= 0) continue;
-        result.targets.row(f) += whole.targets.row(filters + f);
+        if (!foretold[static_cast<size_t>(f)]) continue;
+        result.targets.row(f) += moments.targets.row(filters + f);
         // Of the sum, as far as it is known: what the fit leaves is a variance still.
-        result.variances[f] += whole.variances[filters + f];
+        result.variances[f] += moments.variances[filters + f];
     }
     return result;
 }

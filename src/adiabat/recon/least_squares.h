@@ -14,6 +14,9 @@
 // reconstruction of cut channels as in Y. He et al., "Channel pruning for accelerating very deep
 // neural networks" (ICCV 2017).
 
+#include <span>
+#include <vector>
+
 #include "adiabat/recon/moments.h"
 
 namespace adiabat::recon {
@@ -30,9 +33,11 @@ Eigen::LLT<Matrix> damped_factor(Matrix h, double damping);
 // `weights` is W, [F, D].
 Matrix reconstructed(const Moments& moments, const Matrix& weights);
 
-// Of targets that come as [t, d], [2 F, D]: t + d for the filters whose d can be foretold from the
-// inputs, t for the others. It can be where the least squares of d on either half of the rows
-// lower its error on the other half. `whole` holds both halves; the result has F targets.
-Moments with_additions(const Moments& first, const Moments& second, const Moments& whole);
+// Of targets that come as [t, d], [2 F, D]: the filters whose d can be foretold from the inputs. It
+// can be where the least squares of d on either half of the rows lower its error on the other half.
+// `whole` holds both halves.
+std::vector<uint8_t> foretold(const Halves& halves, const Moments& whole);
+// t + d for those filters, t for the others: the result has F targets.
+Moments with_additions(const Moments& moments, std::span<const uint8_t> foretold);
 
 }  // namespace adiabat::recon

@@ -87,7 +87,8 @@ TEST(LeastSquares, AdditionsAreTakenWhereTheyCanBeForetold) {
     MomentSums all(s.x.row(0), both.row(0));
     all.add(s.x, both);
     const Moments whole = all.moments();
-    const Moments found = with_additions(halves[0].moments(), halves[1].moments(), whole);
+    const Moments found =
+        with_additions(whole, foretold({halves[0].moments(), halves[1].moments()}, whole));
     ASSERT_EQ(found.targets.rows(), 2);
     EXPECT_LT((found.targets.row(0) - whole.targets.row(0) - whole.targets.row(2)).norm(), 1e-12);
     EXPECT_LT((found.targets.row(1) - whole.targets.row(1)).norm(), 1e-12);

@@ -32,6 +32,14 @@ struct Moments {
     Vector means;      // of the inputs, [D]
 };
 
+// Of two halves of the same images: what is fitted to one can be judged by the other. Where there
+// are no two halves, both are empty.
+struct Halves {
+    Moments first, second;
+
+    bool are_there() const { return first.rows > 0 && second.rows > 0; }
+};
+
 class MomentSums {
   public:
     // Rows are taken relative to x0 [D] and t0 [F], which are near their means: a variance far
@@ -44,6 +52,7 @@ class MomentSums {
     // What another one has summed up, relative to the same x0 and t0.
     void add(const MomentSums& other);
 
+    int64_t rows() const { return rows_; }
     // At least one row was added.
     Moments moments() const;
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <optional>
 
@@ -29,14 +28,11 @@ class Rounding {
           inputs_(task.weights.cols()),
           lowest_(lowest_code(task.bits)),
           highest_(highest_code(task.bits)),
-          least_(Vector::Constant(filters_, std::numeric_limits<double>::infinity())) {
-        result_.codes.assign(static_cast<size_t>(filters_ * inputs_), 0);
-        result_.scales.assign(static_cast<size_t>(filters_), 1.0f);
-    }
+          best_(task.moments, task.least_scales) {}
 
     RoundedFilters run() {
         const Vector plain = base_scales(task_.given);
-        offer(nearest(task_.given, plain), plain);
+        best_.offer(nearest(task_.given, plain), plain);
         order();
         const Vector base = base_scales(task_.weights);
         const std::span<const double> shares =
@@ -49,8 +45,8 @@ class Rounding {
                               ++k)
                              codes[k] = in_order(scales(k));
                      });
-        for (size_t k = 0; k < codes.size(); ++k) offer(codes[k], scales(k));
-        return std::move(result_);
+        for (size_t k = 0; k < codes.size(); ++k) best_.offer(codes[k], scales(k));
+        return best_.best();
     }
 
     Matrix codes(const Vector& scales) {
@@ -123,37 +119,12 @@ class Rounding {
         return codes;
     }
 
-    // Keeps the codes of the filters for which they are better, each with its best scale.
-    void offer(const Matrix& codes, const Vector& scales) {
-        const Matrix product = codes * task_.moments.inputs;
-        const double floor = task_.moments.inputs.trace() * 1e-12;
-        for (Eigen::Index f = 0; f < filters_; ++f) {
-            const double square = product.row(f).dot(codes.row(f));
-            const double dot = codes.row(f).dot(task_.moments.targets.row(f));
-            double scale = scales[f];
-            if (square > floor && dot > 0)
-                scale = std::max(dot / square,
-                                 static_cast<double>(task_.least_scales[static_cast<size_t>(f)]));
-            // Stored as float.
-            scale = static_cast<double>(static_cast<float>(scale));
-            const double error = scale * (scale * square - 2 * dot);
-            if (error >= least_[f] || !(scale > 0)) continue;
-            least_[f] = error;
-            const auto row = static_cast<size_t>(f);
-            result_.scales[row] = static_cast<float>(scale);
-            for (Eigen::Index k = 0; k < inputs_; ++k)
-                result_.codes[row * static_cast<size_t>(inputs_) + static_cast<size_t>(k)] =
-                    static_cast<int8_t>(codes(f, k));
-        }
-    }
-
     const RoundingTask& task_;
     Eigen::Index filters_, inputs_;
     double lowest_, highest_;
-    Vector least_;  // error of the result, less the targets' variances
+    BestCodes best_;
     const RoundingOrder* order_ = nullptr;
     std::optional<RoundingOrder> own_order_;
-    RoundedFilters result_;
 };
 
 }  // namespace

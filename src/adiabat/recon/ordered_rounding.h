@@ -16,18 +16,13 @@
 // Source: E. Frantar et al., "GPTQ" (ICLR 2023), itself the optimal brain surgeon of B. Hassibi and
 // D. Stork (1993); the choice of scales and the moments' linear term are ours.
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
+#include "adiabat/recon/best_codes.h"
 #include "adiabat/recon/moments.h"
 
 namespace adiabat::recon {
-
-struct RoundedFilters {
-    std::vector<int8_t> codes;  // [F, D]
-    std::vector<float> scales;  // [F], > 0
-};
 
 // The order of the columns and U for it: all that rounding needs of the moments but for the choice
 // of scales. Shared by tasks on the same moments. O(D^3).

@@ -25,17 +25,6 @@ constexpr int64_t kManyInputs = 1024;
 constexpr int kFewBits = 4;
 constexpr Eigen::Index kBlock = 64;  // rows of a product
 
-// Scales times codes, [F, inputs].
-Matrix values_of(const recon::RoundedFilters& rounded, Eigen::Index inputs) {
-    Matrix values(std::ssize(rounded.scales), inputs);
-    for (Eigen::Index f = 0; f < values.rows(); ++f) {
-        const auto scale = static_cast<double>(rounded.scales[static_cast<size_t>(f)]);
-        for (Eigen::Index k = 0; k < inputs; ++k)
-            values(f, k) = scale * rounded.codes[static_cast<size_t>(f * inputs + k)];
-    }
-    return values;
-}
-
 // One layer, its groups of filters one after another.
 class Probing {
   public:
@@ -65,7 +54,7 @@ class Probing {
         for (int64_t g = 0; g < facts_.groups; ++g) {
             const Matrix weights = weights_of(g);
             const auto plainly = [&](size_t w) {
-                return values_of(recon::plain_rounding(weights, widths_[w]), weights.cols());
+                return values_of(recon::plain_rounding(weights, widths_[w]));
             };
             Matrix now = weights;
             if (around_) {
@@ -273,11 +262,10 @@ class Probing {
     Matrix rounded(const ToRound& what, const recon::RoundingOrder& order, size_t width) const {
         const int bits = widths_[width];
         if (inputs_ > kManyInputs && bits > kFewBits)
-            return values_of(recon::plain_rounding(what.weights, bits), what.weights.cols());
+            return values_of(recon::plain_rounding(what.weights, bits));
         const std::vector<float> least(static_cast<size_t>(rows_a_group_), 0.0f);
-        return values_of(recon::ordered_rounding({what.moments, what.weights, what.given, bits,
-                                                  least, threads_, &order}),
-                         what.weights.cols());
+        return values_of(recon::ordered_rounding(
+            {what.moments, what.weights, what.given, bits, least, threads_, &order}));
     }
 
     // a b, in blocks of rows that do not depend on the number of threads.

@@ -158,19 +158,28 @@ recon::Moments whole(std::vector<recon::MomentSums> parts) {
     return parts[0].moments();
 }
 
+recon::Halves halves_of(const std::vector<recon::MomentSums>& parts) {
+    if (parts[0].rows() == 0 || parts[1].rows() == 0) return {};
+    return {parts[0].moments(), parts[1].moments()};
+}
+
 }  // namespace
 
 recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target,
-                                  std::span<const int64_t> kept, int threads) const {
+                                  std::span<const int64_t> kept, int threads,
+                                  recon::Halves* halves) const {
     ADIABAT_CHECK(target.size() == images_ * target.shape[1] * positions_,
                   "{} targets for {} positions", target.size(), images_ * positions_);
-    return whole(sums(
+    auto parts = sums(
         group, filters_ / groups_,
-        [&](int64_t place, float* t) { targets_at(target, group, kept, place, t); }, threads));
+        [&](int64_t place, float* t) { targets_at(target, group, kept, place, t); }, threads);
+    if (halves) *halves = halves_of(parts);
+    return whole(std::move(parts));
 }
 
 recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target, const net::Tensor& more,
-                                  std::span<const int64_t> kept, int threads) const {
+                                  std::span<const int64_t> kept, int threads,
+                                  recon::Halves* halves) const {
     ADIABAT_CHECK(target.shape == more.shape, "{} targets, and {} more",
                   net::to_string(target.shape), net::to_string(more.shape));
     const int64_t filters = filters_ / groups_;
@@ -181,8 +190,14 @@ recon::Moments LayerRows::moments(int64_t group, const net::Tensor& target, cons
             targets_at(more, group, kept, place, t + filters);
         },
         threads);
-    const recon::Moments first = parts[0].moments(), second = parts[1].moments();
-    return recon::with_additions(first, second, whole(std::move(parts)));
+    const recon::Halves both = halves_of(parts);
+    const recon::Moments all = whole(std::move(parts));
+    const auto foretold = recon::foretold(both, all);
+    if (halves && both.are_there()) {
+        *halves = {recon::with_additions(both.first, foretold),
+                   recon::with_additions(both.second, foretold)};
+    }
+    return recon::with_additions(all, foretold);
 }
 
 recon::Moments LayerRows::moments(int64_t group, int threads) const {

@@ -38,13 +38,15 @@ class LayerRows {
     int64_t groups() const { return groups_; }
 
     // The moments of the filters of one group. `target` is [N, F', ..] with F' the original's
-    // filters, of which `kept` are the layer's. The same for any number of threads.
+    // filters, of which `kept` are the layer's. The same for any number of threads. `halves`, where
+    // given, takes those of the first half of the images and of the second.
     recon::Moments moments(int64_t group, const net::Tensor& target, std::span<const int64_t> kept,
-                           int threads) const;
+                           int threads, recon::Halves* halves = nullptr) const;
     // The same where `more`, of the target's shape, is to be given besides, for those filters for
     // which that holds on images it was not fitted to (recon/least_squares.h).
     recon::Moments moments(int64_t group, const net::Tensor& target, const net::Tensor& more,
-                           std::span<const int64_t> kept, int threads) const;
+                           std::span<const int64_t> kept, int threads,
+                           recon::Halves* halves = nullptr) const;
     // Of the inputs alone.
     recon::Moments moments(int64_t group, int threads) const;
 

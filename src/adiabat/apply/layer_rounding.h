@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How the weights of a layer become codes, and which way of it is better on other images.
+//
+//   nearest   each weight by itself, at the scale of least error in the weights (recon/rounding.h)
+//   ordered   one column after another, the error made good by those behind
+//             (recon/ordered_rounding.h)
+//   qubo      from there on all weights of a filter at once, annealed (rounding_qubo.h), where that
+//             holds on images that it did not see
+//
+// For `qubo` a few filters of the layer are rounded both ways under the moments of one half of the
+// images and judged under those of the other, and again with the halves changed over; where the
+// anneal is worse there, in sum, the layer keeps the codes in order. O(the rounding of
+// kMostJudged filters), twice.
+
+#include <string_view>
+
+#include "adiabat/apply/rounding_qubo.h"
+#include "adiabat/recon/moments.h"
+
+namespace adiabat::apply {
+
+enum class Rounding { kNearest, kOrdered, kQubo };
+std::string_view name_of(Rounding rounding);
+// Throws InputError for what is none.
+Rounding parse_rounding(std::string_view text);
+
+// Filters of a layer that are judged, evenly spaced.
+inline constexpr Eigen::Index kMostJudged = 16;
+
+// Squared errors under the moments, sums over the filters.
+struct RoundingReport {
+    int64_t filters = 0;
+    int64_t lower = 0;                           // filters whose error the anneal lowered
+    int64_t annealed = 0;                        // filters of layers in which the anneal was taken
+    double ordered = 0;                          // before the anneal
+    double error = 0;                            // of what was taken
+    double judged_ordered = 0, judged_qubo = 0;  // of those judged, on the other half of the images
+
+    void add(const RoundingReport& other);
+};
+
+// `halves` are those of task.moments; where there are none, nothing is judged and nothing annealed.
+recon::RoundedFilters rounded(Rounding rounding, const recon::RoundingTask& task,
+                              const recon::Halves& halves, RoundingReport& report,
+                              const StopToken& stop = {});
+
+}  // namespace adiabat::apply
