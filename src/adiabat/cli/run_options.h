@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <optional>
 #include <string>
 
 #include "adiabat/cli/verb.h"
@@ -20,6 +21,8 @@ inline constexpr const char* kBudgetHelp =
 struct RunArguments {
     DataArguments data;
     std::string weights = "planes", hamiltonian = "measured", method = "gradient";
+
+    std::optional<std::string> ranges;  // mse where not given
 
     // Throws InputError for what is none.
     void finish(pipeline::RunOptions& options) const;

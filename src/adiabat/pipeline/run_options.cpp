@@ -46,6 +46,7 @@ RunOptions read(const Json& document, const std::string& where) {
     options.images = o.at("images").get<int64_t>();
     options.judging_share = o.at("judging_share").get<double>();
     options.weights = onnx::parse_storage(o.at("weights").get<std::string>());
+    options.ranges = recon::parse_range_rule(o.at("ranges").get<std::string>());
     DecidingOptions& deciding = options.deciding;
     deciding.hamiltonian = parse_hamiltonian(o.at("hamiltonian").get<std::string>());
     deciding.sensing.method = parse_sense_method(o.at("sense").get<std::string>());
@@ -70,7 +71,7 @@ RunOptions read(const Json& document, const std::string& where) {
 }  // namespace
 
 SubjectOptions RunOptions::of_subject() const {
-    SubjectOptions subject{model, controls, weights, threads};
+    SubjectOptions subject{model, controls, weights, threads, ranges};
     if (deciding.hamiltonian != HamiltonianKind::kL1) return subject;
     subject.controls.keep_branches = true;
     if (controls.activations == "mixed") {
@@ -107,6 +108,7 @@ Json to_json(const RunOptions& options) {
             {"images", options.images},
             {"judging_share", options.judging_share},
             {"weights", onnx::name_of(options.weights)},
+            {"ranges", recon::to_text(options.ranges)},
             {"hamiltonian", name_of(deciding.hamiltonian)},
             {"sense", name_of(deciding.sensing.method)},
             {"temperature", deciding.sensing.temperature},
