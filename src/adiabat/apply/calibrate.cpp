@@ -10,7 +10,7 @@
 #include "adiabat/net/extract.h"
 #include "adiabat/net/frontier.h"
 #include "adiabat/recon/least_squares.h"
-#include "adiabat/recon/range.h"
+#include "adiabat/recon/range_rule.h"
 #include "adiabat/recon/rounding.h"
 #include "adiabat/sense/layer_rows.h"
 
@@ -347,7 +347,7 @@ class Calibration {
         if (stage.has_relu()) {
             for (float& x : values) x = std::max(x, 0.0f);
         }
-        const recon::CodeMap map = recon::code_map(recon::best_range(values));
+        const recon::CodeMap map = recon::code_map(recon::range_of(values, input_.ranges));
         set_constant(stage.scale, Tensor::scalar(map.scale));
         set_constant(stage.zero_point, Tensor::scalar(map.zero_point));
         const net::Piece piece =

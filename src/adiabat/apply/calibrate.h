@@ -14,8 +14,8 @@
 //   b' = b + mean(original output) - mean(output with rounded weights on rounded inputs)
 //
 // which also gives back the mean of what cut channels contributed. Then the range of its output is
-// searched (recon/range.h) and the output coded. Two forward passes in all, the activations of all
-// images that are still needed held in memory.
+// chosen (recon/range_rule.h) and the output coded. Two forward passes in all, the activations of
+// all images that are still needed held in memory.
 //
 // Source of the re-centring: M. Nagel et al., "Data-free quantization through weight equalization
 // and bias correction" (ICCV 2019), with the means measured.
@@ -26,6 +26,7 @@
 #include "adiabat/base/stop.h"
 #include "adiabat/net/engine.h"
 #include "adiabat/plan/plan.h"
+#include "adiabat/recon/range_rule.h"
 
 namespace adiabat::apply {
 
@@ -36,6 +37,7 @@ struct CalibrationInput {
     const plan::Plan& plan;
     const net::Tensor& images;  // for the network's only input: [N, ...], float
     Rounding rounding = Rounding::kQubo;
+    recon::RangeRule ranges = {};
 };
 
 // Throws Interrupted when stopped, InputError where activations are not finite. Of every layer,

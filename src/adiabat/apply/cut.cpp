@@ -19,27 +19,6 @@ using net::Node;
 using net::Tensor;
 using net::ValueId;
 
-// The slices of a tensor at `kept` along an axis, whatever its elements of whole bytes are.
-Tensor take(const Tensor& tensor, size_t axis, const std::vector<int64_t>& kept) {
-    net::Shape shape = tensor.shape;
-    shape[axis] = static_cast<int64_t>(kept.size());
-    Tensor result(tensor.type, shape);
-    int64_t outer = 1;
-    size_t inner = static_cast<size_t>(net::bits_of(tensor.type)) / 8;
-    ADIABAT_CHECK(inner > 0, "a parameter of {} is cut", net::name_of(tensor.type));
-    for (size_t k = 0; k < axis; ++k) outer *= tensor.shape[k];
-    for (size_t k = axis + 1; k < shape.size(); ++k) inner *= static_cast<size_t>(shape[k]);
-    uint8_t* to = result.bytes.data();
-    for (int64_t o = 0; o < outer; ++o) {
-        for (int64_t channel : kept) {
-            const auto from = static_cast<size_t>(o * tensor.shape[axis] + channel) * inner;
-            std::memcpy(to, tensor.bytes.data() + from, inner);
-            to += inner;
-        }
-    }
-    return result;
-}
-
 void cut_parameters(Graph& graph, const net::Coupling& coupling, std::span<const uint8_t> cut) {
     for (size_t id = 0; id < graph.values.size() && id < coupling.axes.size(); ++id) {
         net::Value& value = graph.values[id];
@@ -111,6 +90,26 @@ void remove_idle_nodes(Graph& graph) {
 }
 
 }  // namespace
+
+Tensor take(const Tensor& tensor, size_t axis, const std::vector<int64_t>& kept) {
+    net::Shape shape = tensor.shape;
+    shape[axis] = static_cast<int64_t>(kept.size());
+    Tensor result(tensor.type, shape);
+    int64_t outer = 1;
+    size_t inner = static_cast<size_t>(net::bits_of(tensor.type)) / 8;
+    ADIABAT_CHECK(inner > 0, "a parameter of {} is cut", net::name_of(tensor.type));
+    for (size_t k = 0; k < axis; ++k) outer *= tensor.shape[k];
+    for (size_t k = axis + 1; k < shape.size(); ++k) inner *= static_cast<size_t>(shape[k]);
+    uint8_t* to = result.bytes.data();
+    for (int64_t o = 0; o < outer; ++o) {
+        for (int64_t channel : kept) {
+            const auto from = static_cast<size_t>(o * tensor.shape[axis] + channel) * inner;
+            std::memcpy(to, tensor.bytes.data() + from, inner);
+            to += inner;
+        }
+    }
+    return result;
+}
 
 std::vector<int64_t> kept_indices(const net::AxisLabels& labels, std::span<const uint8_t> cut) {
     std::vector<int64_t> kept;

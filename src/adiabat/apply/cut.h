@@ -23,6 +23,9 @@ namespace adiabat::apply {
 // Indices of an axis that stay, ascending; `cut` has one entry a group, 1 where it goes.
 std::vector<int64_t> kept_indices(const net::AxisLabels& labels, std::span<const uint8_t> cut);
 
+// The slices of a tensor at `kept` along an axis, whatever its elements of whole bytes are.
+net::Tensor take(const net::Tensor& tensor, size_t axis, const std::vector<int64_t>& kept);
+
 // `coupling` is that of `graph`, `dropped` some of its branches. Values keep their numbers (nodes
 // do not, where some disappear); shapes are inferred anew. Throws InputError where an axis would
 // lose all its indices.

@@ -48,6 +48,72 @@ void print_layers(const Json& plan) {
     print_table({{"layer", false}, {"bits"}, {"filters"}, {"inputs"}, {"bytes"}}, rows);
 }
 
+// What --debug layers asks for.
+void print_noise(const Json& layers) {
+    if (layers.is_null()) return;
+    std::vector<std::vector<std::string>> rows;
+    const auto number = [](const Json& value, std::string_view format) {
+        return value.is_null() ? std::string("-")
+                               : fmt::format(fmt::runtime(format), value.get<double>());
+    };
+    for (const Json& layer : layers) {
+        const int64_t kept = layer["channels"].get<int64_t>(),
+                      all = layer["channels_before"].get<int64_t>();
+        const int coded = layer["activation_bits"].get<int>();
+        rows.push_back({layer["name"].get<std::string>(), layer["operator"].get<std::string>(),
+                        layer["bits"].is_null() ? "" : std::to_string(layer["bits"].get<int>()),
+                        coded == 8 ? "8" : "float",
+                        kept == all ? std::to_string(all) : fmt::format("{} of {}", kept, all),
+                        number(layer["snr"], "{:.1f}"), number(layer["snr_alone"], "{:.1f}"),
+                        number(layer["saturated"], "{:.3f} %")});
+    }
+    fmt::print(
+        "\nsignal to noise of what each layer gives, in dB: as the network runs, and alone\n");
+    print_table({{"layer", false},
+                 {"operator", false},
+                 {"bits"},
+                 {"codes"},
+                 {"channels"},
+                 {"dB"},
+                 {"dB alone"},
+                 {"saturated"}},
+                rows);
+}
+
+// Rows of --measure.
+void add_latency(const Json& latency, std::vector<std::vector<std::string>>& rows) {
+    if (latency.is_null() || latency.contains("skipped")) return;
+    for (const Json& row : latency["threads"]) {
+        const double before = row["before"].get<double>(), after = row["after"].get<double>();
+        const int threads = row["threads"].get<int>();
+        rows.push_back({fmt::format("latency, ms, {} thread{}", threads, threads == 1 ? "" : "s"),
+                        fmt::format("{:.3f}", before), fmt::format("{:.3f}", after),
+                        ratio(before, after)});
+    }
+}
+
+void print_latency(const Json& latency) {
+    if (latency.is_null()) return;
+    if (latency.contains("skipped")) {
+        fmt::print("latency was not measured: {}\n", latency["skipped"].get<std::string>());
+    } else {
+        fmt::print("latency: {}, batch {}, medians of {} runs in turn\n",
+                   latency["runtime"].get<std::string>(), latency["batch"].get<int64_t>(),
+                   latency["threads"][0]["runs"].get<int64_t>());
+    }
+}
+
+void print_equalized(const Json& equalized) {
+    if (equalized.is_null() || !equalized["used"].get<bool>()) return;
+    fmt::print("channels rescaled between layers ({} links)", equalized["links"].get<size_t>());
+    if (equalized.contains("divergence_without")) {
+        fmt::print(": divergence {:.3g}, {:.3g} without",
+                   equalized["divergence_with"].get<double>(),
+                   equalized["divergence_without"].get<double>());
+    }
+    fmt::print("\n");
+}
+
 void print(const Json& d) {
     print_layers(d["plan"]);
     if (d.contains("dropped")) {
@@ -85,7 +151,9 @@ void print(const Json& d) {
                         percent(measured["top1_before"].get<double>()),
                         percent(measured["top1_after"].get<double>()), ""});
     }
+    add_latency(d["latency"], rows);
     print_table({{"", false}, {"before"}, {"after"}, {"smaller"}}, rows);
+    print_noise(d["layers"]);
     if (measured.contains("agreement")) {
         fmt::print("\nsame answer on {} of {}, KL divergence {:.5f}\n",
                    percent(measured["agreement"].get<double>()), judges,
@@ -94,6 +162,8 @@ void print(const Json& d) {
         fmt::print("\nrelative squared error {:.3e} on {}\n",
                    measured["relative_squared_error"].get<double>(), judges);
     }
+    print_equalized(d["equalized"]);
+    print_latency(d["latency"]);
     if (const Json& path = d["path"]; !path.is_null()) {
         std::vector<std::vector<std::string>> steps;
         for (const Json& step : path["steps"]) {
@@ -152,6 +222,9 @@ void add_compress(CLI::App& tool, Frame& frame) {
     auto run = std::make_shared<RunArguments>();
     auto run_file = std::make_shared<std::string>();
     auto plan_file = std::make_shared<std::string>();
+    auto equalize = std::make_shared<std::string>("auto");
+    auto debug = std::make_shared<std::string>();
+    auto python = std::make_shared<std::string>();
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
     verb->add_option("-o,--output", options->output, "The network to write (.onnx)")->required();
     auto* const budget = verb->add_option("--budget", options->budget, kBudgetHelp);
@@ -190,6 +263,19 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("--minimize", options->minimize,
                      "Of which quantity: file, bytes, params, macs, bops, activations or float")
         ->capture_default_str();
+    verb->add_option(
+            "--equalize", *equalize,
+            "Rescale channels between layers, so that codes of 8 bits serve all alike: on, "
+            "off, or auto: where that is better on the judging images")
+        ->type_name("auto|on|off")
+        ->capture_default_str();
+    verb->add_option("--debug", *debug,
+                     "layers: what each layer has lost on the judging images, in dB")
+        ->type_name("layers");
+    verb->add_flag("--measure", options->measure,
+                   "Latency of one image before and after, in ONNX Runtime, through Python");
+    verb->add_option("--python", *python,
+                     "The Python that has it; ADIABAT_PYTHON, or python3, if not given");
     verb->add_flag("--fit", options->fit,
                    "First fit how much interactions count to a few plans carried out");
     verb->add_option("--run", *run_file,
@@ -221,10 +307,22 @@ void add_compress(CLI::App& tool, Frame& frame) {
                        "--max-kl and --max-drop carry out one plan for each limit they try");
             }
             run->finish(*options);
+            options->equalize = pipeline::parse_equalize(*equalize);
+            if (verb->get_option("--debug")->count() > 0 && *debug != "layers") {
+                throw InputError("--debug: `{}`: expected layers", *debug);
+            }
+            options->layer_table = !debug->empty();
+            if (!python->empty()) options->python = *python;
+            if (options->python && !options->measure) {
+                throw InputError("--python: it runs what --measure asks for: expected both");
+            }
             options->command = frame.command;
             if (!run_file->empty()) options->run_file = *run_file;
             if (!plan_file->empty()) options->plan_file = *plan_file;
-            show(frame, pipeline::compress(*options, frame.stop, *frame.progress), print);
+            const Json document = pipeline::compress(*options, frame.stop, *frame.progress);
+            show(frame, document, print);
+            const Json& latency = document["latency"];
+            frame.partial = !latency.is_null() && latency.value("skipped", "") == "interrupted";
         };
     });
 }

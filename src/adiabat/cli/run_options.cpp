@@ -93,6 +93,12 @@ void RunArguments::finish(pipeline::RunOptions& options) const {
     options.rounding = apply::parse_rounding(rounding);
     options.deciding.hamiltonian = pipeline::parse_hamiltonian(hamiltonian);
     options.deciding.sensing.method = pipeline::parse_sense_method(method);
+    if (!ranges) return;
+    options.ranges = recon::parse_range_rule(*ranges);
+    if (options.controls.activations == "float") {
+        throw InputError(
+            "--ranges: float activations have none: expected it without --activations float");
+    }
 }
 
 void add_sensing_options(CLI::App& verb, pipeline::RunOptions& options, RunArguments& arguments,
@@ -107,6 +113,11 @@ void add_sensing_options(CLI::App& verb, pipeline::RunOptions& options, RunArgum
     verb.add_option("--weights", arguments.weights,
                     "Storage of weight codes: planes, int4 (opset 21) or int8")
         ->capture_default_str();
+    verb.add_option(
+            "--ranges", arguments.ranges,
+            "How ranges of 8-bit activations are chosen: minmax, mse (least squared error, the "
+            "default), percentile (99.99), percentile:P or entropy")
+        ->type_name("RULE");
     add_data_options(verb, arguments.data);
     verb.get_option("--data")->required(needs_data);
     const std::string group = "Sensing";

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <optional>
 #include <string>
 
 #include "adiabat/cli/verb.h"
@@ -21,6 +22,8 @@ struct RunArguments {
     DataArguments data;
     std::string weights = "planes", hamiltonian = "measured", method = "gradient";
     std::string rounding = "qubo";
+
+    std::optional<std::string> ranges;  // mse where not given
 
     // Throws InputError for what is none.
     void finish(pipeline::RunOptions& options) const;

@@ -8,6 +8,7 @@
 
 #include "adiabat/net/fold.h"
 #include "adiabat/net/fuse.h"
+#include "adiabat/net/matmul.h"
 #include "adiabat/net/settle_shapes.h"
 #include "adiabat/net/shape_arithmetic.h"
 #include "adiabat/net/shape_inference.h"
@@ -183,6 +184,7 @@ void simplify(Graph& graph, FoldBudget& budget) {
         // Shared parameters behind an Identity stay shared if nobody folds it first.
         changes = bypass_identities(graph);
         changes += fold_constants(graph, budget);
+        changes += matmuls_to_gemms(graph);
         changes += fuse_batch_norm(graph);
         remove_dead(graph);
         if (changes == 0) changes = settle_shapes(graph, budget);

@@ -16,9 +16,9 @@ namespace adiabat::net {
 // the node stays. Returns how many went. O(nodes).
 int bypass_identities(Graph& graph);
 
-// bypass_identities, fold_constants, fuse_batch_norm, settle_shapes, until nothing changes; then
-// unshare_parameters, remove_dead and
-// infer_shapes. Renumbers the values. Throws InputError as these do.
+// bypass_identities, fold_constants, matmuls_to_gemms, fuse_batch_norm, settle_shapes, until
+// nothing changes; then unshare_parameters, remove_dead and infer_shapes. Renumbers the values.
+// Throws InputError as these do.
 void simplify(Graph& graph);
 // The same, with what is left of a budget.
 void simplify(Graph& graph, FoldBudget& budget);

@@ -22,9 +22,10 @@ constexpr int64_t kBatch = 250;
 std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
                                 const net::Tensor& sensing, StopToken stop,
                                 ProgressSink& progress) {
-    const net::Graph& graph = subject.graph();
+    const net::Graph& graph = subject.carried_out();
     const plan::Network& network = subject.network();
-    const onnx::Storage storage = subject.options().weights;
+    const SubjectOptions& options = subject.options();
+    const onnx::Storage storage = options.weights;
     const net::Graph cut =
         apply::cut_groups(graph, network.coupling, plan::cut_flags(network, plan),
                           plan::gone_branches(network, plan.bits));
@@ -33,8 +34,8 @@ std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
     const net::Tensor pixels =
         net::as_type(net::rows_of(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
                      graph.value(graph.inputs[0]).type);
-    apply::calibrate(quantized, {graph, cut, network, plan, pixels, subject.options().rounding},
-                     subject.engine(), {subject.options().threads}, stop, progress);
+    apply::calibrate(quantized, {graph, cut, network, plan, pixels, options.rounding, options.ranges},
+                     subject.engine(), {options.threads}, stop, progress);
     std::vector<onnx::WeightCodes> weights;
     for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
     onnx::encode_weights(quantized.graph, weights, storage, quantized.prefix);

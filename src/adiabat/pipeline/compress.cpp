@@ -15,6 +15,8 @@
 #include "adiabat/pipeline/deciding.h"
 #include "adiabat/pipeline/inspect.h"
 #include "adiabat/pipeline/inverse.h"
+#include "adiabat/pipeline/latency.h"
+#include "adiabat/pipeline/layer_table.h"
 #include "adiabat/pipeline/path.h"
 #include "adiabat/pipeline/plan_file.h"
 #include "adiabat/pipeline/ranking.h"
@@ -60,6 +62,12 @@ class Run {
         check_paths(options_);
         plan::parse_quantity(options_.minimize, "--minimize");
         check_options();
+        if (options_.measure) {
+            runtime_.emplace(options_.python, stop_);
+            if (!runtime_->is_there()) {
+                progress_.say("--measure: " + runtime_->reason() + ": latency is not measured");
+            }
+        }
         SubjectOptions subject = options_.of_subject();
         // Branches are no candidates around a plan (sense/candidates.h).
         if (options_.steps != 1) subject.controls.keep_branches = true;
@@ -74,11 +82,15 @@ class Run {
                 "--max-drop: the images have no labels: expected labeled data, or --max-kl");
         }
         const Judge judge(*subject_, images_.judging, options_.deciding.sensing.temperature, stop_);
+        equalize();
         if (options_.plan_file) {
             carry_out(judge);
         } else {
             decide(judge);
         }
+        try_equalized(judge);
+        document_["measured"] = judgement_.to_json(images_.judging.size(), file_.size());
+        make_layer_table();
         write();
         return document_;
     }
@@ -145,7 +157,7 @@ class Run {
         clock_.begin("apply");
         file_ = apply_plan(*subject_, plan_, images_.sensing.pixels, stop_, progress_);
         clock_.begin("judge");
-        keep(judge.judge(file_, options_.output, stop_, progress_));
+        judgement_ = judge.judge(file_, options_.output, stop_, progress_);
     }
 
     void decide(const Judge& judge) {
@@ -158,7 +170,7 @@ class Run {
         how.interactions = ranking.interactions;
         plan_ = std::move(ranking.best.plan);
         file_ = std::move(ranking.best.file);
-        keep(ranking.best.judgement);
+        judgement_ = ranking.best.judgement;
         document_["problem"] = to_json(weighed, how, ranking.decision);
         document_["candidates"] = ranking.document;
         certify(weighed, ranking.decision);
@@ -227,8 +239,54 @@ class Run {
         json["gain"] = energy > 0 ? 1 - decision.energy() / energy : 0.0;
     }
 
-    void keep(const Judgement& judgement) {
-        document_["measured"] = judgement.to_json(images_.judging.size(), file_.size());
+    // Before plans are carried out, where they are to be on the equalized network.
+    void equalize() {
+        if (options_.equalize == Equalize::kOff) return;
+        equalized_ = equalize_network(*subject_, images_.sensing.pixels);
+        document_["equalized"] = {{"links", equalized_.links},
+                                  {"used", equalized_.links > 0 && is_always_equalized()}};
+        if (equalized_.links > 0 && is_always_equalized()) {
+            subject_->carry_out_on(std::move(equalized_.graph));
+        }
+    }
+    bool is_always_equalized() const { return options_.equalize == Equalize::kOn; }
+
+    // The plan once more on the equalized network; the better file stays.
+    void try_equalized(const Judge& judge) {
+        if (options_.equalize != Equalize::kAuto || equalized_.links == 0) return;
+        clock_.begin("equalize");
+        subject_->carry_out_on(std::move(equalized_.graph));
+        std::vector<uint8_t> file =
+            apply_plan(*subject_, plan_, images_.sensing.pixels, stop_, progress_);
+        const Judgement found = judge.judge(file, options_.output, stop_, progress_);
+        Json& json = document_["equalized"];
+        json["divergence_without"] = judgement_.divergence;
+        json["divergence_with"] = found.divergence;
+        // A limit of the drop is kept by what is there.
+        const bool is_better = found.divergence < judgement_.divergence &&
+                               (!options_.max_drop || found.top1_after >= judgement_.top1_after);
+        json["used"] = is_better;
+        if (!is_better) return subject_->carry_out_on(std::nullopt);
+        file_ = std::move(file);
+        judgement_ = found;
+    }
+
+    void make_layer_table() {
+        if (!options_.layer_table) return;
+        clock_.begin("layers");
+        document_["layers"] =
+            layer_table({*subject_, subject_->carried_out(), plan_, file_, images_.judging.pixels},
+                        stop_, progress_);
+    }
+
+    // Of the files as they are. Whatever happens here, the network has been written.
+    void measure_latency() {
+        if (!runtime_) return;
+        clock_.begin("measure");
+        const net::Shape& images = images_.judging.pixels.shape;
+        document_["latency"] = runtime_->measure(
+            {options_.model, options_.output, {images.begin() + 1, images.end()}, options_.threads},
+            stop_);
     }
 
     void write() {
@@ -238,6 +296,7 @@ class Run {
         const size_t packed_bytes =
             pack::pack(file_, options_.output, {options_.threads, stop_}).bytes.size();
         write_file_atomically(options_.output, file_);
+        measure_latency();
         clock_.end();
         Json document;
         document["adiabat"] = version();
@@ -255,6 +314,9 @@ class Run {
                                {"max_drop", options_.max_drop ? Json(*options_.max_drop) : Json()},
                                {"minimize", options_.minimize},
                                {"certify", options_.certify},
+                               {"equalize", name_of(options_.equalize)},
+                               {"debug", options_.layer_table ? Json("layers") : Json()},
+                               {"measure", options_.measure},
                                {"integer_program", options_.integer_program}};
         document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
         const net::Cost cost = plan::cost(subject_->network(), plan_);
@@ -277,6 +339,9 @@ class Run {
         document["predicted"] = {{"file", subject_->costs().cost(plan::Quantity::kFile, plan_)},
                                  {"bytes", cost.bytes}};
         document["measured"] = document_["measured"];
+        document["equalized"] = document_["equalized"];
+        document["layers"] = document_["layers"];
+        document["latency"] = document_["latency"];
         document["after"]["file"] = file_.size();
         document["after"]["packed"] = packed_bytes;
         document["stages"] = clock_.to_json();
@@ -301,7 +366,10 @@ class Run {
     Calibration images_;
     plan::Plan plan_;
     Json plan_from_;  // null where it is decided here
+    EqualizedNetwork equalized_;
     std::vector<uint8_t> file_;
+    Judgement judgement_;  // of the file
+    std::optional<Runtime> runtime_;
     Json document_;
 };
 

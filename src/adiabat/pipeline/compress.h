@@ -16,6 +16,7 @@
 #include "adiabat/base/json.h"
 #include "adiabat/base/progress.h"
 #include "adiabat/base/stop.h"
+#include "adiabat/pipeline/equalizing.h"
 #include "adiabat/pipeline/run_options.h"
 
 namespace adiabat::pipeline {
@@ -35,6 +36,10 @@ struct CompressOptions : RunOptions {
     bool fit = false;       // the interactions to the network, before deciding (ranking.h)
     int steps = 1;          // to the budgets, effects sensed anew after each (path.h); 0: chosen
     double certify = 5;     // seconds for the bound; 0: none
+    Equalize equalize = Equalize::kAuto;
+    bool layer_table = false;           // layer_table.h
+    bool measure = false;               // latency in ONNX Runtime (latency.h)
+    std::optional<std::string> python;  // that runs it
     // Seconds for the separable integer program that other toolkits solve, to compare; 0: none.
     double integer_program = 0;
     std::vector<std::string> command;  // for the document

@@ -47,6 +47,7 @@ RunOptions read(const Json& document, const std::string& where) {
     options.judging_share = o.at("judging_share").get<double>();
     options.weights = onnx::parse_storage(o.at("weights").get<std::string>());
     options.rounding = apply::parse_rounding(o.at("rounding").get<std::string>());
+    options.ranges = recon::parse_range_rule(o.at("ranges").get<std::string>());
     DecidingOptions& deciding = options.deciding;
     deciding.hamiltonian = parse_hamiltonian(o.at("hamiltonian").get<std::string>());
     deciding.sensing.method = parse_sense_method(o.at("sense").get<std::string>());
@@ -71,7 +72,7 @@ RunOptions read(const Json& document, const std::string& where) {
 }  // namespace
 
 SubjectOptions RunOptions::of_subject() const {
-    SubjectOptions subject{model, controls, weights, threads, rounding};
+    SubjectOptions subject{model, controls, weights, threads, rounding, ranges};
     if (deciding.hamiltonian != HamiltonianKind::kL1) return subject;
     subject.controls.keep_branches = true;
     if (controls.activations == "mixed") {
@@ -109,6 +110,7 @@ Json to_json(const RunOptions& options) {
             {"judging_share", options.judging_share},
             {"weights", onnx::name_of(options.weights)},
             {"rounding", apply::name_of(options.rounding)},
+            {"ranges", recon::to_text(options.ranges)},
             {"hamiltonian", name_of(deciding.hamiltonian)},
             {"sense", name_of(deciding.sensing.method)},
             {"temperature", deciding.sensing.temperature},

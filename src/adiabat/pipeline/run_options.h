@@ -14,6 +14,7 @@
 #include "adiabat/pipeline/images.h"
 #include "adiabat/pipeline/select.h"
 #include "adiabat/pipeline/subject.h"
+#include "adiabat/recon/range_rule.h"
 
 namespace adiabat::pipeline {
 
@@ -25,6 +26,7 @@ struct RunOptions {
     double judging_share = 0.5;  // of the images: judge plans, measure no effects
     onnx::Storage weights = onnx::Storage::kPlanes;
     apply::Rounding rounding = apply::Rounding::kQubo;
+    recon::RangeRule ranges;   // of activations
     DecidingOptions deciding;  // its seeds and threads are those below
     uint64_t seed = 0;
     int threads = 0;

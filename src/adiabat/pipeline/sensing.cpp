@@ -49,6 +49,11 @@ std::string key_of(const Subject& subject, const Calibration& images, const Sens
                 {"temperature", options.temperature},
                 {"directions", options.directions},
                 {"seed", options.seed}};
+    // Of activations alone, where these are decided.
+    const recon::RangeRule& ranges = subject.options().ranges;
+    if (!network.activations.empty() && ranges != recon::RangeRule{}) {
+        key["ranges"] = recon::to_text(ranges);
+    }
     if (incumbent) {
         key["incumbent"] = {incumbent->bits, plan::cut_flags(network, *incumbent)};
     }
@@ -96,6 +101,7 @@ Sensed sense_effects(const Subject& subject, const Calibration& images,
     how.images = images.sensing.size();
     how.memory_bytes = options.memory_bytes;
     how.threads = subject.options().threads;
+    how.ranges = subject.options().ranges;
     const auto batches = [&](int64_t begin, int64_t count) {
         return net::as_type(net::rows_of(images.sensing.pixels, begin, count),
                             subject.graph().value(subject.graph().inputs[0]).type);

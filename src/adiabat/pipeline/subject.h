@@ -18,6 +18,7 @@
 #include "adiabat/pipeline/model.h"
 #include "adiabat/pipeline/select.h"
 #include "adiabat/plan/budget.h"
+#include "adiabat/recon/range_rule.h"
 
 namespace adiabat::pipeline {
 
@@ -27,6 +28,7 @@ struct SubjectOptions {
     onnx::Storage weights = onnx::Storage::kPlanes;
     int threads = 0;
     apply::Rounding rounding = apply::Rounding::kQubo;
+    recon::RangeRule ranges = {};  // of activations
 };
 
 class Subject {
@@ -45,6 +47,9 @@ class Subject {
     const plan::CostFunctions& costs() const { return *costs_; }
     net::Engine& engine() const { return *engine_; }
     net::Session& original() const { return *original_; }
+    // What plans are carried out on: the graph, or one that computes the same with other constants.
+    const net::Graph& carried_out() const { return carried_out_ ? *carried_out_ : model_.graph; }
+    void carry_out_on(std::optional<net::Graph> graph) { carried_out_ = std::move(graph); }
 
     // Parts of the run's document: {"before": .., "after": ..} opsets, the costs before.
     Json opset() const;
@@ -61,6 +66,7 @@ class Subject {
     std::optional<plan::CostFunctions> costs_;
     std::unique_ptr<net::Engine> engine_;
     std::unique_ptr<net::Session> original_;
+    std::optional<net::Graph> carried_out_;
 };
 
 // Reads budgets, says what each can reach, and throws InputError where they cannot be kept. The

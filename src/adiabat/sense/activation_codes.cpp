@@ -22,7 +22,7 @@ constexpr float kLargestCode = 255;
 }  // namespace
 
 std::vector<recon::CodeMap> find_code_maps(const Candidates& candidates, net::Session& session,
-                                           const Tensor& images, uint64_t memory_bytes,
+                                           const Tensor& images, const CodeMapOptions& options,
                                            const StopToken& stop) {
     const net::Graph& graph = session.graph();
     const Tensor some = net::rows_of(images, 0, std::min(kRangeImages, images.shape[0]));
@@ -33,7 +33,7 @@ std::vector<recon::CodeMap> find_code_maps(const Candidates& candidates, net::Se
     const auto take = [&] {
         if (stop.requested()) throw Interrupted();
         for (const Tensor& values : session.run(feeds, fetches)) {
-            maps.push_back(recon::code_map(recon::best_range(values.as<float>())));
+            maps.push_back(recon::code_map(recon::range_of(values.as<float>(), options.ranges)));
         }
         fetches.clear();
         held = 0;
@@ -41,7 +41,7 @@ std::vector<recon::CodeMap> find_code_maps(const Candidates& candidates, net::Se
     for (size_t a : candidates.coded()) {
         const ValueId id = candidates.activations[a].value;
         const auto bytes = static_cast<uint64_t>(4 * some.shape[0] * elements_an_image(graph, id));
-        if (!fetches.empty() && held + bytes > memory_bytes) take();
+        if (!fetches.empty() && held + bytes > options.memory_bytes) take();
         fetches.push_back(id);
         held += bytes;
     }

@@ -2,8 +2,8 @@
 #pragma once
 
 // What coding an activation in 8 bits does to the outputs: its values x become scale (code - zero
-// point), the codes rounded and clipped to the range of least squared error (recon/range.h) that it
-// has on a few images. Nothing makes up for it.
+// point), the codes rounded and clipped to the range that a rule (recon/range_rule.h) finds on a
+// few images. Nothing makes up for it.
 
 #include <span>
 #include <vector>
@@ -11,15 +11,20 @@
 #include "adiabat/base/stop.h"
 #include "adiabat/net/engine.h"
 #include "adiabat/recon/moments.h"
-#include "adiabat/recon/range.h"
+#include "adiabat/recon/range_rule.h"
 #include "adiabat/sense/candidates.h"
 
 namespace adiabat::sense {
 
+struct CodeMapOptions {
+    recon::RangeRule ranges = {};
+    uint64_t memory_bytes = uint64_t{1} << 30;  // for the activations that are held at once
+};
+
 // One an activation that may be coded, in the order of Candidates::coded(). `session` holds the
-// graph; of activations those of `memory_bytes` are held at once. Throws Interrupted when stopped.
+// graph. Throws Interrupted when stopped.
 std::vector<recon::CodeMap> find_code_maps(const Candidates& candidates, net::Session& session,
-                                           const net::Tensor& images, uint64_t memory_bytes,
+                                           const net::Tensor& images, const CodeMapOptions& options,
                                            const StopToken& stop);
 
 // What codes stand for less the values themselves, of the values' shape.

@@ -275,7 +275,7 @@ int64_t stored_batch(Store& store, const std::string& name, int64_t batch) {
 
 ProbingOptions probing_options(const GradientOptions& options) {
     return {options.directions, std::min(options.images, options.probe_images),
-            uint64_t{2} * options.memory_bytes, options.threads};
+            uint64_t{2} * options.memory_bytes, options.threads, options.ranges};
 }
 
 int64_t batch_size(const Candidates& candidates, const GradientOptions& options, int directions) {

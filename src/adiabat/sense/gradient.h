@@ -34,6 +34,7 @@ struct GradientOptions {
     int64_t probe_images = 512;                 // that second moments are taken of, at most
     uint64_t memory_bytes = uint64_t{1} << 29;  // for a batch's activations and gradients
     int threads = 0;
+    recon::RangeRule ranges = {};  // of activations that may be coded
 };
 
 // How the layers are probed for them.

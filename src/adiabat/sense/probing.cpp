@@ -359,8 +359,8 @@ class Walk {
             }
             return;
         }
-        probes.code_maps =
-            find_code_maps(candidates_, *session_, images_, options_.memory_bytes, stop);
+        probes.code_maps = find_code_maps(candidates_, *session_, images_,
+                                          {options_.ranges, options_.memory_bytes}, stop);
         std::vector<float> scales;
         std::vector<uint8_t> zeros;
         for (const recon::CodeMap& map : probes.code_maps) {

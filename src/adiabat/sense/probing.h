@@ -11,7 +11,7 @@
 #include "adiabat/base/stop.h"
 #include "adiabat/base/store.h"
 #include "adiabat/net/engine.h"
-#include "adiabat/recon/range.h"
+#include "adiabat/recon/range_rule.h"
 #include "adiabat/sense/directions.h"
 #include "adiabat/sense/layer_probe.h"
 #include "adiabat/sense/stand_ins.h"
@@ -50,6 +50,7 @@ struct ProbingOptions {
     int64_t images = 0;
     uint64_t memory_bytes = uint64_t{1} << 30;  // for the activations that are held at once
     int threads = 0;
+    recon::RangeRule ranges = {};  // of activations that may be coded
 };
 
 // The images that are held at once: as many as `memory_bytes` has room for.
