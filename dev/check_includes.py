@@ -27,9 +27,10 @@ MAY_INCLUDE = {
     "sense": ["net", "data", "recon"],
     "plan": ["qubo", "anneal", "net", "sense"],
     "apply": ["net", "data", "recon", "sense", "plan", "onnx"],
+    "tune": ["net", "data", "onnx", "sense"],
     "study": ["plan", "apply", "quantum"],
     "pipeline": ["qubo", "anneal", "quantum", "net", "onnx", "data", "recon", "sense", "plan", "apply",
-                 "study", "report"],
+                 "tune", "study", "report"],
     "cli": ["pipeline", "report", "qubo", "anneal", "study"],
     "main.cpp": ["cli"],
 }

@@ -48,6 +48,16 @@ void print_layers(const Json& plan) {
     print_table({{"layer", false}, {"bits"}, {"filters"}, {"inputs"}, {"bytes"}}, rows);
 }
 
+void print_training(const Json& t) {
+    const auto loss = [](const Json& held_out) { return held_out["loss"].get<double>(); };
+    fmt::print(
+        "\ndistilled for {} epochs on {} images ({}): loss on the judging images {:.4g}, before "
+        "{:.4g}; {} is kept\n",
+        t["epochs"].size(), format_count(t["images"].get<int64_t>()),
+        t["ending"].get<std::string>(), loss(t["after"]), loss(t["start"]),
+        t["kept"] == 0 ? "the start" : fmt::format("epoch {}", t["kept"].get<int>()));
+}
+
 void print(const Json& d) {
     print_layers(d["plan"]);
     if (d.contains("dropped")) {
@@ -92,6 +102,7 @@ void print(const Json& d) {
         fmt::print("\nrelative squared error {:.3e} on {}\n",
                    measured["relative_squared_error"].get<double>(), judges);
     }
+    if (const Json& training = d["training"]; !training.is_null()) print_training(training);
     if (const Json& path = d["path"]; !path.is_null()) {
         std::vector<std::vector<std::string>> steps;
         for (const Json& step : path["steps"]) {
@@ -190,6 +201,18 @@ void add_compress(CLI::App& tool, Frame& frame) {
         ->capture_default_str();
     verb->add_flag("--fit", options->fit,
                    "First fit how much interactions count to a few plans carried out");
+    verb->add_option(
+            "--finetune", options->finetune,
+            "Epochs of distillation from the original afterwards, without labels; 0: none. "
+            "See adiabat finetune")
+        ->check(CLI::Range(0, 100000))
+        ->capture_default_str();
+    verb->add_option("--finetune-images", options->finetune_images,
+                     "Images of the data that train; all that do not judge if not given")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
+    verb->add_option("--finetune-rate", options->finetune_rate, "The highest learning rate")
+        ->check(CLI::Range(1e-9, 1e9))
+        ->capture_default_str();
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_run_options(*verb, *options, *run);
@@ -213,6 +236,10 @@ void add_compress(CLI::App& tool, Frame& frame) {
                         "--integer-program"},
                        "--plan leaves nothing to decide");
             }
+            if (options->finetune == 0) {
+                refuse(*verb, {"--finetune-images", "--finetune-rate"},
+                       "without --finetune EPOCHS nothing is trained");
+            }
             if (has_limit) {
                 refuse(*verb, {"--fit", "--candidates"},
                        "--max-kl and --max-drop carry out one plan for each limit they try");
@@ -221,7 +248,10 @@ void add_compress(CLI::App& tool, Frame& frame) {
             options->command = frame.command;
             if (!run_file->empty()) options->run_file = *run_file;
             if (!plan_file->empty()) options->plan_file = *plan_file;
-            show(frame, pipeline::compress(*options, frame.stop, *frame.progress), print);
+            const Json document = pipeline::compress(*options, frame.stop, *frame.progress);
+            const Json& training = document["training"];
+            frame.partial = !training.is_null() && training["ending"] == "interrupted";
+            show(frame, document, print);
         };
     });
 }

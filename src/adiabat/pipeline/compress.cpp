@@ -19,6 +19,7 @@
 #include "adiabat/pipeline/ranking.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/subject.h"
+#include "adiabat/pipeline/tuning.h"
 #include "adiabat/plan/certificate.h"
 #include "adiabat/plan/integer_program.h"
 #include "adiabat/plan/measured.h"
@@ -78,6 +79,7 @@ class Run {
         } else {
             decide(judge);
         }
+        if (options_.finetune > 0) finetune(judge);
         write();
         return document_;
     }
@@ -226,13 +228,36 @@ class Run {
         json["gain"] = energy > 0 ? 1 - decision.energy() / energy : 0.0;
     }
 
+    // Trains what has been made; the judging images are held out.
+    void finetune(const Judge& judge) {
+        clock_.begin("finetune");
+        const auto source =
+            open_images(options_.data, data::Split::kTrain, subject_->model(), options_.threads);
+        BrokenFiles broken(*source, options_.data, stop_, progress_);
+        const std::vector<int64_t> rows =
+            training_rows(source->size(), images_.judging_rows, options_.finetune_images,
+                          options_.seed, broken.finder());
+        TuningOptions how;
+        how.distill.epochs = options_.finetune;
+        how.distill.seed = options_.seed;
+        how.distill.descent.rate = options_.finetune_rate;
+        tuned_ = tune_file({file_, options_.output, subject_->model(), subject_->engine(), *source,
+                            options_.data.preprocess, rows, images_.judging_rows, options_.output,
+                            options_.threads},
+                           how, stop_, progress_);
+        file_ = tuned_->file;
+        keep(judge.judge(file_, options_.output, {}, progress_));
+    }
+
     void keep(const Judgement& judgement) {
         document_["measured"] = judgement.to_json(images_.judging.size(), file_.size());
     }
 
     void write() {
         clock_.begin("write");
-        if (stop_.requested()) throw Interrupted();
+        // What distillation had reached when it was interrupted is a result.
+        const bool is_partial = tuned_ && tuned_->ending == tune::Ending::kInterrupted;
+        if (stop_.requested() && !is_partial) throw Interrupted();
         write_file_atomically(options_.output, file_);
         clock_.end();
         Json document;
@@ -243,15 +268,20 @@ class Run {
         document["run"] = run_file_of(options_).string();
         document["output"] = {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
-        document["options"] = {{"budget", options_.budget},
-                               {"candidates", options_.candidates},
-                               {"fit", options_.fit},
-                               {"steps", options_.steps},
-                               {"max_kl", options_.max_kl ? Json(*options_.max_kl) : Json()},
-                               {"max_drop", options_.max_drop ? Json(*options_.max_drop) : Json()},
-                               {"minimize", options_.minimize},
-                               {"certify", options_.certify},
-                               {"integer_program", options_.integer_program}};
+        document["options"] = {
+            {"budget", options_.budget},
+            {"candidates", options_.candidates},
+            {"fit", options_.fit},
+            {"steps", options_.steps},
+            {"max_kl", options_.max_kl ? Json(*options_.max_kl) : Json()},
+            {"max_drop", options_.max_drop ? Json(*options_.max_drop) : Json()},
+            {"minimize", options_.minimize},
+            {"certify", options_.certify},
+            {"finetune", options_.finetune},
+            {"finetune_images",
+             options_.finetune_images ? Json(*options_.finetune_images) : Json()},
+            {"finetune_rate", options_.finetune_rate},
+            {"integer_program", options_.integer_program}};
         document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
         const net::Cost cost = plan::cost(subject_->network(), plan_);
         document["data"] = images_.document;
@@ -265,6 +295,7 @@ class Run {
         document["smallest_within"] = document_["smallest_within"];
         document["certificate"] = document_["certificate"];
         document["integer_program"] = document_["integer_program"];
+        document["training"] = tuned_ ? tuned_->document : Json();
         document["groups"] = groups_to_json(subject_->network(), plan_);
         document["plan_from"] = plan_from_;
         add_plan(document, subject_->graph(), subject_->network(), plan_);
@@ -285,6 +316,7 @@ class Run {
             std::filesystem::remove(options_.output, ignored);
             throw;
         }
+        if (tuned_) tuned_->forget_checkpoint();
     }
 
     const CompressOptions& options_;
@@ -297,6 +329,7 @@ class Run {
     plan::Plan plan_;
     Json plan_from_;  // null where it is decided here
     std::vector<uint8_t> file_;
+    std::optional<Tuned> tuned_;
     Json document_;
 };
 
