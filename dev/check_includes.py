@@ -28,9 +28,10 @@ MAY_INCLUDE = {
     "sense": ["net", "data", "recon"],
     "plan": ["qubo", "anneal", "net", "sense"],
     "apply": ["qubo", "anneal", "net", "data", "recon", "sense", "plan", "onnx"],
+    "tune": ["net", "data", "onnx", "sense"],
     "study": ["plan", "apply", "quantum"],
     "pipeline": ["qubo", "anneal", "quantum", "net", "onnx", "pack", "data", "recon", "sense", "plan",
-                 "apply", "study", "report"],
+                 "apply", "tune", "study", "report"],
     "cli": ["pipeline", "report", "qubo", "anneal", "study"],
     "main.cpp": ["cli"],
 }

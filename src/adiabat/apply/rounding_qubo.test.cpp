@@ -68,9 +68,9 @@ Vector naive_round(const Case& c, const RoundedFilters& start, Eigen::Index f) {
     const Vector slope = -2 * scale * (h * (w - scale * codes));
     Vector base = codes;
     for (Eigen::Index k = 0; k < base.size(); ++k) {
-        base[k] = std::clamp(slope[k] < 0 ? codes[k] : codes[k] - 1,
-                             double(recon::lowest_code(c.bits)),
-                             double(recon::highest_code(c.bits) - 1));
+        base[k] =
+            std::clamp(slope[k] < 0 ? codes[k] : codes[k] - 1, double(recon::lowest_code(c.bits)),
+                       double(recon::highest_code(c.bits) - 1));
         EXPECT_TRUE(codes[k] == base[k] || codes[k] == base[k] + 1);
     }
     Vector best = codes;

@@ -114,6 +114,16 @@ void print_equalized(const Json& equalized) {
     fmt::print("\n");
 }
 
+void print_training(const Json& t) {
+    const auto loss = [](const Json& held_out) { return held_out["loss"].get<double>(); };
+    fmt::print(
+        "\ndistilled for {} epochs on {} images ({}): loss on the judging images {:.4g}, before "
+        "{:.4g}; {} is kept\n",
+        t["epochs"].size(), format_count(t["images"].get<int64_t>()),
+        t["ending"].get<std::string>(), loss(t["after"]), loss(t["start"]),
+        t["kept"] == 0 ? "the start" : fmt::format("epoch {}", t["kept"].get<int>()));
+}
+
 void print(const Json& d) {
     print_layers(d["plan"]);
     if (d.contains("dropped")) {
@@ -164,6 +174,7 @@ void print(const Json& d) {
     }
     print_equalized(d["equalized"]);
     print_latency(d["latency"]);
+    if (const Json& training = d["training"]; !training.is_null()) print_training(training);
     if (const Json& path = d["path"]; !path.is_null()) {
         std::vector<std::vector<std::string>> steps;
         for (const Json& step : path["steps"]) {
@@ -278,6 +289,18 @@ void add_compress(CLI::App& tool, Frame& frame) {
                      "The Python that has it; ADIABAT_PYTHON, or python3, if not given");
     verb->add_flag("--fit", options->fit,
                    "First fit how much interactions count to a few plans carried out");
+    verb->add_option(
+            "--finetune", options->finetune,
+            "Epochs of distillation from the original afterwards, without labels; 0: none. "
+            "See adiabat finetune")
+        ->check(CLI::Range(0, 100000))
+        ->capture_default_str();
+    verb->add_option("--finetune-images", options->finetune_images,
+                     "Images of the data that train; all that do not judge if not given")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 32));
+    verb->add_option("--finetune-rate", options->finetune_rate, "The highest learning rate")
+        ->check(CLI::Range(1e-9, 1e9))
+        ->capture_default_str();
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_run_options(*verb, *options, *run);
@@ -302,6 +325,10 @@ void add_compress(CLI::App& tool, Frame& frame) {
                         "--integer-program"},
                        "--plan leaves nothing to decide");
             }
+            if (options->finetune == 0) {
+                refuse(*verb, {"--finetune-images", "--finetune-rate"},
+                       "without --finetune EPOCHS nothing is trained");
+            }
             if (has_limit) {
                 refuse(*verb, {"--fit", "--candidates"},
                        "--max-kl and --max-drop carry out one plan for each limit they try");
@@ -320,9 +347,10 @@ void add_compress(CLI::App& tool, Frame& frame) {
             if (!run_file->empty()) options->run_file = *run_file;
             if (!plan_file->empty()) options->plan_file = *plan_file;
             const Json document = pipeline::compress(*options, frame.stop, *frame.progress);
+            const Json &training = document["training"], &latency = document["latency"];
+            frame.partial = (!training.is_null() && training["ending"] == "interrupted") ||
+                            (!latency.is_null() && latency.value("skipped", "") == "interrupted");
             show(frame, document, print);
-            const Json& latency = document["latency"];
-            frame.partial = !latency.is_null() && latency.value("skipped", "") == "interrupted";
         };
     });
 }

@@ -68,6 +68,7 @@ int run_tool(int argc, char** argv) {
     add_inspect(tool, frame);
     add_eval(tool, frame);
     add_compress(tool, frame);
+    add_finetune(tool, frame);
     add_sense(tool, frame);
     add_pareto(tool, frame);
     add_qubo(tool, frame);

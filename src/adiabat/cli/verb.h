@@ -55,6 +55,7 @@ void add_data_options(CLI::App& verb, DataArguments& arguments);
 void add_inspect(CLI::App& tool, Frame& frame);
 void add_eval(CLI::App& tool, Frame& frame);
 void add_compress(CLI::App& tool, Frame& frame);
+void add_finetune(CLI::App& tool, Frame& frame);
 void add_sense(CLI::App& tool, Frame& frame);
 void add_pareto(CLI::App& tool, Frame& frame);
 void add_qubo(CLI::App& tool, Frame& frame);

@@ -11,6 +11,7 @@
 // kernels do: exact integer sums, one float multiplication, rounding half to even, saturation; so a
 // code differs from the runtime's by one at most.
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,6 +43,11 @@ struct ManyGradients {
     std::vector<std::vector<Tensor>> gradients;  // [j][k]: of seeds[j], at wanted[k]
 };
 
+// Seeds that depend on what the outputs are: from the outputs of images first, first + 1 .. their
+// seeds, of the same shapes. Called from several threads at once, for different images.
+using SeedMaker =
+    std::function<std::vector<Tensor>(std::span<const Tensor> outputs, int64_t first)>;
+
 class Session {
   public:
     virtual ~Session() = default;
@@ -63,6 +69,12 @@ class Session {
     // seeds[k] has the shape of outputs[k].
     virtual Gradients gradients(std::span<const Feed> feeds, std::span<const ValueId> outputs,
                                 std::span<const Tensor> seeds, std::span<const ValueId> wanted) = 0;
+
+    // The same with seeds made of the outputs on the way, which are float: a loss that is a sum
+    // over images, in one forward and one backward pass.
+    virtual Gradients gradients_of_loss(std::span<const Feed> feeds,
+                                        std::span<const ValueId> outputs, const SeedMaker& seeds,
+                                        std::span<const ValueId> wanted) = 0;
 
     // The same for many sets of seeds over one forward pass: gradients[j][k] is what gradients()
     // gives for seeds[j] at wanted[k]. seeds[j][k] has the shape of outputs[k]; `fetches` are any
@@ -98,7 +110,7 @@ class Engine {
 // What the plug-in exports under the name kEngineEntry, as `extern "C"`. The caller owns the
 // result. `abi` is the caller's kEngineAbi; the plug-in returns null where it was built for
 // another.
-inline constexpr int kEngineAbi = 2;
+inline constexpr int kEngineAbi = 3;
 inline constexpr const char* kEngineEntry = "adiabat_make_engine";
 using EngineFactory = Engine* (*)(int abi);
 

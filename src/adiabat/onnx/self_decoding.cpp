@@ -18,6 +18,15 @@ using net::ValueId;
 
 constexpr int kOpsetOfInt4 = 21;
 
+Tensor pack_nibbles(const Tensor& codes, DType type) {
+    Tensor nibbles(type, codes.shape);
+    const std::vector<int64_t> values = codes.to_ints();
+    for (size_t k = 0; k < values.size(); ++k) {
+        nibbles.bytes[k / 2] |= static_cast<uint8_t>((values[k] & 15) << (k % 2 * 4));
+    }
+    return nibbles;
+}
+
 // Builds the nodes that decode one graph's weights, and the constants they share.
 class Decoder {
   public:
@@ -63,13 +72,9 @@ class Decoder {
     void encode_nibbles(const WeightCodes& weight) {
         const Tensor codes = take_constant(weight.codes);
         const bool is_signed = codes.type == DType::kInt8;
-        Tensor nibbles(is_signed ? DType::kInt4 : DType::kUint4, codes.shape);
-        const std::vector<int64_t> values = codes.to_ints();
-        for (size_t k = 0; k < values.size(); ++k) {
-            nibbles.bytes[k / 2] |= static_cast<uint8_t>((values[k] & 15) << (k % 2 * 4));
-        }
-        const ValueId packed = graph_.add_constant(prefix_ + "p" + suffix_, std::move(nibbles));
-        push("Cast", {packed}, weight.codes, {{"to", static_cast<int64_t>(codes.type)}});
+        const ValueId nibbles = graph_.add_constant(
+            prefix_ + "p" + suffix_, pack_nibbles(codes, is_signed ? DType::kInt4 : DType::kUint4));
+        push("Cast", {nibbles}, weight.codes, {{"to", static_cast<int64_t>(codes.type)}});
     }
 
     Tensor take_constant(ValueId id) {
@@ -186,6 +191,49 @@ bool is_shared_by_decoders(std::string_view name, std::string_view prefix) {
     name.remove_prefix(prefix.size());
     return name == "k" || name == "v" || name == "m" || name == "o" ||
            (name.size() == 2 && (name[0] == 't' || name[0] == 'u'));
+}
+
+std::optional<StoredCodes> find_stored(const Graph& graph, ValueId codes) {
+    const auto is_byte = [](DType type) { return type == DType::kInt8 || type == DType::kUint8; };
+    if (const Tensor* plain = graph.constant(codes)) {
+        if (!is_byte(plain->type)) return std::nullopt;
+        return StoredCodes{codes, Storage::kInt8, 8};
+    }
+    // Decoders are chains through first inputs.
+    const net::Uses uses(graph);
+    constexpr std::string_view kLongest[] = {"Cast",   "Reshape", "Slice",    "Reshape",
+                                             "MatMul", "Cast",    "BitShift", "BitShift"};
+    std::vector<std::string_view> chain;
+    ValueId id = codes;
+    for (int n = uses.producer(id); n >= 0; n = uses.producer(id)) {
+        const Node& node = graph.nodes[static_cast<size_t>(n)];
+        if (chain.size() == std::size(kLongest) || !node.domain.empty()) return std::nullopt;
+        chain.emplace_back(node.op);
+        id = node.input(0);
+        if (id == net::kNoValue) return std::nullopt;
+    }
+    const Tensor* stored = graph.constant(id);
+    if (!stored) return std::nullopt;
+    if (chain == std::vector<std::string_view>{"Cast"}) {
+        if (stored->type != DType::kInt4 && stored->type != DType::kUint4) return std::nullopt;
+        return StoredCodes{id, Storage::kInt4, 4};
+    }
+    std::vector<std::string_view> whole(std::begin(kLongest), std::end(kLongest));
+    const bool is_sliced = chain == whole;
+    whole.erase(whole.begin() + 2, whole.begin() + 4);
+    if ((!is_sliced && chain != whole) || stored->type != DType::kUint8 || stored->rank() != 3) {
+        return std::nullopt;
+    }
+    return StoredCodes{id, Storage::kPlanes, static_cast<int>(stored->shape[2])};
+}
+
+Tensor packed(const Graph& graph, const StoredCodes& stored, const Tensor& codes) {
+    const Tensor& before = *graph.constant(stored.constant);
+    if (stored.storage == Storage::kInt4) return pack_nibbles(codes, before.type);
+    if (stored.storage == Storage::kInt8) return codes;
+    Tensor planes(before.type, before.shape);
+    planes.bytes = pack_planes(codes.bytes, stored.bits);
+    return planes;
 }
 
 std::vector<uint8_t> pack_planes(std::span<const uint8_t> codes, int bits) {

@@ -21,6 +21,7 @@
 // Cast, opset 21; codes above 4 bits as bytes) and kInt8 (a byte a code).
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,19 @@ std::string unused_prefix(const net::Graph& graph);
 
 // Names of the constants that decoders share, which a file has once however many layers use them.
 bool is_shared_by_decoders(std::string_view value_name, std::string_view prefix);
+
+// Where a graph as it was read keeps the codes of a weight, int8 or uint8: a constant of their own,
+// or the planes or nibbles from which encode_weights' nodes decode them.
+struct StoredCodes {
+    net::ValueId constant = net::kNoValue;
+    Storage storage = Storage::kInt8;
+    int bits = 8;  // of kPlanes those of a code; else those of the place that a code has
+};
+// Nothing where `codes` are neither. O(nodes).
+std::optional<StoredCodes> find_stored(const net::Graph& graph, net::ValueId codes);
+
+// What that constant is where it holds these codes.
+net::Tensor packed(const net::Graph& graph, const StoredCodes& stored, const net::Tensor& codes);
 
 // The packed planes of codes in -2^(b-1) .. 2^(b-1)-1 or 0 .. 2^b-1, a byte each: bytes [ceil(n /
 // 8), 1, b].

@@ -81,6 +81,42 @@ TEST(SelfDecoding, DecodesToTheSameCodesForEveryWidthShapeAndStorage) {
     }
 }
 
+// Where codes are stored is found again, and other codes are stored in their place.
+TEST(SelfDecoding, FindsStoredCodesAndReplacesThem) {
+    uint64_t seed = 0;
+    for (Storage storage : {Storage::kPlanes, Storage::kInt4, Storage::kInt8}) {
+        for (int bits = 2; bits <= 8; ++bits) {
+            for (bool is_signed : {true, false}) {
+                for (const net::Shape& shape : {net::Shape{3, 5, 3, 3}, {8, 8}, {7, 1, 1}}) {
+                    Coded coded = coded_graph(shape, bits, is_signed, ++seed, 21);
+                    encode_weights(coded.graph, {coded.weight}, storage, "");
+                    net::Graph read = parse_model(serialize_model(coded.graph), "test");
+                    const auto stored = find_stored(read, read.find("w3"));
+                    ASSERT_TRUE(stored) << name_of(storage) << " " << bits;
+                    const bool is_packed = bits < 8 && storage != Storage::kInt8 &&
+                                           (storage == Storage::kPlanes || bits <= 4);
+                    EXPECT_EQ(stored->storage, is_packed ? storage : Storage::kInt8);
+                    EXPECT_EQ(stored->bits, !is_packed ? 8 : storage == Storage::kInt4 ? 4 : bits);
+                    EXPECT_EQ(packed(read, *stored, coded.codes), *read.constant(stored->constant));
+                    const Tensor other = coded_graph(shape, bits, is_signed, seed + 999, 21).codes;
+                    read.value(stored->constant).constant =
+                        std::make_shared<const Tensor>(packed(read, *stored, other));
+                    net::Graph changed = parse_model(serialize_model(read), "test");
+                    net::simplify(changed);
+                    EXPECT_EQ(*changed.constant(changed.find("w3")), other);
+                }
+            }
+        }
+    }
+    // What is computed otherwise is not taken for codes.
+    Coded coded = coded_graph({8, 8}, 3, true, 1, 21);
+    encode_weights(coded.graph, {coded.weight}, Storage::kPlanes, "");
+    coded.graph.nodes[2].op = "Identity";
+    EXPECT_FALSE(find_stored(coded.graph, coded.graph.find("w3")));
+    EXPECT_FALSE(find_stored(coded.graph, coded.graph.find("s3")));
+    EXPECT_FALSE(find_stored(coded.graph, coded.graph.find("input")));
+}
+
 TEST(SelfDecoding, StoresBBitsACode) {
     for (int bits = 2; bits < 8; ++bits) {
         Coded coded = coded_graph({64, 64, 3, 3}, bits, true, 1, 13);

@@ -34,7 +34,8 @@ std::vector<uint8_t> apply_plan(const Subject& subject, const plan::Plan& plan,
     const net::Tensor pixels =
         net::as_type(net::rows_of(sensing, 0, std::min(sensing.shape[0], kCalibrationImages)),
                      graph.value(graph.inputs[0]).type);
-    apply::calibrate(quantized, {graph, cut, network, plan, pixels, options.rounding, options.ranges},
+    apply::calibrate(quantized,
+                     {graph, cut, network, plan, pixels, options.rounding, options.ranges},
                      subject.engine(), {options.threads}, stop, progress);
     std::vector<onnx::WeightCodes> weights;
     for (const auto& layer : quantized.layers) weights.push_back(layer.weight);

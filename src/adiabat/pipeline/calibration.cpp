@@ -20,6 +20,7 @@ Calibration read_calibration(const Subject& subject, const DrawOptions& options,
     Calibration result;
     result.sensing = read("calibration data", split.sensing);
     result.judging = read("judging data", split.judging);
+    result.judging_rows = split.judging;
     result.document = {{"path", options.data.path.string()},
                        {"part", data::name_of(source->part())},
                        {"calibration_images", result.sensing.size()},

@@ -4,6 +4,9 @@
 // The images of a run: drawn once by the seed, divided once. Some sense and calibrate; others,
 // disjoint, judge: fits of the Hamiltonian, divergences, choices among plans.
 
+#include <cstdint>
+#include <vector>
+
 #include "adiabat/base/json.h"
 #include "adiabat/pipeline/images.h"
 #include "adiabat/pipeline/subject.h"
@@ -19,7 +22,8 @@ struct DrawOptions {
 
 struct Calibration {
     Images sensing, judging;
-    Json document;  // of the run's "data"
+    std::vector<int64_t> judging_rows;  // of the source, ascending
+    Json document;                      // of the run's "data"
 };
 
 Calibration read_calibration(const Subject& subject, const DrawOptions& options, StopToken stop,

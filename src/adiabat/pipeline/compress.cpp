@@ -22,6 +22,7 @@
 #include "adiabat/pipeline/ranking.h"
 #include "adiabat/pipeline/record.h"
 #include "adiabat/pipeline/subject.h"
+#include "adiabat/pipeline/tuning.h"
 #include "adiabat/plan/certificate.h"
 #include "adiabat/plan/integer_program.h"
 #include "adiabat/plan/measured.h"
@@ -89,6 +90,7 @@ class Run {
             decide(judge);
         }
         try_equalized(judge);
+        if (options_.finetune > 0) finetune(judge);
         document_["measured"] = judgement_.to_json(images_.judging.size(), file_.size());
         make_layer_table();
         write();
@@ -272,7 +274,7 @@ class Run {
     }
 
     void make_layer_table() {
-        if (!options_.layer_table) return;
+        if (!options_.layer_table || is_partial()) return;
         clock_.begin("layers");
         document_["layers"] =
             layer_table({*subject_, subject_->carried_out(), plan_, file_, images_.judging.pixels},
@@ -287,6 +289,34 @@ class Run {
         document_["latency"] = runtime_->measure(
             {options_.model, options_.output, {images.begin() + 1, images.end()}, options_.threads},
             stop_);
+    }
+
+    bool is_partial() const { return tuned_ && tuned_->ending == tune::Ending::kInterrupted; }
+
+    // Trains what has been made; the judging images are held out.
+    void finetune(const Judge& judge) {
+        clock_.begin("finetune");
+        const auto source =
+            open_images(options_.data, data::Split::kTrain, subject_->model(), options_.threads);
+        BrokenFiles broken(*source, options_.data, stop_, progress_);
+        const std::vector<int64_t> rows =
+            training_rows(source->size(), images_.judging_rows, options_.finetune_images,
+                          options_.seed, broken.finder());
+        TuningOptions how;
+        how.distill.epochs = options_.finetune;
+        how.distill.seed = options_.seed;
+        how.distill.descent.rate = options_.finetune_rate;
+        tuned_ = tune_file({file_, options_.output, subject_->model(), subject_->engine(), *source,
+                            options_.data.preprocess, rows, images_.judging_rows, options_.output,
+                            options_.threads},
+                           how, stop_, progress_);
+        file_ = tuned_->file;
+        if (is_partial()) {
+            // What it had reached is a result, which is judged and written, no more.
+            stop_ = {};
+            runtime_.reset();
+        }
+        judgement_ = judge.judge(file_, options_.output, stop_, progress_);
     }
 
     void write() {
@@ -306,18 +336,23 @@ class Run {
         document["run"] = run_file_of(options_).string();
         document["output"] = {
             {"path", options_.output}, {"bytes", file_.size()}, {"sha256", sha256(file_)}};
-        document["options"] = {{"budget", options_.budget},
-                               {"candidates", options_.candidates},
-                               {"fit", options_.fit},
-                               {"steps", options_.steps},
-                               {"max_kl", options_.max_kl ? Json(*options_.max_kl) : Json()},
-                               {"max_drop", options_.max_drop ? Json(*options_.max_drop) : Json()},
-                               {"minimize", options_.minimize},
-                               {"certify", options_.certify},
-                               {"equalize", name_of(options_.equalize)},
-                               {"debug", options_.layer_table ? Json("layers") : Json()},
-                               {"measure", options_.measure},
-                               {"integer_program", options_.integer_program}};
+        document["options"] = {
+            {"budget", options_.budget},
+            {"candidates", options_.candidates},
+            {"fit", options_.fit},
+            {"steps", options_.steps},
+            {"max_kl", options_.max_kl ? Json(*options_.max_kl) : Json()},
+            {"max_drop", options_.max_drop ? Json(*options_.max_drop) : Json()},
+            {"minimize", options_.minimize},
+            {"certify", options_.certify},
+            {"equalize", name_of(options_.equalize)},
+            {"debug", options_.layer_table ? Json("layers") : Json()},
+            {"measure", options_.measure},
+            {"finetune", options_.finetune},
+            {"finetune_images",
+             options_.finetune_images ? Json(*options_.finetune_images) : Json()},
+            {"finetune_rate", options_.finetune_rate},
+            {"integer_program", options_.integer_program}};
         document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
         const net::Cost cost = plan::cost(subject_->network(), plan_);
         document["data"] = images_.document;
@@ -331,6 +366,7 @@ class Run {
         document["smallest_within"] = document_["smallest_within"];
         document["certificate"] = document_["certificate"];
         document["integer_program"] = document_["integer_program"];
+        document["training"] = tuned_ ? tuned_->document : Json();
         document["groups"] = groups_to_json(subject_->network(), plan_);
         document["plan_from"] = plan_from_;
         add_plan(document, subject_->graph(), subject_->network(), plan_);
@@ -355,6 +391,7 @@ class Run {
             std::filesystem::remove(options_.output, ignored);
             throw;
         }
+        if (tuned_) tuned_->forget_checkpoint();
     }
 
     const CompressOptions& options_;
@@ -370,6 +407,7 @@ class Run {
     std::vector<uint8_t> file_;
     Judgement judgement_;  // of the file
     std::optional<Runtime> runtime_;
+    std::optional<Tuned> tuned_;
     Json document_;
 };
 

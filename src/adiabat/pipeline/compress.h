@@ -7,7 +7,7 @@
 // Read and simplify; draw the images; weigh every filter and bit width; decide (plan/decide.h);
 // cut, round, calibrate (apply/); write; read back and judge on images that took no part. The size
 // predicted before the search is the size written, to the byte. Nothing is written unless
-// everything went well.
+// everything went well; where distillation was interrupted, the best so far is.
 
 #include <optional>
 #include <string>
@@ -18,6 +18,7 @@
 #include "adiabat/base/stop.h"
 #include "adiabat/pipeline/equalizing.h"
 #include "adiabat/pipeline/run_options.h"
+#include "adiabat/tune/descent.h"
 
 namespace adiabat::pipeline {
 
@@ -42,6 +43,11 @@ struct CompressOptions : RunOptions {
     std::optional<std::string> python;  // that runs it
     // Seconds for the separable integer program that other toolkits solve, to compare; 0: none.
     double integer_program = 0;
+    // Afterwards it is distilled from the original (tuning.h): so many epochs, 0: none, on images
+    // of the training part that do not judge, all if not given.
+    int finetune = 0;
+    std::optional<int64_t> finetune_images;
+    double finetune_rate = tune::DescentOptions().rate;
     std::vector<std::string> command;  // for the document
 };
 

@@ -326,5 +326,57 @@ TEST(Gradients, PassStraightThroughRoundingAndStopWhereCodesSaturate) {
     EXPECT_EQ(found.gradients[0], Tensor::of<float>({1, 4}, {0, 2, 3, 0}));
 }
 
+// The gradient of a scale: code - x / s where it does not saturate, the bound (off the zero point)
+// where it does, there a derivative.
+TEST(Gradients, OfTheScaleOfCodes) {
+    GraphBuilder b;
+    const auto x = b.input({-1, 4});
+    const auto s = b.scalar(0.5f);
+    const auto z = b.scalar<uint8_t>(2);
+    const auto y = b.node("DequantizeLinear", {b.node("QuantizeLinear", {x, s, z}), s, z});
+    const Tensor data = Tensor::of<float>({1, 4}, {-10, 0.3f, 60.1f, 1000});
+    const Feed feed{x, &data};
+    const auto session = pipeline::load_engine()->open(b.graph, {});
+    const std::vector<float> expected = {-2, 1 - 0.6f, 120 - 120.2f, 253};
+    for (size_t k = 0; k < 4; ++k) {
+        Tensor seed(net::DType::kFloat, {1, 4});
+        seed.as<float>()[k] = 1;
+        const auto found = session->gradients({&feed, 1}, {&y, 1}, {&seed, 1}, {&s, 1});
+        EXPECT_NEAR(found.gradients[0].as<float>()[0], expected[k], 1e-4f) << k;
+    }
+}
+
+// Seeds made on the way are those that are given, for any number of threads; each image comes once.
+TEST(Gradients, OfALossAreThoseOfItsSeeds) {
+    const Residual n("Relu");
+    const Tensor data = random_tensor({50, 3, 6, 6}, 1);
+    const Feed images{n.x, &data};
+    const auto outputs = n.outputs();
+    const std::vector<ValueId> wanted = {n.x, n.b.graph.nodes.front().inputs[1], n.skip};
+    const auto one = pipeline::load_engine()->open(n.b.graph, {.threads = 1});
+    const auto two = pipeline::load_engine()->open(n.b.graph, {.threads = 2});
+    // Of the loss sum of y^2 / 2 times the image's number.
+    const auto factor = [](int64_t image) { return 0.1f * static_cast<float>(image); };
+    const auto scaled = [&](const Tensor& y, int64_t first) {
+        Tensor seed = y;
+        const auto row = static_cast<size_t>(y.size() / y.shape[0]);
+        for (size_t k = 0; k < seed.as<float>().size(); ++k) {
+            seed.as<float>()[k] *= factor(first + static_cast<int64_t>(k / row));
+        }
+        return seed;
+    };
+    const net::SeedMaker maker = [&](std::span<const Tensor> parts, int64_t first) {
+        return std::vector<Tensor>{scaled(parts[0], first), scaled(parts[1], first)};
+    };
+    const auto values = one->run({&images, 1}, outputs);
+    const std::vector<Tensor> seeds = {scaled(values[0], 0), scaled(values[1], 0)};
+    const auto expected = one->gradients({&images, 1}, outputs, seeds, wanted);
+    for (const auto& session : {one.get(), two.get()}) {
+        const auto found = session->gradients_of_loss({&images, 1}, outputs, maker, wanted);
+        EXPECT_EQ(found.fetched, expected.fetched);
+        EXPECT_EQ(found.gradients, expected.gradients);
+    }
+}
+
 }  // namespace
 }  // namespace adiabat::torch

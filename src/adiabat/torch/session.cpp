@@ -31,17 +31,6 @@ constexpr int64_t kNoBatch = -2;
 
 size_t at_id(ValueId id) { return static_cast<size_t>(id); }
 
-// The same images to one consumer, whose gradient then comes back in their order in memory. Without
-// it a Slice or a mean hands on gradients in another order, and all that follows, from there to the
-// inputs, is computed element by element.
-Tensor with_gradient_alike(const Tensor& t) {
-    const auto order = at::MemoryFormat::ChannelsLast;
-    if (!t.defined() || !t.requires_grad() || t.dim() != 4 || !t.is_contiguous(order)) return t;
-    Tensor same = t.alias();
-    same.register_hook([order](const Tensor& gradient) { return gradient.contiguous(order); });
-    return same;
-}
-
 using Slots = std::vector<Tensor>;  // one a value of the graph
 
 // One forward pass, and a backward pass for each set of seeds.
@@ -50,6 +39,9 @@ struct Backward {
     std::span<const ValueId> outputs;
     std::vector<std::span<const net::Tensor>> seeds;  // [set][output]
     std::span<const ValueId> wanted, fetches;
+    const net::SeedMaker* maker = nullptr;  // instead of one set of seeds
+
+    size_t sets() const { return maker ? 1 : seeds.size(); }
 };
 
 class TorchSession final : public net::Session {
@@ -110,6 +102,13 @@ class TorchSession final : public net::Session {
                              std::span<const net::Tensor> seeds,
                              std::span<const ValueId> wanted) override {
         auto both = backward({feeds, outputs, {seeds}, wanted, outputs}, {});
+        return {std::move(both.fetched), std::move(both.gradients.front())};
+    }
+
+    net::Gradients gradients_of_loss(std::span<const Feed> feeds, std::span<const ValueId> outputs,
+                                     const net::SeedMaker& seeds,
+                                     std::span<const ValueId> wanted) override {
+        auto both = backward({feeds, outputs, {}, wanted, outputs, &seeds}, {});
         return {std::move(both.fetched), std::move(both.gradients.front())};
     }
 
@@ -370,7 +369,7 @@ class TorchSession final : public net::Session {
                                      std::move(ends),
                                      {task.wanted.begin(), task.wanted.end()},
                                      batch == kNoBatch});
-        const size_t sets = task.seeds.size(), wanted = task.wanted.size();
+        const size_t sets = task.sets(), wanted = task.wanted.size();
         std::vector<net::Tensor> flat;  // set by set
         for (auto& set : reuse.gradients)
             std::move(set.begin(), set.end(), std::back_inserter(flat));
@@ -430,11 +429,17 @@ class TorchSession final : public net::Session {
     std::vector<Tensor> differentiate(const Backward& task, size_t set, const Plan& plan,
                                       const Slice& slice, const Slots& slots) const {
         std::vector<Tensor> heads, weights, tails;
+        std::vector<net::Tensor> made;
+        if (task.maker) {
+            for (ValueId id : task.outputs)
+                made.push_back(from_torch(get(slots, id).detach(), DType::kFloat));
+            made = (*task.maker)(made, slice.begin);
+        }
         for (size_t k = 0; k < task.outputs.size(); ++k) {
             const ValueId id = task.outputs[k];
-            const net::Tensor& given = task.seeds[set][k];
+            const net::Tensor& given = task.maker ? made.at(k) : task.seeds[set][k];
             const Tensor& head = get(slots, id);
-            const bool cut = carries(plan, id) && slice.rows < given.shape.at(0);
+            const bool cut = !task.maker && carries(plan, id) && slice.rows < given.shape.at(0);
             Tensor seed = cut ? to_torch(given, slice.begin, slice.rows) : to_torch(given);
             if (seed.sizes() != head.sizes()) {
                 throw InputError(
@@ -448,7 +453,7 @@ class TorchSession final : public net::Session {
         for (ValueId id : task.wanted) tails.push_back(get(slots, id));
         std::vector<Tensor> grads(tails.size());
         if (!heads.empty() && !tails.empty()) {
-            const bool more = set + 1 < task.seeds.size();
+            const bool more = set + 1 < task.sets();
             grads = ::torch::autograd::grad(heads, tails, weights, /*retain_graph=*/more,
                                             /*create_graph=*/false, /*allow_unused=*/true);
         }
