@@ -142,7 +142,7 @@ def everything(seed=0):
     tensors.append(numpy_helper.from_array(numpy_helper.to_array(tensors[5]), "again"))
     tensors.append(helper.make_tensor("typed", TensorProto.FLOAT, [900], draw.normal(size=900)))
     tensors.append(TensorProto(name="nibbles", data_type=22, dims=[2999], raw_data=draw.bytes(1500)))
-    tensors += [TensorProto(name=f"planes{b}", data_type=2, dims=[300, 1, b], raw_data=draw.bytes(300 * b)) for b in range(2, 8)]
+    tensors += [TensorProto(name=f"planes{b}", data_type=2, dims=[700, 1, b], raw_data=draw.bytes(700 * b)) for b in range(2, 8)]
     inner = helper.make_graph([], "inner", [], [], [numpy_helper.from_array(draw.normal(size=500), "w")])
     nodes = [helper.make_node("Constant", [], ["k"], value=numpy_helper.from_array(draw.normal(size=400).astype(np.float32))),
              helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)]
