@@ -224,9 +224,10 @@ std::vector<Layout> layouts_for(net::DType type, int planes, Bytes stream) {
         layouts.push_back(integer_layout(stream, bits, is_signed(type)));
     }
     std::erase_if(layouts, [&](const Layout& l) { return codes_in(l, stream.size()) == 0; });
-    // Elements of 8 bits that take all of them are the bytes.
+    // Elements of 4 or 8 bits that take all of them are the bytes already.
     const bool are_bytes = layouts.size() == 1 && layouts[0].coding == Coding::kIntegers &&
-                           layouts[0].element_bits == 8 && layouts[0].width == 8;
+                           layouts[0].element_bits <= 8 &&
+                           layouts[0].width == layouts[0].element_bits;
     if (!are_bytes) layouts.emplace_back();
     return layouts;
 }
