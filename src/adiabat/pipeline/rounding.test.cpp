@@ -64,13 +64,10 @@ net::Graph layer_of(const Kind& kind, uint64_t seed) {
     std::vector<net::ValueId> inputs = {x, b.constant(net::random_tensor(kind.weight, seed + 1))};
     const bool is_transposed = kind.op == "ConvTranspose" || !kind.attributes.contains("transB");
     const bool is_product = kind.op == "Gemm" || kind.op == "MatMul";
-    const int64_t filters =
-        kind.op == "Conv" || !is_transposed ? kind.weight[0] : kind.weight[1];
-    if (kind.op != "MatMul")
-        inputs.push_back(b.constant(net::random_tensor({filters}, seed + 2)));
+    const int64_t filters = kind.op == "Conv" || !is_transposed ? kind.weight[0] : kind.weight[1];
+    if (kind.op != "MatMul") inputs.push_back(b.constant(net::random_tensor({filters}, seed + 2)));
     auto attributes = kind.attributes;
-    if (!is_product)
-        attributes["kernel_shape"] = Ints(kind.weight.begin() + 2, kind.weight.end());
+    if (!is_product) attributes["kernel_shape"] = Ints(kind.weight.begin() + 2, kind.weight.end());
     b.output(b.node(kind.op, inputs, attributes));
     net::infer_shapes(b.graph);
     return b.graph;
@@ -83,8 +80,8 @@ std::vector<double> squared_errors(const net::Tensor& expected, const net::Tenso
     std::vector<double> sums(static_cast<size_t>(channels)), squares(sums.size());
     for (size_t k = 0; k < expected.as<float>().size(); ++k) {
         const size_t c = k / static_cast<size_t>(positions) % sums.size();
-        const double e =
-            static_cast<double>(found.as<float>()[k]) - static_cast<double>(expected.as<float>()[k]);
+        const double e = static_cast<double>(found.as<float>()[k]) -
+                         static_cast<double>(expected.as<float>()[k]);
         sums[c] += e;
         squares[c] += e * e;
     }
@@ -105,8 +102,7 @@ net::Graph plainly_rounded(net::Graph graph, const net::Layer& layer, int bits) 
     net::Tensor tensor = *graph.constant(layer.weight);
     for (Eigen::Index f = 0; f < rows; ++f) {
         for (Eigen::Index k = 0; k < values.cols(); ++k) {
-            const Eigen::Index to =
-                layer.filter_axis == 0 ? f * values.cols() + k : k * rows + f;
+            const Eigen::Index to = layer.filter_axis == 0 ? f * values.cols() + k : k * rows + f;
             tensor.as<float>()[static_cast<size_t>(to)] = static_cast<float>(values(f, k));
         }
     }
@@ -132,16 +128,16 @@ TEST(LayerErrors, AreAtOrBelowThoseOfPlainRounding) {
             const net::Tensor x = images(kind.input, seed + 5);
             const net::Tensor expected = run(graph, x, graph.outputs[0]);
             const auto plain = squared_errors(
-                expected, run(plainly_rounded(graph, network.layers[0], bits), x,
-                              graph.outputs[0]));
+                expected,
+                run(plainly_rounded(graph, network.layers[0], bits), x, graph.outputs[0]));
             for (const auto rounding : {apply::Rounding::kOrdered, apply::Rounding::kQubo}) {
                 apply::Quantized quantized = apply::quantize(
                     graph, network.layers, {plan.bits, {graph.inputs[0], graph.outputs[0]}},
                     onnx::Storage::kPlanes);
                 apply::calibrate(quantized, {graph, graph, network, plan, x, rounding}, *engine,
                                  {});
-                const auto found = squared_errors(
-                    expected, run(quantized.graph, x, quantized.graph.outputs[0]));
+                const auto found =
+                    squared_errors(expected, run(quantized.graph, x, quantized.graph.outputs[0]));
                 for (size_t c = 0; c < found.size(); ++c) {
                     EXPECT_LE(found[c], plain[c] * (1 + 1e-3))
                         << kind.name << ", " << bits << " bits, channel " << c << ", "
