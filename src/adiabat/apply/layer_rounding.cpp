@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "adiabat/apply/layer_rounding.h"
 
+#include <algorithm>
 #include <vector>
 
-#include "adiabat/base/errors.h"
+#include "adiabat/apply/rounding_qubo.h"
 #include "adiabat/recon/least_squares.h"
 
 namespace adiabat::apply {
@@ -14,8 +15,6 @@ using recon::Matrix;
 using recon::Moments;
 using recon::RoundedFilters;
 using recon::RoundingTask;
-
-constexpr Rounding kAll[] = {Rounding::kNearest, Rounding::kOrdered, Rounding::kQubo};
 
 std::vector<Eigen::Index> judged_filters(Eigen::Index filters) {
     const Eigen::Index count = std::min(filters, kMostJudged);
@@ -55,25 +54,6 @@ bool holds_on_other_images(const RoundingTask& task, const recon::Halves& halves
 }
 
 }  // namespace
-
-std::string_view name_of(Rounding rounding) {
-    switch (rounding) {
-        case Rounding::kNearest:
-            return "nearest";
-        case Rounding::kOrdered:
-            return "ordered";
-        case Rounding::kQubo:
-            return "qubo";
-    }
-    ADIABAT_CHECK(false, "rounding {}", static_cast<int>(rounding));
-}
-
-Rounding parse_rounding(std::string_view text) {
-    for (const Rounding rounding : kAll) {
-        if (text == name_of(rounding)) return rounding;
-    }
-    throw InputError("--rounding '{}': expected nearest, ordered or qubo", text);
-}
 
 void RoundingReport::add(const RoundingReport& other) {
     filters += other.filters;

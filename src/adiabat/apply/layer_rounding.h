@@ -1,30 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How the weights of a layer become codes, and which way of it is better on other images.
-//
-//   nearest   each weight by itself, at the scale of least error in the weights (recon/rounding.h)
-//   ordered   one column after another, the error made good by those behind
-//             (recon/ordered_rounding.h)
-//   qubo      from there on all weights of a filter at once, annealed (rounding_qubo.h), where that
-//             holds on images that it did not see
+// The weights of a layer rounded, in one of the ways of rounding.h, and whether the anneal holds on
+// other images.
 //
 // For `qubo` a few filters of the layer are rounded both ways under the moments of one half of the
 // images and judged under those of the other, and again with the halves changed over; where the
 // anneal is worse there, in sum, the layer keeps the codes in order. O(the rounding of
 // kMostJudged filters), twice.
 
-#include <string_view>
-
-#include "adiabat/apply/rounding_qubo.h"
+#include "adiabat/apply/rounding.h"
+#include "adiabat/base/stop.h"
 #include "adiabat/recon/moments.h"
+#include "adiabat/recon/ordered_rounding.h"
 
 namespace adiabat::apply {
-
-enum class Rounding { kNearest, kOrdered, kQubo };
-std::string_view name_of(Rounding rounding);
-// Throws InputError for what is none.
-Rounding parse_rounding(std::string_view text);
 
 // Filters of a layer that are judged, evenly spaced.
 inline constexpr Eigen::Index kMostJudged = 16;

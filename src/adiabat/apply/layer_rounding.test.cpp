@@ -19,7 +19,7 @@ using recon::testing::sample;
 struct Case {
     // The halves are of the same layer; of other inputs where they are `foreign`.
     Case(int64_t rows, uint64_t seed, bool foreign) : given(Matrix(0, 0)) {
-        auto s = sample(rows, 12, 20, seed);
+        auto s = sample(rows, 30, 20, seed);
         given = s.weights;
         moments = moments_of(s);
         const auto half = [&](int64_t begin) {
@@ -30,7 +30,7 @@ struct Case {
         };
         halves = {half(0), half(rows / 2)};
         if (foreign) {
-            auto other = sample(rows, 12, 20, seed + 1000);
+            auto other = sample(rows, 30, 20, seed + 1000);
             halves.second = moments_of(other);
             halves.second.targets = given * halves.second.inputs;
         }
@@ -76,8 +76,8 @@ TEST(LayerRounding, TheAnnealIsTakenWhereItHoldsOnOtherImages) {
         const RoundedFilters found = rounded(Rounding::kQubo, c.task(), c.halves, report);
         const bool is_better = report.judged_qubo < report.judged_ordered;
         EXPECT_EQ(report.annealed, is_better ? 20 : 0);
-        if (!is_better) EXPECT_EQ(found.codes, recon::ordered_rounding(c.task()).codes);
-        if (seed < 8) EXPECT_TRUE(is_better) << seed;
+        EXPECT_TRUE(is_better || seed >= 8) << seed;
+        EXPECT_TRUE(is_better || found.codes == recon::ordered_rounding(c.task()).codes);
         ++(is_better ? taken : refused);
     }
     EXPECT_GT(taken, 8);

@@ -6,6 +6,9 @@
 // compare, on the images of the fit and between halves of them (apply/layer_rounding.h). CSV.
 //
 //     adiabat_perf_rounding MODEL DATA PREPROCESS.json IMAGES SEED BITS
+//         ['nearest;ordered;qubo' [FOLDER]]
+//
+// FOLDER receives the files.
 
 #include <fmt/format.h>
 
@@ -14,9 +17,11 @@
 #include <cstdlib>
 
 #include "adiabat/apply/calibrate.h"
+#include "adiabat/base/atomic_file.h"
 #include "adiabat/net/cast.h"
 #include "adiabat/onnx/write.h"
 #include "adiabat/pipeline/applied.h"
+#include "adiabat/pipeline/deciding_options.h"
 #include "adiabat/pipeline/mixes.perf.h"
 
 namespace adiabat::pipeline {
@@ -42,7 +47,8 @@ int run(int argc, char** argv) {
     const Judge judge(subject, images.judging, SensingOptions{}.temperature, {});
     const plan::Plan plan = plan::uniform_plan(network, bits);
     fmt::print("bits,layer,filters,annealed,lower,error,error on the other half\n");
-    for (const Rounding rounding : {Rounding::kNearest, Rounding::kOrdered, Rounding::kQubo}) {
+    for (const std::string& name : split(argc > 7 ? argv[7] : "nearest;ordered;qubo", ';')) {
+        const Rounding rounding = apply::parse_rounding(name);
         auto quantized = apply::quantize(graph, network.layers, apply::widths_of(network, plan),
                                          onnx::Storage::kPlanes);
         const net::Tensor pixels =
@@ -60,11 +66,12 @@ int run(int argc, char** argv) {
         std::vector<onnx::WeightCodes> weights;
         for (const auto& layer : quantized.layers) weights.push_back(layer.weight);
         onnx::encode_weights(quantized.graph, weights, onnx::Storage::kPlanes, quantized.prefix);
-        const Judgement found =
-            judge.judge(onnx::serialize_model(quantized.graph), "plan", {}, no_progress());
-        fmt::print("{},{}: {:.2f} s, divergence {:.5g}, top-1 {:.2f} %\n", bits,
-                   apply::name_of(rounding), seconds.count(), found.divergence,
-                   100 * found.top1_after);
+        const auto file = onnx::serialize_model(quantized.graph);
+        if (argc > 8)
+            write_file_atomically(fmt::format("{}/{}-{}-{}.onnx", argv[8], bits, seed, name), file);
+        const Judgement found = judge.judge(file, "plan", {}, no_progress());
+        fmt::print("{},{}: {:.2f} s, divergence {:.5g}, top-1 {:.2f} %\n", bits, name,
+                   seconds.count(), found.divergence, 100 * found.top1_after);
         std::fflush(stdout);
     }
     return 0;

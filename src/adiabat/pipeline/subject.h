@@ -10,7 +10,7 @@
 #include <string>
 
 #include "adiabat/apply/file_size.h"
-#include "adiabat/apply/layer_rounding.h"
+#include "adiabat/apply/rounding.h"
 #include "adiabat/base/json.h"
 #include "adiabat/base/progress.h"
 #include "adiabat/net/engine.h"
