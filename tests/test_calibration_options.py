@@ -108,7 +108,8 @@ def test_the_table_of_layers(plan, tmp_path):
     spoiled = [{"name": row["name"], "bits": 2 if n == k else row["bits"], "cut": row["cut"]}
                for n, row in enumerate(rows)]
     (tmp_path / "plan.json").write_text(json.dumps({"plan": spoiled, "dropped": document.get("dropped", [])}))
-    other = compress(tmp_path / "other.onnx", "--plan", tmp_path / "plan.json", *FEW, "--debug", "layers")
+    other = compress(tmp_path / "other.onnx", "--plan", tmp_path / "plan.json", *FEW, "--debug", "layers",
+                     budget="file=200KB")
     name = rows[k]["name"]
     there = {row["name"]: row for row in other["layers"]}[name]
     assert there["bits"] == 2 and there["snr_alone"] < by_name[name]["snr_alone"] - 2

@@ -117,6 +117,18 @@ double NoiseMeter::squared_error(const Place& place, const Tensor& x, const Tens
     return sum;
 }
 
+int64_t NoiseMeter::clipped(const Place& place, const Tensor& x, const Tensor& codes) const {
+    const float scale = subject_.written.constant(*place.scale)->as<float>()[0];
+    const float zero = subject_.written.constant(*place.zero_point)->as<uint8_t>()[0];
+    const auto exact = x.as<float>();
+    int64_t count = 0;
+    for (size_t k = 0; k < exact.size(); ++k) {
+        const float code = exact[k] / scale + zero;
+        count += codes.bytes[k] == 0 ? code < -0.5f : codes.bytes[k] == 255 && code > 255.5f;
+    }
+    return count;
+}
+
 void NoiseMeter::add(const Tensor& images) {
     std::vector<ValueId> originals, writtens;
     for (const Place& place : places_) {
@@ -147,11 +159,8 @@ void NoiseMeter::add(const Tensor& images) {
         for (ValueId id : needs_[s]) feeds.push_back({id, &inputs.at(id)});
         stage.alone += squared_error(place, x, written_->run(feeds, std::vector{place.written})[0]);
         if (!place.scale) continue;
-        const uint8_t zero = subject_.written.constant(*place.zero_point)->as<uint8_t>()[0];
-        stage.codes += std::ssize(found[s].bytes);
-        stage.saturated +=
-            std::count_if(found[s].bytes.begin(), found[s].bytes.end(),
-                          [&](uint8_t code) { return (code == 0 || code == 255) && code != zero; });
+        stage.codes += x.size();
+        stage.saturated += clipped(place, x, found[s]);
     }
 }
 

@@ -9,7 +9,8 @@
 // sums over images, channels and positions. Twice: `noise` with everything before it compressed,
 // as the network runs, and `alone` with the original's values at its inputs, rounded to the codes
 // that these have: what the stage itself does. A layer whose weights make good what was lost before
-// it looks worse alone. Codes are saturated that are 0 or 255, the one that stands for 0 excepted.
+// it looks worse alone. Codes are saturated that are 0 or 255 where the original's value lies
+// beyond the range.
 //
 // Three passes: of the original, of the written network, and of each of its stages. Memory is for
 // all activations of the images of one call, so call it for a few at a time and add.
@@ -68,6 +69,7 @@ class NoiseMeter {
 
     net::Tensor kept(net::ValueId id, net::Tensor value) const;
     net::Tensor coded(const Place& place, const net::Tensor& value) const;
+    int64_t clipped(const Place& place, const net::Tensor& x, const net::Tensor& codes) const;
     double squared_error(const Place& place, const net::Tensor& x, const net::Tensor& y) const;
 
     const Subject subject_;

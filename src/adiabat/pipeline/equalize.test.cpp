@@ -243,8 +243,10 @@ TEST(LayerNoise, IsThatOfEachStageTakenByItself) {
                 noise += std::pow(value - real(y, k), 2);
                 noise_alone += std::pow(value - real(alone, k), 2);
                 if (is_coded) {
+                    // Half a step beyond an end of the range, and the code says so.
+                    const double low = scale * (-0.5 - zero), high = scale * (255.5 - zero);
                     saturated +=
-                        (y.bytes[k] == 0 && zero != 0) || (y.bytes[k] == 255 && zero != 255);
+                        (y.bytes[k] == 0 && value < low) || (y.bytes[k] == 255 && value > high);
                 }
             }
             net::Tensor held = x;
