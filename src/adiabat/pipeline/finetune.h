@@ -24,7 +24,7 @@ struct FinetuneOptions {
     std::optional<std::string> run_file;  // run.json beside the output where not given
     DataOptions data;
     std::optional<int64_t> images;  // all there are where not given
-    double held_out_share = 0.05;
+    double held_out_share = 0.1;
     TuningOptions tuning;
     uint64_t seed = 0;
     int threads = 0;

@@ -11,6 +11,7 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/base/threads.h"
 #include "adiabat/torch/collect.h"
+#include "adiabat/torch/gradient_order.h"
 #include "adiabat/torch/operators.h"
 #include "adiabat/torch/plan.h"
 #include "adiabat/torch/quantized.h"

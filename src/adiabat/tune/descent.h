@@ -22,7 +22,7 @@
 namespace adiabat::tune {
 
 struct DescentOptions {
-    double rate = 0.02;  // peak
+    double rate = 0.005;  // peak
     double momentum = 0.9;
     double clip = 1;       // 0: none
     double warm_up = 0.1;  // share of the steps
