@@ -85,7 +85,8 @@ void add_training_options(CLI::App& verb, pipeline::FinetuneOptions& options) {
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str()
         ->group(group);
-    verb.add_option("--momentum", how.descent.momentum, "Of Nesterov's kind")
+    verb.add_option("--momentum", how.descent.first,
+                    "Share of the mean gradient that stays at each step")
         ->check(CLI::Range(0.0, 0.9999))
         ->capture_default_str()
         ->group(group);

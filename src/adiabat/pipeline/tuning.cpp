@@ -144,7 +144,7 @@ Json to_json(const TuningOptions& options) {
             {"batch", how.batch},
             {"patience", how.patience},
             {"rate", how.descent.rate},
-            {"momentum", how.descent.momentum},
+            {"momentum", how.descent.first},
             {"clip", how.descent.clip},
             {"warm_up", how.descent.warm_up},
             {"temperature", how.objective.temperature},

@@ -374,7 +374,8 @@ TEST(Distill, AStopLeavesTheBestSoFar) {
 TEST(Distill, RatesThatDivergeGiveTheStart) {
     for (const auto& [rate, clip] : {std::pair{1e6, 0.0}, {1e4, 1.0}, {1e30, 0.0}}) {
         Lesson lesson;
-        lesson.how.descent = {.rate = rate, .momentum = 0.9, .clip = clip, .warm_up = 0};
+        lesson.how.descent = {
+            .rate = rate, .first = 0.9, .second = 0.99, .clip = clip, .warm_up = 0};
         Store store;
         const tune::Distilled found = lesson.run(store);
         EXPECT_EQ(found.ending, tune::Ending::kDiverged) << rate;

@@ -208,16 +208,13 @@ class Distillation {
         }
         progress_.end();
         const double limit = kBlownUp * std::max(result_.start.loss, result_.knowing_nothing);
-        if (!is_finite || epoch.loss > limit) {
-            result_.ending = Ending::kDiverged;
-            now_ = before;
-            return false;
-        }
+        if (!is_finite || epoch.loss > limit) return diverged(before);
         try {
             epoch.held_out = judge(now_);
         } catch (const Interrupted&) {
             return interrupted(before);
         }
+        if (!(epoch.held_out.loss <= limit)) return diverged(before);
         epoch.seconds = seconds_since(began);
         const bool is_best = epoch.held_out.loss < result_.best_held_out().loss;
         result_.epochs.push_back(epoch);
@@ -233,6 +230,12 @@ class Distillation {
 
     bool interrupted(const std::vector<Block>& before) {
         result_.ending = Ending::kInterrupted;
+        now_ = before;
+        return false;
+    }
+
+    bool diverged(const std::vector<Block>& before) {
+        result_.ending = Ending::kDiverged;
         now_ = before;
         return false;
     }
@@ -253,9 +256,10 @@ class Distillation {
         const std::vector<Tensor> gradients = backward(feeds, targets, batch.labels, loss);
         if (!std::isfinite(loss)) return false;
         const int64_t steps = steps_an_epoch() * options_.epochs;
-        epoch.rate = rate_at(options_.descent, finished() * steps_an_epoch() + k, steps);
-        const double norm =
-            step(now_, task_.student.gradients(now_, gradients), epoch.rate, options_.descent);
+        const int64_t t = finished() * steps_an_epoch() + k;
+        epoch.rate = rate_at(options_.descent, t, steps);
+        const double norm = step(now_, task_.student.gradients(now_, gradients), epoch.rate, t + 1,
+                                 options_.descent);
         epoch.loss += loss * static_cast<double>(rows.size()) / static_cast<double>(order.size());
         epoch.norm += norm / static_cast<double>(steps_an_epoch());
         progress_.update(begin + rows.size(), fmt::format("loss {:.4g}", loss));
@@ -296,7 +300,8 @@ class Distillation {
         }
         for (const Block& block : now_) {
             out.list(block.values);
-            out.list(block.velocity);
+            out.list(block.mean);
+            out.list(block.square);
         }
         for (const Block& block : result_.best) out.list(block.values);
         task_.store.put(task_.checkpoint, out.take());
@@ -322,7 +327,8 @@ class Distillation {
         now_ = result_.best = task_.student.start();
         for (Block& block : now_) {
             block.values = in.list<float>();
-            block.velocity = in.list<float>();
+            block.mean = in.list<float>();
+            block.square = in.list<float>();
         }
         for (Block& block : result_.best) block.values = in.list<float>();
         result_.resumed_at = finished();

@@ -14,7 +14,8 @@
 //
 // State is kept in the store after each epoch, whole or not at all: a run that was killed goes on
 // behind its last epoch and ends in the same bits. A stop leaves the best so far. Memory: one
-// batch, and of the parameters values, momentum and the best. O(epochs x images) passes.
+// batch, and of the parameters values, two means of gradients and the best. O(epochs x images)
+// passes.
 //
 // Source: objective.h, student.h, descent.h, augment.h.
 

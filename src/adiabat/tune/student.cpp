@@ -41,8 +41,8 @@ Grid grid_along(const net::Shape& shape, size_t axis) {
     return grid;
 }
 
-// |w_f| of every filter.
-std::vector<float> norms(std::span<const float> weights, const Grid& grid) {
+// The root mean square of every filter's weights.
+std::vector<float> sizes(std::span<const float> weights, const Grid& grid) {
     std::vector<double> squares(static_cast<size_t>(grid.filters), 0.0);
     for (size_t k = 0; k < weights.size(); ++k) {
         squares[grid.filter(k)] +=
@@ -50,7 +50,7 @@ std::vector<float> norms(std::span<const float> weights, const Grid& grid) {
     }
     double mean = 0;
     for (double& x : squares) {
-        x = std::sqrt(x);
+        x = std::sqrt(x * static_cast<double>(grid.filters) / static_cast<double>(weights.size()));
         mean += x / static_cast<double>(squares.size());
     }
     std::vector<float> result;
@@ -96,12 +96,11 @@ class Student::Finder {
     }
 
     size_t add_block(Block block) {
-        block.velocity.assign(block.values.size(), 0.0f);
         s_.start_.push_back(std::move(block));
         return s_.start_.size() - 1;
     }
-    size_t add_scales(const Tensor& scales, std::vector<float> units) {
-        Block block{floats_of(scales), {}, std::move(units), 1, {}};
+    size_t add_scales(const Tensor& scales) {
+        Block block{.values = floats_of(scales), .units = floats_of(scales)};
         for (float scale : block.values) {
             block.least.push_back(static_cast<float>(kLeastOfScale * static_cast<double>(scale)));
         }
@@ -114,18 +113,8 @@ class Student::Finder {
         if (!scale || scale->type != DType::kFloat || scale->size() != 1) return;
         const auto [at, is_new] = activation_of_.try_emplace(id, s_.activations_.size());
         if (!is_new) return;
-        Activation activation{id, id, kNone, 1};
-        if (const auto& shape = s_.network_.value(node.inputs[0]).shape) {
-            for (size_t k = 1; k < shape->size(); ++k) {
-                activation.elements *= std::max<int64_t>(1, (*shape)[k]);
-            }
-        }
-        if (options_.activations) {
-            const double share = std::pow(255.0 * static_cast<double>(activation.elements), -0.25);
-            const auto unit =
-                static_cast<float>(share * static_cast<double>(scale->as<float>()[0]));
-            activation.block = add_scales(*scale, {unit});
-        }
+        Activation activation{id, id, kNone};
+        if (options_.activations) activation.block = add_scales(*scale);
         s_.activations_.push_back(activation);
     }
 
@@ -167,7 +156,8 @@ class Student::Finder {
         p.codes = node.inputs[1];
         p.grid = grid_along(weight->shape, filter_axis(node, weight->shape.size()));
         const std::vector<float> values = floats_of(*weight);
-        p.values_block = add_block({values, {}, norms(values, p.grid), p.grid.inner, {}});
+        p.values_block =
+            add_block({.values = values, .units = sizes(values, p.grid), .inner = p.grid.inner});
         p.trained = add_trained(p.codes, weight->shape, values);
         return true;
     }
@@ -194,18 +184,10 @@ class Student::Finder {
             values.push_back(static_cast<float>(stored[k] - p.zero_point) *
                              scales->as<float>()[p.grid.filter(k)]);
         }
-        const std::vector<float> units = norms(values, by_filter);
-        p.values_block = add_block({values, {}, units, by_filter.inner, {}});
+        p.values_block = add_block(
+            {.values = values, .units = sizes(values, by_filter), .inner = by_filter.inner});
         p.trained = add_trained(p.codes, codes->shape, values);
-        if (!options_.scales) return true;
-        const double weights =
-            static_cast<double>(codes->size()) / static_cast<double>(p.grid.filters);
-        const double share = std::pow(weights * std::max(1, p.grid.highest), -0.25);
-        std::vector<float> of_scales;
-        for (float unit : norms(values, p.grid)) {
-            of_scales.push_back(static_cast<float>(share * static_cast<double>(unit)));
-        }
-        p.scales_block = add_scales(*scales, std::move(of_scales));
+        if (options_.scales) p.scales_block = add_scales(*scales);
         return true;
     }
 
@@ -265,9 +247,13 @@ class Student::Finder {
             if (!bias || bias->type != DType::kFloat || uses_.readers(id).size() != 1) return;
             values = floats_of(*bias);
         }
-        std::vector<float> units = s_.start_[layer.weight.values_block].units;
+        const Block& weights = s_.start_[layer.weight.values_block];
+        std::vector<float> units = weights.units;
+        const auto norm = static_cast<float>(
+            std::sqrt(static_cast<double>(weights.values.size() / weights.units.size())));
+        for (float& unit : units) unit *= norm;
         if (units.size() != values.size()) units.assign(values.size(), units[0]);
-        p.values_block = add_block({values, {}, std::move(units), 1, {}});
+        p.values_block = add_block({.values = values, .units = std::move(units)});
         p.trained = add_trained(p.codes, bias->shape, values);
     }
 

@@ -10,15 +10,14 @@
 // through the graph's QuantizeLinear where codes do not saturate. Zero points, bit widths and the
 // filters that are there stay as they are.
 //
-// Units (descent.h): of a weight the norm |w_f| of its filter, so that steps are the same share of
-// weights in whatever layer a folded batch norm has put its factors; of a bias the same; of a scale
-// |w_f| / (D highest)^(1/4), D weights a filter, which is the step that LSQ chose; of the scale S
-// of an activation of E elements S / (255 E)^(1/4).
+// Units (descent.h): of a weight the root mean square of its filter, so that steps are the same
+// share of weights in whatever layer a folded batch norm has put its factors; of a bias the norm
+// |w_f|; of a scale the scale.
 //
 // Back in the file: codes are rounded, biases in units of input scale x weight scale; each number
 // stands where one stood before, so that the file has the same bytes but for these. O(parameters).
 //
-// Source: S. Esser et al. (ICLR 2020) for the steps of scales; T. Salimans and D. Kingma, "Weight
+// Source: S. Esser et al. (ICLR 2020) on learned scales; T. Salimans and D. Kingma, "Weight
 // normalization" (NeurIPS 2016), on steps that are shares of filters.
 
 #include <cstdint>
@@ -84,7 +83,6 @@ class Student {
     struct Activation {
         net::ValueId scale = net::kNoValue, trained = net::kNoValue;
         size_t block = kNone;
-        int64_t elements = 1;
     };
     struct Changed {
         net::ValueId id = net::kNoValue;  // of network_
