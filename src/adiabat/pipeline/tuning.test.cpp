@@ -282,15 +282,23 @@ std::vector<float> values_of(const std::vector<Block>& blocks) {
     return all;
 }
 
+// A teacher that says half as much again as the one that the file was made from.
 TEST(Distill, TheLossFalls) {
     Lesson lesson;
     lesson.how.epochs = 10;
+    lesson.how.descent.rate = 0.02;
+    for (net::Value& value : lesson.teacher.values) {
+        if (!value.constant || value.constant->rank() != 2) continue;
+        Tensor louder = *value.constant;
+        for (float& x : louder.as<float>()) x *= 1.5f;
+        value.constant = std::make_shared<const Tensor>(std::move(louder));
+    }
     Store store;
     const tune::Distilled result = lesson.run(store);
     ASSERT_EQ(result.epochs.size(), 10);
     EXPECT_EQ(result.ending, tune::Ending::kDone);
     EXPECT_GT(result.kept, 0);
-    EXPECT_LT(result.best_held_out().loss, 0.98 * result.start.loss);
+    EXPECT_LT(result.best_held_out().loss, 0.2 * result.start.loss);
     EXPECT_LT(result.epochs.back().loss, result.epochs.front().loss);
     double least = result.start.loss;
     for (const tune::Epoch& epoch : result.epochs) least = std::min(least, epoch.held_out.loss);
