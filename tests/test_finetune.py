@@ -43,13 +43,13 @@ def start(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tuned(start, tmp_path_factory):
     path = tmp_path_factory.mktemp("tuned") / "tuned.onnx"
-    return path, *finetune(start[0], path, "--epochs", 3, "--batch", 32)
+    return path, *finetune(start[0], path, "--epochs", 6, "--batch", 16)
 
 
 def test_it_comes_nearer_to_its_teacher(start, tuned):
     path, document, _ = tuned
     training = document["training"]
-    assert training["ending"] == "done" and training["kept"] > 0 and len(training["epochs"]) == 3
+    assert training["ending"] == "done" and training["kept"] > 0 and len(training["epochs"]) == 6
     losses = [training["start"]["loss"]] + [e["held_out"]["loss"] for e in training["epochs"]]
     assert training["after"]["loss"] == min(losses) < losses[0]
     assert training["images"] + training["held_out_images"] == 512
@@ -88,7 +88,7 @@ def test_our_engine_and_the_runtime_agree(tuned):
 
 def test_a_killed_run_goes_on_to_the_same_bytes(start, tuned, tmp_path):
     path = tmp_path / "tuned.onnx"
-    command = [TOOL, "finetune", start[0], "--teacher", MODEL, *DATA, "-o", path, "--epochs", "3", "--batch", "32",
+    command = [TOOL, "finetune", start[0], "--teacher", MODEL, *DATA, "-o", path, "--epochs", "6", "--batch", "16",
                "--quiet"]
     seconds = sum(e["seconds"] for e in tuned[1]["training"]["epochs"])
     for share in (0.5, 0.6):
@@ -97,7 +97,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(start, tuned, tmp_path):
         process.kill()
         process.wait()
     assert not path.exists() or process.returncode == 0
-    document, said = finetune(start[0], path, "--epochs", 3, "--batch", 32)
+    document, said = finetune(start[0], path, "--epochs", 6, "--batch", 16)
     assert path.read_bytes() == tuned[0].read_bytes()
     # Another output has its own checkpoint, and none is left.
     assert not list(tmp_path.glob("*.checkpoint"))
@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(start, tuned, tmp_path):
 
 def test_an_interrupted_run_leaves_the_best_and_goes_on(start, tuned, tmp_path):
     path = tmp_path / "tuned.onnx"
-    command = [TOOL, "finetune", start[0], "--teacher", MODEL, *DATA, "-o", path, "--epochs", "3", "--batch", "32"]
+    command = [TOOL, "finetune", start[0], "--teacher", MODEL, *DATA, "-o", path, "--epochs", "6", "--batch", "16"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if line.startswith("epoch 1: loss"):
@@ -119,7 +119,7 @@ def test_an_interrupted_run_leaves_the_best_and_goes_on(start, tuned, tmp_path):
     assert path.stat().st_size == start[0].stat().st_size
     runtime_outputs(path, fashion_images()[0][:8])
     assert len(list(tmp_path.glob("*.checkpoint"))) == 1
-    again, said = finetune(start[0], path, "--epochs", 3, "--batch", 32)
+    again, said = finetune(start[0], path, "--epochs", 6, "--batch", 16)
     assert "goes on after epoch 1" in said and again["training"]["resumed_at"] == 1
     assert path.read_bytes() == tuned[0].read_bytes()
 
