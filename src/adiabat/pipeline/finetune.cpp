@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 // holds, a name of our own.
 fs::path run_file_of(const FinetuneOptions& options) {
     if (options.run_file) return *options.run_file;
-    const fs::path output = options.output, usual = output.parent_path() / "run.json";
+    const fs::path output = options.output;
+    fs::path usual = output.parent_path() / "run.json";
     std::error_code error;
     if (!fs::is_regular_file(usual, error)) return usual;
     const std::vector<uint8_t> bytes = read_file(usual);
