@@ -140,7 +140,7 @@ class Student::Finder {
         Node& trained = s_.training_.nodes[n];
         trained.inputs[1] = layer.weight.trained;
         if (layer.bias.trained != kNoValue) trained.inputs[2] = layer.bias.trained;
-        s_.layers_.push_back(std::move(layer));
+        s_.layers_.push_back(layer);
     }
 
     // A constant of the training graph.
@@ -249,8 +249,8 @@ class Student::Finder {
         }
         const Block& weights = s_.start_[layer.weight.values_block];
         std::vector<float> units = weights.units;
-        const auto norm = static_cast<float>(
-            std::sqrt(static_cast<double>(weights.values.size() / weights.units.size())));
+        const auto norm = static_cast<float>(std::sqrt(static_cast<double>(weights.values.size()) /
+                                                       static_cast<double>(weights.units.size())));
         for (float& unit : units) unit *= norm;
         if (units.size() != values.size()) units.assign(values.size(), units[0]);
         p.values_block = add_block({.values = values, .units = std::move(units)});
