@@ -117,7 +117,7 @@ TEST(LayerErrors, AreAtOrBelowThoseOfPlainRounding) {
     double sum = 0, plain_sum = 0;
     for (const Kind& kind : kinds()) {
         for (int bits = 2; bits <= 8; ++bits) {
-            const auto seed = static_cast<uint64_t>(10 * bits);
+            const auto seed = 10 * static_cast<uint64_t>(bits);
             const net::Graph graph = layer_of(kind, seed);
             // Float activations: what is compared is the weights' error alone.
             const plan::Network network(graph);
