@@ -13,7 +13,7 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/base/threads.h"
 #include "adiabat/net/tensor.h"
-#include "adiabat/pack/payloads.h"
+#include "adiabat/onnx/payloads.h"
 
 namespace adiabat::pack {
 
@@ -42,9 +42,9 @@ class Cutter {
   public:
     explicit Cutter(Bytes model) : model_(model) { streams_.push_back({.name = "(structure)"}); }
 
-    void cut(const std::vector<Payload>& payloads) {
+    void cut(const std::vector<onnx::Payload>& payloads) {
         uint64_t at = 0;
-        for (const Payload& payload : payloads) {
+        for (const onnx::Payload& payload : payloads) {
             if (payload.bytes < kLeastPooledBytes) continue;
             const bool is_own = payload.bytes >= kLeastOwnBytes;
             if (!is_own && !has_pool(payload.type)) continue;
@@ -86,7 +86,7 @@ class Cutter {
     }
 
     // That of an equal tensor, if there is one.
-    uint64_t own_stream(const Payload& payload) {
+    uint64_t own_stream(const onnx::Payload& payload) {
         const Bytes bytes = model_.subspan(payload.offset, payload.bytes);
         const auto key = std::pair(Sha256().update(bytes).raw(), payload.type);
         const auto [place, is_new] = owned_.try_emplace(key, streams_.size());
@@ -207,7 +207,7 @@ Packed pack(Bytes model, const std::string& where, const Control& control) {
                          kMostFileBytes);
     }
     Cutter cutter(model);
-    cutter.cut(payloads_of(model, where));
+    cutter.cut(onnx::payloads_of(model, where));
     const std::vector<Stream>& streams = cutter.streams();
     std::vector<Stored> stored(streams.size());
     Sections("pack", model.size(), control).each(streams.size(), [&](size_t k) -> uint64_t {

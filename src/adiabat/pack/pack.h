@@ -3,11 +3,11 @@
 
 // ONNX files as containers, and back, bit for bit.
 //
-// The file is cut into tensors' numbers (payloads.h) and all else. What is no number, and numbers
-// of tensors too small to count, are one section; small tensors of one type share one each; every
-// other tensor has its own, in the layout (coding.h) that gives the fewest bytes; one that is there
-// twice is stored once. Unpacking puts the pieces together again, so that whatever the file holds,
-// fields that nobody knows included, comes back as it was.
+// The file is cut into tensors' numbers (onnx/payloads.h) and all else. What is no number, and
+// numbers of tensors too small to count, are one section; small tensors of one type share one each;
+// every other tensor has its own, in the layout (coding.h) that gives the fewest bytes; one that is
+// there twice is stored once. Unpacking puts the pieces together again, so that whatever the file
+// holds, fields that nobody knows included, comes back as it was.
 //
 // Packing takes some 0.3 s a MB of float weights on one thread (zstd at level 19 on exponents),
 // unpacking 10 ms; both hold the file about twice. The same file gives the same container with the
@@ -36,7 +36,7 @@ struct Packed {
     std::vector<net::DType> types;  // of the sections' numbers; kUndefined of what is none
 };
 
-// Throws InputError that begins with `where` as payloads_of does, and Interrupted.
+// Throws InputError that begins with `where` as onnx::payloads_of does, and Interrupted.
 Packed pack(std::span<const uint8_t> model, const std::string& where, const Control& control = {});
 
 struct Unpacked {

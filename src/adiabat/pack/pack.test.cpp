@@ -6,11 +6,14 @@
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
 #include "adiabat/base/errors.h"
-#include "adiabat/pack/models.test.h"
+#include "adiabat/onnx/models.test.h"
 
 namespace adiabat::pack {
 namespace {
 
+using onnx::testing::few_tensors;
+using onnx::testing::many_tensors;
+using onnx::testing::to_bytes;
 using Container = std::vector<uint8_t>;
 
 std::string refusal_of(std::span<const uint8_t> container, uint64_t most = kMostFileBytes) {
@@ -26,19 +29,6 @@ void expect_word(const std::string& text, const std::string& word) {
     EXPECT_NE(text.find(word), std::string::npos) << "'" << word << "' in: " << text;
 }
 
-::onnx::ModelProto small_model() {
-    ::onnx::ModelProto model;
-    model.set_ir_version(8);
-    auto& graph = *model.mutable_graph();
-    *graph.add_initializer() =
-        tensor("first", ::onnx::TensorProto::FLOAT, {256}, gaussian_floats(256, 1));
-    *graph.add_initializer() =
-        tensor("second", ::onnx::TensorProto::UINT8, {500, 1, 3}, random_bytes(1500, 2));
-    *graph.add_initializer() =
-        tensor("scales", ::onnx::TensorProto::FLOAT, {16}, gaussian_floats(16, 3));
-    return model;
-}
-
 TEST(Pack, GivesTheSameBytesAgain) {
     for (const int64_t size : {10, 400, 3000}) {
         const auto model = to_bytes(many_tensors(size));
@@ -52,7 +42,7 @@ TEST(Pack, GivesTheSameBytesAgain) {
 TEST(Pack, TakesWhatProtobufWouldWriteOtherwise) {
     // Fields out of order, twice, numbers longer than need be, an empty graph beside a full one.
     auto model = to_bytes(many_tensors());
-    const auto more = to_bytes(small_model());
+    const auto more = to_bytes(few_tensors());
     model.insert(model.end(), more.begin(), more.end());
     model.insert(model.end(), {0x3A, 0x80, 0x80, 0x00, 0x08, 0x88, 0x80, 0x00});
     EXPECT_EQ(unpack(pack(model, "x").bytes, "x").bytes, model);
@@ -89,7 +79,7 @@ TEST(Pack, TensorsAreStoredInTheBitsThatTheyHave) {
 }
 
 TEST(Pack, EveryFlippedBitIsFoundAndNamed) {
-    const Container whole = pack(to_bytes(small_model()), "x").bytes;
+    const Container whole = pack(to_bytes(few_tensors()), "x").bytes;
     const Opened opened = open(whole, "x");
     const size_t bodies_at = opened.offsets[0];
     for (size_t at = 0; at < whole.size(); ++at) {
@@ -121,7 +111,7 @@ TEST(Pack, RandomBitsOfALargerContainerAreFound) {
 }
 
 TEST(Pack, EveryOtherLengthIsFound) {
-    const Container whole = pack(to_bytes(small_model()), "x").bytes;
+    const Container whole = pack(to_bytes(few_tensors()), "x").bytes;
     for (size_t count = 0; count < whole.size(); ++count) {
         const std::string message = refusal_of(std::span(whole).first(count));
         ASSERT_NE(message.find("cut short"), std::string::npos) << count << ": " << message;
@@ -134,8 +124,8 @@ TEST(Pack, EveryOtherLengthIsFound) {
 TEST(Pack, SaysWhatIsNoContainerAndWhichVersionItReads) {
     const Container text(200, 'a');
     expect_word(refusal_of(text), "is no container of adiabat");
-    expect_word(refusal_of(to_bytes(small_model())), "is no container of adiabat");
-    Container later = pack(to_bytes(small_model()), "x").bytes;
+    expect_word(refusal_of(to_bytes(few_tensors())), "is no container of adiabat");
+    Container later = pack(to_bytes(few_tensors()), "x").bytes;
     later[8] = 2;
     const auto digest = Sha256().update(std::span(later).first(80)).raw();
     std::copy_n(digest.begin(), 8, later.begin() + 80);
@@ -145,7 +135,7 @@ TEST(Pack, SaysWhatIsNoContainerAndWhichVersionItReads) {
 // What somebody sealed who meant harm: right digests around anything.
 class Sealed {
   public:
-    Sealed() : packed_(pack(to_bytes(small_model()), "x")), opened_(open(packed_.bytes, "x")) {}
+    Sealed() : packed_(pack(to_bytes(few_tensors()), "x")), opened_(open(packed_.bytes, "x")) {}
 
     Table table() const { return opened_.table; }
     Head head() const { return opened_.head; }
@@ -206,8 +196,8 @@ TEST(Pack, PromisesAreNotBelieved) {
     table.sections[0].stream_bytes = table.pieces[0].bytes = 1000 * kMostExpansion;
     const Head less{.file_bytes = 1000 * kMostExpansion};
     expect_word(refusal_of(seal(less, serialize_table(table), table, body)), "no zstd");
-    expect_word(refusal_of(pack(to_bytes(small_model()), "x").bytes), "nothing is wrong");
-    const auto fine = pack(to_bytes(small_model()), "x").bytes;
+    expect_word(refusal_of(pack(to_bytes(few_tensors()), "x").bytes), "nothing is wrong");
+    const auto fine = pack(to_bytes(few_tensors()), "x").bytes;
     try {
         unpack(fine, "x", {}, 100);
         FAIL();
@@ -219,7 +209,7 @@ TEST(Pack, PromisesAreNotBelieved) {
 TEST(Pack, StopsWhenAsked) {
     StopSource source;
     source.request();
-    const auto model = to_bytes(small_model());
+    const auto model = to_bytes(few_tensors());
     EXPECT_THROW(pack(model, "x", {.stop = source.token()}), Interrupted);
     const auto packed = pack(model, "x").bytes;
     EXPECT_THROW(unpack(packed, "x", {.stop = source.token()}), Interrupted);

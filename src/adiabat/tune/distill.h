@@ -10,7 +10,8 @@
 // each epoch the student is rounded as the file has it and judged on held-out images by the integer
 // kernels; the best epoch is kept, the start counts as one, and where `patience` epochs in a row
 // have not been better it ends. So it does where a loss or gradient is not finite, or an epoch's
-// mean loss or the held-out one is far above both that of the start and that of a network that knows nothing.
+// mean loss or the held-out one is far above both that of the start and that of a network that
+// knows nothing.
 //
 // State is kept in the store after each epoch, whole or not at all: a run that was killed goes on
 // behind its last epoch and ends in the same bits. A stop leaves the best so far. Memory: one

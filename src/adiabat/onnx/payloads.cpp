@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "adiabat/pack/payloads.h"
+#include "adiabat/onnx/payloads.h"
 
 #include <algorithm>
 #include <optional>
@@ -9,7 +9,7 @@
 #include "adiabat/onnx/damage.h"
 #include "adiabat/onnx/wire_fields.h"
 
-namespace adiabat::pack {
+namespace adiabat::onnx {
 
 namespace {
 
@@ -69,7 +69,7 @@ std::string text_of(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
 // The first output of a node, which names its tensors.
 std::string output_of(Bytes node) {
     constexpr uint64_t kOutput = 2;
-    while (const auto field = onnx::take_field(node)) {
+    while (const auto field = take_field(node)) {
         if (field->number == kOutput && field->type == kLengthPrefixed) return text_of(field->body);
     }
     return "";
@@ -86,7 +86,7 @@ struct Tensor {
     bool is_elsewhere = false;
     std::vector<std::pair<Bytes, DType>> numbers;
 
-    void take(const onnx::WireField& field) {
+    void take(const WireField& field) {
         const bool is_number = field.type == kNumber, is_body = field.type == kLengthPrefixed;
         if (field.number == kDims && is_number) dims.push_back(field.value);
         if (field.number == kDims && is_body) take_packed(field.body);
@@ -112,7 +112,7 @@ struct Tensor {
 
   private:
     void take_packed(Bytes bytes) {
-        while (const auto value = onnx::take_varint(bytes)) dims.push_back(*value);
+        while (const auto value = take_varint(bytes)) dims.push_back(*value);
     }
 };
 
@@ -131,7 +131,7 @@ class Walk {
         if (message == Message::kTensor) return take_tensor(bytes, maker);
         if (depth > kDeepest) return;
         const std::string name = message == Message::kNode ? output_of(bytes) : maker;
-        while (const auto field = onnx::take_field(bytes)) {
+        while (const auto field = take_field(bytes)) {
             const Message inner = inside(message, field->number);
             if (field->type != kLengthPrefixed || inner == Message::kOther) continue;
             walk(field->body, inner, name, depth + 1);
@@ -140,7 +140,7 @@ class Walk {
 
     void take_tensor(Bytes bytes, const std::string& maker) {
         Tensor tensor;
-        while (const auto field = onnx::take_field(bytes)) tensor.take(*field);
+        while (const auto field = take_field(bytes)) tensor.take(*field);
         const std::string& name = tensor.name.empty() ? maker : tensor.name;
         if (tensor.is_elsewhere) {
             throw InputError(
@@ -168,7 +168,7 @@ class Walk {
 bool is_model(Bytes bytes) {
     bool has_graph = false;
     while (!bytes.empty()) {
-        const auto field = onnx::take_field(bytes);
+        const auto field = take_field(bytes);
         if (!field) return false;
         has_graph |= field->number == kGraphField && field->type == kLengthPrefixed;
     }
@@ -178,8 +178,8 @@ bool is_model(Bytes bytes) {
 }  // namespace
 
 std::vector<Payload> payloads_of(Bytes model, const std::string& where) {
-    if (!is_model(model)) throw InputError("{}: {}", where, onnx::damage_of(model));
+    if (!is_model(model)) throw InputError("{}: {}", where, damage_of(model));
     return Walk(model, where).found();
 }
 
-}  // namespace adiabat::pack
+}  // namespace adiabat::onnx

@@ -18,7 +18,7 @@
 
 #include "adiabat/net/tensor.h"
 
-namespace adiabat::pack {
+namespace adiabat::onnx {
 
 struct Payload {
     uint64_t offset = 0, bytes = 0;
@@ -33,4 +33,4 @@ struct Payload {
 // ONNX model, and for one that keeps numbers in other files.
 std::vector<Payload> payloads_of(std::span<const uint8_t> model, const std::string& where);
 
-}  // namespace adiabat::pack
+}  // namespace adiabat::onnx

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Models for the tests of containers: made field by field through protobuf, with everything that a
-// file can hold tensors in.
+// Models with tensors, for tests of what finds and packs them: made field by field through
+// protobuf, with everything that a file can hold tensors in.
 
 #include <fmt/format.h>
 #include <onnx/onnx_pb.h>
@@ -14,7 +14,7 @@
 
 #include "adiabat/base/random.h"
 
-namespace adiabat::pack {
+namespace adiabat::onnx::testing {
 
 inline std::vector<uint8_t> to_bytes(const ::onnx::ModelProto& model) {
     const std::string text = model.SerializeAsString();
@@ -95,4 +95,18 @@ inline ::onnx::ModelProto many_tensors(int64_t size = 400) {
     return model;
 }
 
-}  // namespace adiabat::pack
+// Floats, bit planes, and floats too few for a section of their own.
+inline ::onnx::ModelProto few_tensors() {
+    ::onnx::ModelProto model;
+    model.set_ir_version(8);
+    auto& graph = *model.mutable_graph();
+    *graph.add_initializer() =
+        tensor("first", ::onnx::TensorProto::FLOAT, {256}, gaussian_floats(256, 1));
+    *graph.add_initializer() =
+        tensor("second", ::onnx::TensorProto::UINT8, {500, 1, 3}, random_bytes(1500, 2));
+    *graph.add_initializer() =
+        tensor("scales", ::onnx::TensorProto::FLOAT, {16}, gaussian_floats(16, 3));
+    return model;
+}
+
+}  // namespace adiabat::onnx::testing

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "adiabat/pack/payloads.h"
+#include "adiabat/onnx/payloads.h"
 
 #include <google/protobuf/message.h>
 #include <gtest/gtest.h>
@@ -7,12 +7,16 @@
 #include <algorithm>
 
 #include "adiabat/base/errors.h"
-#include "adiabat/pack/models.test.h"
+#include "adiabat/onnx/models.test.h"
 
-namespace adiabat::pack {
+namespace adiabat::onnx {
 namespace {
 
 namespace protobuf = google::protobuf;
+using testing::many_tensors;
+using testing::random_bytes;
+using testing::tensor;
+using testing::to_bytes;
 
 // The raw data of every TensorProto anywhere in a message, through protobuf's own reflection.
 void gather_raw(const protobuf::Message& message, std::vector<std::string>& found) {
@@ -110,4 +114,4 @@ TEST(Payloads, WhatIsNoModelIsRefused) {
 }
 
 }  // namespace
-}  // namespace adiabat::pack
+}  // namespace adiabat::onnx
