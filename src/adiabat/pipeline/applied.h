@@ -42,6 +42,9 @@ class Judge {
     // Reads the file back, as anybody would; `name` is for messages.
     Judgement judge(std::span<const uint8_t> file, const std::string& name, StopToken stop,
                     ProgressSink& progress) const;
+    // The same on so many threads.
+    Judgement judge(std::span<const uint8_t> file, const std::string& name, int threads,
+                    StopToken stop, ProgressSink& progress) const;
 
   private:
     const Subject& subject_;
@@ -49,6 +52,19 @@ class Judge {
     double temperature_;
     net::Tensor expected_;
 };
+
+struct Written {
+    std::vector<uint8_t> file;
+    Judgement judgement;
+};
+
+// Plans applied and judged, several at once where there is more than one thread and the activations
+// of as many networks take no more than kMostBytesAtOnce: one network alone keeps few threads busy.
+// The results do not depend on how many.
+inline constexpr int64_t kMostBytesAtOnce = int64_t{5} << 28;
+std::vector<Written> carry_out(const Subject& subject, const Judge& judge,
+                               std::span<const plan::Plan> plans, const net::Tensor& sensing,
+                               StopToken stop, ProgressSink& progress);
 
 // The plan layer by layer, for documents, and how many groups go.
 Json plan_to_json(const plan::Network& network, const plan::Plan& plan);

@@ -29,14 +29,13 @@ class Trials {
                             task_.subject.costs(), task_.deciding.search, stop_, progress_);
     }
 
-    CarriedOut carry_out(const plan::Plan& plan, double energy) {
-        CarriedOut done{plan, energy, {}, {}};
-        done.file = apply_plan(task_.subject, plan, task_.images.sensing.pixels, stop_, progress_);
-        done.judgement = task_.judge.judge(done.file, "the plan's file", stop_, progress_);
-        if (is_measured()) {
-            judged_.push_back({plan::energy_terms(task_.subject.network(), weighed_.effects, plan,
-                                                  task_.deciding.interactions.shares),
-                               done.judgement.divergence});
+    std::vector<Written> carry_out(std::span<const plan::Plan> plans) {
+        auto done = pipeline::carry_out(task_.subject, task_.judge, plans,
+                                        task_.images.sensing.pixels, stop_, progress_);
+        for (size_t k = 0; k < plans.size() && is_measured(); ++k) {
+            judged_.push_back({plan::energy_terms(task_.subject.network(), weighed_.effects,
+                                                  plans[k], task_.deciding.interactions.shares),
+                               done[k].judgement.divergence});
         }
         return done;
     }
@@ -112,10 +111,12 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
     const plan::Network& network = task.subject.network();
     Json fitted;
     if (fit && trials.is_measured()) {
+        std::vector<plan::Plan> plans;
         for (const plan::Interactions& mix : mixes_around(ranking.interactions)) {
             const auto hamiltonian = plan::measured_hamiltonian(network, weighed.effects, mix);
-            trials.carry_out(trials.decide(hamiltonian).plan(), 0);
+            plans.push_back(trials.decide(hamiltonian).plan());
         }
+        trials.carry_out(plans);
         const plan::Fit found = plan::fit_interactions(trials.judged(), ranking.interactions);
         ranking.interactions = found.interactions;
         fitted = {{"plans", trials.judged().size()}, {"error", found.error}};
@@ -139,25 +140,23 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
                                 weighed.hamiltonian, tried);
     }
     const size_t count = std::clamp<size_t>(candidates, 1, tried.size());
-    std::vector<double> divergences;
     const size_t before = trials.judged().size();
-    for (size_t k = 0; k < count; ++k) {
-        CarriedOut done = trials.carry_out(tried[k].plan, tried[k].energy);
-        divergences.push_back(done.judgement.divergence);
-        if (k == 0) ranking.first = done.judgement;
-        if (k == 0 || done.judgement.divergence < ranking.best.judgement.divergence) {
-            ranking.best = std::move(done);
-        }
-    }
+    std::vector<plan::Plan> chosen;
+    for (size_t k = 0; k < count; ++k) chosen.push_back(tried[k].plan);
+    std::vector<Written> written = trials.carry_out(chosen);
+    const auto divergence = [](const Written& done) { return done.judgement.divergence; };
+    const auto best = static_cast<size_t>(
+        std::ranges::min_element(written, std::less<>(), divergence) - written.begin());
+    const double first = divergence(written.front()), least = divergence(written[best]);
+    ranking.first = written.front().judgement;
     const plan::Fit meaning = plan::calibrate(trials.judged(), ranking.interactions);
     Json plans = Json::array();
     for (size_t k = 0; k < count; ++k) {
-        plans.push_back({{"energy", tried[k].energy}, {"divergence", divergences[k]}});
+        plans.push_back({{"energy", tried[k].energy}, {"divergence", divergence(written[k])}});
         if (trials.is_measured()) {
             plans.back()["predicted"] = meaning.predicted(trials.judged()[before + k].terms);
         }
     }
-    const double first = divergences.front(), least = ranking.best.judgement.divergence;
     ranking.document = {{"plans", std::move(plans)}, {"gain", first > 0 ? 1 - least / first : 0.0}};
     if (trials.is_measured()) {
         ranking.document.update({{"scale", meaning.scale},
@@ -172,6 +171,8 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
         }
     }
     if (!fitted.is_null()) ranking.document["fit"] = std::move(fitted);
+    ranking.best = {std::move(chosen[best]), tried[best].energy, std::move(written[best].file),
+                    written[best].judgement};
     return ranking;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adiabat/base/errors.h"
+#include "adiabat/recon/rank_update.h"
 
 namespace adiabat::recon {
 
@@ -22,17 +23,22 @@ void MomentSums::add(const Rows& x, const Rows& t) {
                   "{} x {} inputs, {} x {} targets", x.rows(), x.cols(), t.rows(), t.cols());
     // Small enough for single precision to do no harm.
     constexpr Eigen::Index kBlock = 2048;
+    const Eigen::Index inputs = x.cols(), filters = t.cols(), both = inputs + filters;
+    Rows z(std::min(kBlock, x.rows()), both), products(both, both);
     for (Eigen::Index begin = 0; begin < x.rows(); begin += kBlock) {
         const Eigen::Index count = std::min(kBlock, x.rows() - begin);
-        const Rows xs = x.middleRows(begin, count).rowwise() - x0_;
-        const Rows ts = t.middleRows(begin, count).rowwise() - t0_;
-        Eigen::MatrixXf product = Eigen::MatrixXf::Zero(x.cols(), x.cols());
-        product.selfadjointView<Eigen::Lower>().rankUpdate(xs.transpose());
-        xx_.triangularView<Eigen::Lower>() += product.cast<double>();
-        tx_ += (ts.transpose() * xs).cast<double>();
-        x_ += xs.cast<double>().colwise().sum().transpose();
-        t_ += ts.cast<double>().colwise().sum().transpose();
-        tt_ += ts.cast<double>().colwise().squaredNorm().transpose();
+        z.topLeftCorner(count, filters) = t.middleRows(begin, count).rowwise() - t0_;
+        z.topRightCorner(count, inputs) = x.middleRows(begin, count).rowwise() - x0_;
+        products.setZero();
+        add_products(std::span(z.data(), static_cast<size_t>(count * both)), both,
+                     std::span(products.data(), static_cast<size_t>(products.size())));
+        xx_.triangularView<Eigen::Lower>() +=
+            products.bottomRightCorner(inputs, inputs).cast<double>();
+        tx_ += products.bottomLeftCorner(inputs, filters).transpose().cast<double>();
+        tt_ += products.diagonal().head(filters).cast<double>();
+        const auto sums = z.topRows(count).cast<double>().colwise().sum().transpose().eval();
+        t_ += sums.head(filters);
+        x_ += sums.tail(inputs);
     }
     rows_ += x.rows();
 }

@@ -11,7 +11,8 @@
 //
 //   w_f H w_f' - 2 w_f C_f' + variance of t_f.
 //
-// O(D^2 + D F) a row in single precision, blocks summed in double; memory (D + F) D doubles.
+// O((D + F)^2 / 2) a row in single precision (rank_update.h), blocks summed in double; memory
+// (D + F) D doubles.
 
 #include <Eigen/Dense>
 

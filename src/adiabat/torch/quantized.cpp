@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "adiabat/base/errors.h"
 #include "adiabat/net/cast.h"
+#include "adiabat/torch/coding.h"
 #include "adiabat/torch/tensors.h"
 
 namespace adiabat::torch {
@@ -44,9 +46,23 @@ Tensors quantize_to_float(const Call& call) {
     return {to_torch(net::cast_tensor(real, call.out_type, options)).clone()};
 }
 
+// The zero point of a call that coding.h is for.
+std::optional<float> recorded_zero(const Call& call) {
+    const Tensor &x = call.in[0], &scale = call.in[1];
+    const bool records = at::GradMode::is_enabled() && (x.requires_grad() || scale.requires_grad());
+    if (!records || x.scalar_type() != at::kFloat || scale.scalar_type() != at::kFloat ||
+        scale.numel() != 1 || (call.given(2) && call.in[2].numel() != 1)) {
+        return {};
+    }
+    return call.given(2) ? call.in[2].item().toFloat() : 0.0f;
+}
+
 Tensors quantize(const Call& call) {
     if (net::is_floating(call.out_type)) return quantize_to_float(call);
     const auto [low, high] = code_range(call.out_type);
+    if (const auto zero = recorded_zero(call)) {
+        return {coded(call.in[0], call.in[1].reshape({}), *zero, low, high)};
+    }
     const bool in_place = call.may_overwrite(0) && call.in[0].scalar_type() == at::kFloat;
     Tensor x = in_place ? call.in[0].div_(along_axis(call, call.in[1]))
                         : call.in[0] / along_axis(call, call.in[1]);
@@ -67,6 +83,7 @@ Tensors quantize(const Call& call) {
 
 Tensors dequantize(const Call& call) {
     Tensor x = call.in[0];
+    if (const auto zero = recorded_zero(call)) return {decoded(x, call.in[1].reshape({}), *zero)};
     bool mine = false;
     if (call.given(2)) {
         const Tensor zero = along_axis(call, call.in[2]);
