@@ -6,7 +6,7 @@
 namespace adiabat::plan {
 
 struct Interactions {
-    double kappa = 1;
+    double kappa = 0.5;
     // Of the effects of widths, beside those of cuts: layers that follow make part of them good
     // when a plan is carried out.
     double tau = 0.65;
