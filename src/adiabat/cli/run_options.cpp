@@ -44,37 +44,30 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
                     "What plans are weighed by: measured, separable or l1")
         ->capture_default_str()
         ->group(group);
-    verb.add_option("--kappa", deciding.interactions.kappa,
-                    "Weight of cuts that one layer reads together (doc/deciding.md)")
-        ->check(CLI::Range(0.0, 100.0))
-        ->capture_default_str()
-        ->group(group);
-    verb.add_option("--tau", deciding.interactions.tau, "Weight of widths beside cuts")
-        ->check(CLI::Range(0.0, 100.0))
-        ->capture_default_str()
-        ->group(group);
-    for (const auto& [name, value, help] :
-         {std::tuple{"--rho-cuts", &deciding.interactions.rho_cuts,
-                     "Weight of other pairs of cuts"},
-          {"--rho-mixed", &deciding.interactions.rho_mixed,
+    plan::Interactions& weights = deciding.interactions;
+    for (const auto& [name, value, most, help] :
+         {std::tuple{"--kappa", &weights.kappa, 100.0,
+                     "Weight of cuts that one layer reads together (doc/deciding.md)"},
+          {"--tau", &weights.tau, 100.0, "Weight of widths beside cuts"},
+          {"--rho-cuts", &weights.rho_cuts, 1.0, "Weight of other pairs of cuts"},
+          {"--rho-mixed", &weights.rho_mixed, 1.0,
            "Of pairs of a cut and a width; 0 where candidates are more than sensed rows"},
-          {"--rho-widths", &deciding.interactions.rho_widths, "Of pairs of widths; the same"},
-          {"--rho-branches", &deciding.interactions.rho_branches,
-           "Of a branch that goes and a cut or another branch"}}) {
-        verb.add_option(name, *value, help)
-            ->check(CLI::Range(0.0, 1.0))
-            ->capture_default_str()
-            ->group(group);
+          {"--rho-widths", &weights.rho_widths, 1.0, "Of pairs of widths; the same"},
+          {"--rho-branches", &weights.rho_branches, 1.0,
+           "Of a branch that goes and a cut or another branch"},
+          {"--rho-residual", &weights.rho_residual, 1.0,
+           "In steps: how much counts what was sensed along the error that is there"}}) {
+        arguments.of_measured.push_back(verb.add_option(name, *value, help)
+                                            ->check(CLI::Range(0.0, most))
+                                            ->capture_default_str()
+                                            ->group(group));
     }
-    verb.add_option("--rho-residual", deciding.interactions.rho_residual,
-                    "In steps: how much counts what was sensed along the error that is there")
-        ->check(CLI::Range(0.0, 1.0))
-        ->capture_default_str()
-        ->group(group);
-    verb.add_option("--beta", deciding.beta, "Weight of rounding against cutting in the l1 problem")
-        ->check(CLI::Range(1e-6, 1e6))
-        ->capture_default_str()
-        ->group(group);
+    arguments.of_l1.push_back(
+        verb.add_option("--beta", deciding.beta,
+                        "Weight of rounding against cutting in the l1 problem")
+            ->check(CLI::Range(1e-6, 1e6))
+            ->capture_default_str()
+            ->group(group));
     verb.add_option("--sweeps", deciding.search.sweeps, "Sweeps of each anneal")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 31))
         ->capture_default_str()
@@ -85,6 +78,16 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
         ->group(group);
 }
 
+void refuse_given(const std::vector<const CLI::Option*>& options, const std::string& kind,
+                  const std::string& needed) {
+    if (kind == needed) return;
+    for (const CLI::Option* option : options) {
+        if (option->count() == 0) continue;
+        throw InputError("{}: {} does not have it: expected it with --hamiltonian {} alone",
+                         option->get_name(), kind, needed);
+    }
+}
+
 }  // namespace
 
 void RunArguments::finish(pipeline::RunOptions& options) const {
@@ -93,6 +96,8 @@ void RunArguments::finish(pipeline::RunOptions& options) const {
     options.rounding = apply::parse_rounding(rounding);
     options.deciding.hamiltonian = pipeline::parse_hamiltonian(hamiltonian);
     options.deciding.sensing.method = pipeline::parse_sense_method(method);
+    refuse_given(of_measured, hamiltonian, "measured");
+    refuse_given(of_l1, hamiltonian, "l1");
     if (!ranges) return;
     options.ranges = recon::parse_range_rule(*ranges);
     if (options.controls.activations == "float") {

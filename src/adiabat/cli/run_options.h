@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "adiabat/cli/verb.h"
 #include "adiabat/pipeline/run_options.h"
@@ -25,7 +26,10 @@ struct RunArguments {
 
     std::optional<std::string> ranges;  // mse where not given
 
-    // Throws InputError for what is none.
+    // Options that weigh what only one Hamiltonian has.
+    std::vector<const CLI::Option*> of_measured, of_l1;
+
+    // Throws InputError for what is none, and for weights that the Hamiltonian does not have.
     void finish(pipeline::RunOptions& options) const;
 };
 

@@ -81,6 +81,7 @@ std::vector<Written> carry_out(const Subject& subject, const Judge& judge,
                                std::span<const plan::Plan> plans, const net::Tensor& sensing,
                                StopToken stop, ProgressSink& progress) {
     std::vector<Written> written(plans.size());
+    if (plans.empty()) return written;
     const auto workers =
         workers_for(subject, std::ssize(plans), std::min(sensing.shape[0], kCalibrationImages));
     if (workers.count == 1) {
