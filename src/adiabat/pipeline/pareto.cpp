@@ -6,11 +6,15 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "adiabat/base/atomic_file.h"
 #include "adiabat/base/digest.h"
+#include "adiabat/base/threads.h"
 #include "adiabat/base/units.h"
 #include "adiabat/pipeline/inspect.h"
 #include "adiabat/pipeline/plan_file.h"
@@ -98,11 +102,7 @@ class Sweep {
         weighed_ = weigh(subject_, images_, how_, stop_, progress_);
         judge_.emplace(subject_, images_.judging, how_.sensing.temperature, stop_);
         clock_.begin("points");
-        Json points = Json::array();
-        for (size_t k = 0; k < options_.budgets.size(); ++k) {
-            if (stop_.requested()) throw Interrupted();
-            points.push_back(point(k));
-        }
+        Json points = make_points();
         clock_.end();
         Json result = document(std::move(points));
         say_others();
@@ -149,20 +149,64 @@ class Sweep {
         return json;
     }
 
-    Json point(size_t k) {
-        const std::string name = name_of_point(k);
-        const auto network = options_.folder / (name + ".onnx"),
-                   document = options_.folder / (name + ".json");
-        const std::string key = key_of(k);
-        if (auto found = finished(document, key, network)) return std::move(*found);
-        const Ranking ranking =
-            decide_and_rank({subject_, images_, *judge_, asked_[k].budgets, how_}, weighed_,
-                            options_.candidates, false, stop_, progress_);
+    // The paths of a point's network and document.
+    std::filesystem::path network_of(size_t k) const {
+        return options_.folder / (name_of_point(k) + ".onnx");
+    }
+    std::filesystem::path document_of(size_t k) const {
+        return options_.folder / (name_of_point(k) + ".json");
+    }
+
+    // Those that are not there yet are decided one after another and carried out together, as many
+    // as there are threads: a sweep that is killed loses no more.
+    Json make_points() {
+        Json points = Json::array();
+        std::vector<size_t> missing;
+        for (size_t k = 0; k < options_.budgets.size(); ++k) {
+            auto found = finished(document_of(k), key_of(k), network_of(k));
+            if (!found) missing.push_back(k);
+            points.push_back(found ? std::move(*found) : Json());
+        }
+        const auto together = static_cast<size_t>(thread_count(options_.threads));
+        for (size_t begin = 0; begin < missing.size(); begin += together) {
+            if (stop_.requested()) throw Interrupted();
+            make_some(std::span(missing).subspan(begin, std::min(together, missing.size() - begin)),
+                      points);
+        }
+        return points;
+    }
+
+    RankingTask task_of(size_t k) const {
+        return {subject_, images_, *judge_, asked_[k].budgets, how_};
+    }
+
+    void make_some(std::span<const size_t> numbers, Json& points) {
+        std::vector<Choice> choices;
+        std::vector<plan::Plan> plans;
+        for (size_t k : numbers) {
+            choices.push_back(
+                choose(task_of(k), weighed_, options_.candidates, false, stop_, progress_));
+            const auto& chosen = choices.back().plans;
+            plans.insert(plans.end(), chosen.begin(), chosen.end());
+        }
+        std::vector<Written> written =
+            carry_out(subject_, *judge_, plans, images_.sensing.pixels, stop_, progress_);
+        auto from = std::make_move_iterator(written.begin());
+        for (size_t c = 0; c < choices.size(); ++c) {
+            const auto count = std::ssize(choices[c].plans);
+            const size_t k = numbers[c];
+            points[k] = store(k, rank(task_of(k), weighed_, std::move(choices[c]),
+                                      {from, from + count}, progress_));
+            from += count;
+        }
+    }
+
+    Json store(size_t k, const Ranking& ranking) const {
         const CarriedOut& best = ranking.best;
-        Json json = {{"key", key},
+        Json json = {{"key", key_of(k)},
                      {"budget", options_.budgets[k]},
                      {"budgets", asked_[k].document},
-                     {"file", name + ".onnx"},
+                     {"file", name_of_point(k) + ".onnx"},
                      {"sha256", sha256(best.file)},
                      {"energy", best.energy},
                      {"problem", to_json(weighed_, how_, ranking.decision)},
@@ -173,8 +217,8 @@ class Sweep {
         json["after"]["file"] = best.file.size();
         json["measured"] = best.judgement.to_json(images_.judging.size(), best.file.size());
         // The network first: a point counts once its document is there.
-        write_file_atomically(network, best.file);
-        write_file_atomically(document, to_text(json) + "\n");
+        write_file_atomically(network_of(k), best.file);
+        write_file_atomically(document_of(k), to_text(json) + "\n");
         return json;
     }
 

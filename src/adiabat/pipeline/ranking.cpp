@@ -18,38 +18,20 @@ constexpr int64_t kSmall = 200'000'000, kMiddling = 1'000'000'000;
 // Of the largest single effect.
 constexpr double kForbidding = 1e3;
 
-class Trials {
-  public:
-    Trials(const RankingTask& task, const Weighed& weighed, const StopToken& stop,
-           ProgressSink& progress)
-        : task_(task), weighed_(weighed), stop_(stop), progress_(progress) {}
+bool is_measured(const Weighed& weighed) { return weighed.effects.columns() > 0; }
 
-    plan::Decision decide(const plan::Hamiltonian& hamiltonian) const {
-        return plan::decide(task_.subject.network(), hamiltonian, task_.budgets,
-                            task_.subject.costs(), task_.deciding.search, stop_, progress_);
+// The terms and divergences of plans that were carried out; none where nothing was sensed.
+std::vector<plan::JudgedPlan> judged(const RankingTask& task, const Weighed& weighed,
+                                     std::span<const plan::Plan> plans,
+                                     std::span<const Written> written) {
+    std::vector<plan::JudgedPlan> result;
+    for (size_t k = 0; k < plans.size() && is_measured(weighed); ++k) {
+        result.push_back({plan::energy_terms(task.subject.network(), weighed.effects, plans[k],
+                                             task.deciding.interactions.shares),
+                          written[k].judgement.divergence});
     }
-
-    std::vector<Written> carry_out(std::span<const plan::Plan> plans) {
-        auto done = pipeline::carry_out(task_.subject, task_.judge, plans,
-                                        task_.images.sensing.pixels, stop_, progress_);
-        for (size_t k = 0; k < plans.size() && is_measured(); ++k) {
-            judged_.push_back({plan::energy_terms(task_.subject.network(), weighed_.effects,
-                                                  plans[k], task_.deciding.interactions.shares),
-                               done[k].judgement.divergence});
-        }
-        return done;
-    }
-
-    bool is_measured() const { return weighed_.effects.columns() > 0; }
-    const std::vector<plan::JudgedPlan>& judged() const { return judged_; }
-
-  private:
-    const RankingTask& task_;
-    const Weighed& weighed_;
-    StopToken stop_;
-    ProgressSink& progress_;
-    std::vector<plan::JudgedPlan> judged_;
-};
+    return result;
+}
 
 // The same energies, but for plans without some branch, which are never the lowest.
 plan::Hamiltonian keeping_branches(plan::Hamiltonian hamiltonian) {
@@ -103,62 +85,73 @@ size_t usual_candidates(const Subject& subject) {
     return macs <= kSmall ? 8 : macs <= kMiddling ? 4 : 1;
 }
 
-Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candidates, bool fit,
-                        StopToken stop, ProgressSink& progress) {
-    Trials trials(task, weighed, stop, progress);
-    Ranking ranking;
-    ranking.interactions = task.deciding.interactions;
+Choice choose(const RankingTask& task, Weighed& weighed, size_t candidates, bool fit,
+              StopToken stop, ProgressSink& progress) {
     const plan::Network& network = task.subject.network();
-    Json fitted;
-    if (fit && trials.is_measured()) {
+    const auto decide = [&](const plan::Hamiltonian& hamiltonian) {
+        return plan::decide(network, hamiltonian, task.budgets, task.subject.costs(),
+                            task.deciding.search, stop, progress);
+    };
+    Choice choice;
+    choice.interactions = task.deciding.interactions;
+    if (fit && is_measured(weighed)) {
         std::vector<plan::Plan> plans;
-        for (const plan::Interactions& mix : mixes_around(ranking.interactions)) {
+        for (const plan::Interactions& mix : mixes_around(choice.interactions)) {
             const auto hamiltonian = plan::measured_hamiltonian(network, weighed.effects, mix);
-            plans.push_back(trials.decide(hamiltonian).plan());
+            plans.push_back(decide(hamiltonian).plan());
         }
-        trials.carry_out(plans);
-        const plan::Fit found = plan::fit_interactions(trials.judged(), ranking.interactions);
-        ranking.interactions = found.interactions;
-        fitted = {{"plans", trials.judged().size()}, {"error", found.error}};
+        const auto written =
+            carry_out(task.subject, task.judge, plans, task.images.sensing.pixels, stop, progress);
+        choice.judged = judged(task, weighed, plans, written);
+        const plan::Fit found = plan::fit_interactions(choice.judged, choice.interactions);
+        choice.interactions = found.interactions;
+        choice.fit = {{"plans", plans.size()}, {"error", found.error}};
         weighed.hamiltonian =
-            plan::measured_hamiltonian(network, weighed.effects, ranking.interactions);
+            plan::measured_hamiltonian(network, weighed.effects, choice.interactions);
         progress.say(
             fmt::format("fitted to {} plans: kappa {:.2f}, tau {:.2f}, rho {:.2f} (cuts), "
                         "{:.2f} (mixed), {:.2f} (widths)",
-                        trials.judged().size(), found.interactions.kappa, found.interactions.tau,
+                        plans.size(), found.interactions.kappa, found.interactions.tau,
                         found.interactions.rho_cuts, found.interactions.rho_mixed,
                         found.interactions.rho_widths));
     }
-    ranking.decision = trials.decide(weighed.hamiltonian);
-    const plan::Decision& decision = ranking.decision;
+    choice.decision = decide(weighed.hamiltonian);
+    const plan::Decision& decision = choice.decision;
     std::vector<plan::Found> tried;
     for (size_t k = 0; k < decision.plans.size(); ++k) {
         tried.push_back({decision.plans[k], decision.energies[k]});
     }
     if (candidates > 1 && !plan::gone_branches(network, decision.plan().bits).empty()) {
-        add_plans_with_branches(trials.decide(keeping_branches(weighed.hamiltonian)), network,
+        add_plans_with_branches(decide(keeping_branches(weighed.hamiltonian)), network,
                                 weighed.hamiltonian, tried);
     }
-    const size_t count = std::clamp<size_t>(candidates, 1, tried.size());
-    const size_t before = trials.judged().size();
-    std::vector<plan::Plan> chosen;
-    for (size_t k = 0; k < count; ++k) chosen.push_back(tried[k].plan);
-    std::vector<Written> written = trials.carry_out(chosen);
+    tried.resize(std::clamp<size_t>(candidates, 1, tried.size()));
+    for (plan::Found& found : tried) {
+        choice.plans.push_back(std::move(found.plan));
+        choice.energies.push_back(found.energy);
+    }
+    return choice;
+}
+
+Ranking rank(const RankingTask& task, const Weighed& weighed, Choice choice,
+             std::vector<Written> written, ProgressSink& progress) {
     const auto divergence = [](const Written& done) { return done.judgement.divergence; };
     const auto best = static_cast<size_t>(
         std::ranges::min_element(written, std::less<>(), divergence) - written.begin());
     const double first = divergence(written.front()), least = divergence(written[best]);
+    Ranking ranking;
+    ranking.interactions = choice.interactions;
     ranking.first = written.front().judgement;
-    const plan::Fit meaning = plan::calibrate(trials.judged(), ranking.interactions);
+    const auto terms = judged(task, weighed, choice.plans, written);
+    choice.judged.insert(choice.judged.end(), terms.begin(), terms.end());
+    const plan::Fit meaning = plan::calibrate(choice.judged, choice.interactions);
     Json plans = Json::array();
-    for (size_t k = 0; k < count; ++k) {
-        plans.push_back({{"energy", tried[k].energy}, {"divergence", divergence(written[k])}});
-        if (trials.is_measured()) {
-            plans.back()["predicted"] = meaning.predicted(trials.judged()[before + k].terms);
-        }
+    for (size_t k = 0; k < choice.plans.size(); ++k) {
+        plans.push_back({{"energy", choice.energies[k]}, {"divergence", divergence(written[k])}});
+        if (!terms.empty()) plans.back()["predicted"] = meaning.predicted(terms[k].terms);
     }
     ranking.document = {{"plans", std::move(plans)}, {"gain", first > 0 ? 1 - least / first : 0.0}};
-    if (trials.is_measured()) {
+    if (is_measured(weighed)) {
         ranking.document.update({{"scale", meaning.scale},
                                  {"exponent", meaning.exponent},
                                  {"correlation", meaning.correlation},
@@ -170,10 +163,19 @@ Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candid
                             std::exp(meaning.error)));
         }
     }
-    if (!fitted.is_null()) ranking.document["fit"] = std::move(fitted);
-    ranking.best = {std::move(chosen[best]), tried[best].energy, std::move(written[best].file),
-                    written[best].judgement};
+    if (!choice.fit.is_null()) ranking.document["fit"] = std::move(choice.fit);
+    ranking.best = {std::move(choice.plans[best]), choice.energies[best],
+                    std::move(written[best].file), written[best].judgement};
+    ranking.decision = std::move(choice.decision);
     return ranking;
+}
+
+Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candidates, bool fit,
+                        StopToken stop, ProgressSink& progress) {
+    Choice choice = choose(task, weighed, candidates, fit, stop, progress);
+    auto written = carry_out(task.subject, task.judge, choice.plans, task.images.sensing.pixels,
+                             stop, progress);
+    return rank(task, weighed, std::move(choice), std::move(written), progress);
 }
 
 }  // namespace adiabat::pipeline

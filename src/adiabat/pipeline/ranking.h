@@ -20,6 +20,17 @@ namespace adiabat::pipeline {
 // Predictions that are off by more than this factor are warned of.
 inline constexpr double kFarOff = 2;
 
+// What a decision gave: plans to carry out, those of least energy first.
+struct Choice {
+    plan::Decision decision;
+    plan::Interactions interactions;
+    std::vector<plan::Plan> plans;  // as many as were asked for, if there are
+    std::vector<double> energies;
+    // With `fit`: what was carried out to fit the interactions, and {"plans", "error"}.
+    std::vector<plan::JudgedPlan> judged;
+    Json fit;
+};
+
 struct CarriedOut {
     plan::Plan plan;
     double energy = 0;
@@ -49,6 +60,14 @@ struct RankingTask {
 // long.
 size_t usual_candidates(const Subject& subject);
 
+// The plans to carry out (applied.h), then what they did, in the same order. With `fit` the
+// Hamiltonian of `weighed` becomes the fitted one.
+Choice choose(const RankingTask& task, Weighed& weighed, size_t candidates, bool fit,
+              StopToken stop, ProgressSink& progress);
+Ranking rank(const RankingTask& task, const Weighed& weighed, Choice choice,
+             std::vector<Written> written, ProgressSink& progress);
+
+// All of it.
 Ranking decide_and_rank(const RankingTask& task, Weighed& weighed, size_t candidates, bool fit,
                         StopToken stop, ProgressSink& progress);
 
