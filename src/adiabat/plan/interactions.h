@@ -9,7 +9,7 @@ struct Interactions {
     double kappa = 0.5;
     // Of the effects of widths, beside those of cuts: layers that follow make part of them good
     // when a plan is carried out.
-    double tau = 0.65;
+    double tau = 0.4;
     // Of pairs of cuts, of a cut and a width, of two widths; of a branch that goes and a cut or
     // another: what has to stand in for it is cut too.
     double rho_cuts = 0, rho_mixed = 0, rho_widths = 0, rho_branches = 0.3;
