@@ -83,6 +83,10 @@ def test_points_of_another_sweep_are_said(tmp_path):
     assert "2 points, point-01 to point-100, are of another sweep, not in the table: " in said
     # Nothing but the document of the sweep, which has times, is another.
     assert {name for name in before if before[name] != after[name]} == {"pareto.json"}
+    # A point that is there is not made again, and one that is damaged is.
+    assert "1 of 1 points are there already" in said
+    (tmp_path / "point-00.json").write_text('{"key": 1}')
+    assert "there already" not in sweep("file=100KB")[0]
 
 
 def test_what_cannot_be_kept_is_said_before_anything_is_done(tmp_path):

@@ -81,6 +81,7 @@ void add_pareto(CLI::App& tool, Frame& frame) {
     verb->add_option("--from", text->from, "Its first limit")->needs(quantity);
     verb->add_option("--to", text->to, "Its last limit")->needs(quantity);
     verb->add_option("--points", text->points, "How many limits, evenly spaced")
+        ->needs(quantity)
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
     verb->add_option("--candidates", options->candidates,

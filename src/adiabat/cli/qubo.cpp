@@ -23,7 +23,7 @@ constexpr const char* kFooter =
     "with --read, and compress --plan takes it.\n"
     "Example: adiabat qubo net.onnx --data photos --budget file=100KB -o net.lp\n"
     "         adiabat solve net.lp --time-limit 10 -o best.json\n"
-    "         adiabat qubo --read best.json --meaning net.lp.meaning.json -o plan.json\n"
+    "         adiabat qubo --read best.json --meaning net.lp.meaning.json --repair -o plan.json\n"
     "         adiabat compress net.onnx --data photos --plan plan.json -o small.onnx";
 
 void print_budgets(const Json& rows) {

@@ -142,8 +142,11 @@ class Sweep {
         }
         const auto bytes = read_file(document);
         const Json json = Json::parse(bytes.begin(), bytes.end(), nullptr, false);
-        if (!json.is_object() || json.value("key", "") != key ||
-            json.value("sha256", "") != sha256_of_file(network)) {
+        const auto says = [&](const char* member, const std::string& text) {
+            const auto found = json.find(member);
+            return found != json.end() && found->is_string() && *found == text;
+        };
+        if (!json.is_object() || !says("key", key) || !says("sha256", sha256_of_file(network))) {
             return {};
         }
         return json;
@@ -166,6 +169,10 @@ class Sweep {
             auto found = finished(document_of(k), key_of(k), network_of(k));
             if (!found) missing.push_back(k);
             points.push_back(found ? std::move(*found) : Json());
+        }
+        if (missing.size() < points.size()) {
+            progress_.say(fmt::format("{} of {} points are there already",
+                                      points.size() - missing.size(), points.size()));
         }
         const auto together = static_cast<size_t>(thread_count(options_.threads));
         for (size_t begin = 0; begin < missing.size(); begin += together) {
@@ -250,7 +257,8 @@ class Sweep {
 
     Json document(Json points) {
         const std::string axis = axis_of(points);
-        report::Curve curve{subject_.model().path, axis, "", {}, {}};
+        report::Curve curve{
+            std::filesystem::path(subject_.model().path).filename().string(), axis, "", {}, {}};
         curve.y_title = points.front()["measured"].contains("divergence")
                             ? "KL divergence on judging images"
                             : "relative squared error on judging images";

@@ -134,10 +134,12 @@ RunOptions run_options_from(const Json& document, const std::string& where) {
     try {
         return read(document, where);
     } catch (const Json::exception& error) {
+        const auto verb = document.find("verb");
         throw InputError(
             "{}: its options cannot be read ({}): expected them as adiabat {} writes "
             "them",
-            where, error.what(), document.value("verb", std::string("compress")));
+            where, error.what(),
+            verb != document.end() && verb->is_string() ? verb->get<std::string>() : "compress");
     }
 }
 
