@@ -42,7 +42,7 @@ CONFINED = [
     (re.compile(r"<zstd"), "pack", "zstd"),
     (re.compile(r"<(google/protobuf/|onnx/.*pb\.h)|\"[^\"]*\.pb\.h\""), "onnx", "protobuf"),
 ]
-MOST_TORCH_UNITS = 10  # one a family of operators, and the session
+MOST_TORCH_UNITS = 10  # one a family of operators, coding where gradients are recorded, and the session
 MOST_LINES = 500
 
 INCLUDE = re.compile(r"^\s*#\s*include\s*([<\"][^>\"]*[>\"])")

@@ -13,7 +13,7 @@ using ::torch::autograd::variable_list;
 
 namespace {
 
-// Added and taken off again, it rounds what is below 2^22 to the nearest even integer.
+// Added and taken off again, it rounds what is below 2^22 to the nearest integer, halves to even.
 constexpr float kRounder = 12582912.0f;
 
 // The same values, each element in memory once.
