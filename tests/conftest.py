@@ -44,7 +44,7 @@ def adiabat(*arguments, **options):
 def compress(output, *more, model=MODEL, data=CALIBRATION, preprocess=PREPROCESS, budget="file=100KB"):
     """Runs `adiabat compress`, which must succeed; returns its document. One candidate and no proof if not said."""
     for option, value in (("--candidates", 1), ("--certify", 0)):
-        if option not in more and (option, "--plan" in more) != ("--candidates", True):
+        if option not in more and "--plan" not in more:
             more = (*more, option, value)
     done = adiabat("compress", model, "--data", data, "--preprocess", preprocess, "--budget", budget,
                    "-o", output, "--json", *more)

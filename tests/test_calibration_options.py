@@ -232,6 +232,13 @@ def test_badly_scaled_channels_are_equalized(tmp_path):
     assert errors["auto"] < 0.7 * errors["off"]
     # Nothing but constants differs: the sizes are the same.
     assert len({documents[how]["output"]["bytes"] for how in documents}) == 1
+    # Points of a sweep, carried out two at once, are equalized as runs of their own are.
+    done = adiabat("pareto", tmp_path / "net.onnx", "--data", CALIBRATION, "--preprocess", PREPROCESS, *FEW,
+                   "--equalize", "auto", "--budgets", "bytes=60%", "bytes=50%", "-o", tmp_path / "sweep")
+    assert done.returncode == 0, done.stderr
+    point = json.loads((tmp_path / "sweep" / "point-01.json").read_text())
+    assert point["equalized"] == auto
+    assert (tmp_path / "sweep" / "point-01.onnx").read_bytes() == (tmp_path / "small.onnx").read_bytes()
 
 
 @pytest.mark.long

@@ -451,6 +451,9 @@ def test_as_many_steps_as_predictions_need(tmp_path):
     (("--budget", "file=60KB", "--hamiltonian", "l1", "--rho-cuts", 0), "expected it with --hamiltonian measured alone"),
     (("--budget", "file=60KB", "--beta", 2), "--beta: measured does not have it"),
     (("--plan", MODEL, "--steps", 2), "--plan leaves nothing to decide: expected it without --steps"),
+    (("--plan", MODEL, "--certify", 1), "--plan leaves nothing to decide: expected it without --certify"),
+    (("--budget", "file=60KB", "--minimize", "macs"), "nothing is minimized: expected it without --minimize"),
+    (("--budget", "file=60KB", "--rho-residual", 0.5), "expected it without --rho-residual"),
     (("--budget", "file=60KB", "--steps", 2, "--hamiltonian", "l1"), "l1 senses nothing"),
     (("--max-kl", 1e-12), "already loses more"),
     (("--budget", "file=60KB", "--rho-mixed", 0.2), "--rho-mixed: pairs with widths do not count where candidates"),
@@ -465,6 +468,19 @@ def test_losses_that_cannot_be_kept_are_said(arguments, words, tmp_path):
     assert done.returncode == 2
     assert words in done.stderr.splitlines()[-1]
     assert not (tmp_path / "never.onnx").exists()
+
+
+def test_a_document_of_another_network_is_not_replaced_in_silence(tmp_path):
+    def said(name, *more):
+        done = adiabat("compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 16,
+                       "--hamiltonian", "l1", "--candidates", 1, "--budget", "file=100KB", "-o", tmp_path / name, *more)
+        assert done.returncode == 0, done.stderr
+        return "--run names another" in done.stderr
+
+    assert [said("a.onnx"), said("a.onnx"), said("b.onnx"), said("b.onnx", "--run", tmp_path / "b.json")] == [
+        False, False, True, False]
+    (tmp_path / "b.onnx").unlink()
+    assert not said("a.onnx")
 
 
 @pytest.mark.long

@@ -133,7 +133,7 @@ def test_tables(decided):
     row = max(run["plan"], key=lambda row: len(row["cut"]))
     done = adiabat("explain", path, "--filter", f"{row['name']}:{row['cut'][0]}", "--layer", "re:conv1")
     assert done.returncode == 0, done.stderr
-    for text in ("one width less", "dearest cut", "is cut", "reviving it", "nearest alternatives", row["name"]):
+    for text in ("the next width below", "dearest cut", "is cut", "reviving it", "nearest alternatives", row["name"]):
         assert text in done.stdout
 
 

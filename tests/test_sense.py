@@ -83,7 +83,7 @@ def test_what_was_not_compared_is_said(tmp_path):
         assert done.returncode == 0, done.stderr
         sensing = json.loads((tmp_path / "sense.json").read_text())["sensing"]
         assert (sensing["agreement"] is not None) == single and sensing["product_agreement"] is None
-        said = "two halves of 4 images agree to 0." if single else "two halves of 1 images were not compared"
+        said = "two halves of 4 images correlate by 0." if single else "two halves of 1 images were not compared"
         assert said in done.stdout and said in done.stderr
         assert ("; products were not compared" in done.stdout) == single
 

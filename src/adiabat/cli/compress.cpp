@@ -233,7 +233,6 @@ void add_compress(CLI::App& tool, Frame& frame) {
     auto run = std::make_shared<RunArguments>();
     auto run_file = std::make_shared<std::string>();
     auto plan_file = std::make_shared<std::string>();
-    auto equalize = std::make_shared<std::string>("auto");
     auto debug = std::make_shared<std::string>();
     auto python = std::make_shared<std::string>();
     verb->add_option("MODEL", options->model, "The float network (.onnx)")->required();
@@ -273,12 +272,6 @@ void add_compress(CLI::App& tool, Frame& frame) {
         ->check(CLI::Range(0.0, 100.0));
     verb->add_option("--minimize", options->minimize,
                      "Of which quantity: file, bytes, params, macs, bops, activations or float")
-        ->capture_default_str();
-    verb->add_option(
-            "--equalize", *equalize,
-            "Rescale channels between layers, so that codes of 8 bits serve all alike: on, "
-            "off, or auto: where that is better on the judging images")
-        ->type_name("auto|on|off")
         ->capture_default_str();
     verb->add_option("--debug", *debug,
                      "layers: what each layer has lost on the judging images, in dB")
@@ -321,9 +314,17 @@ void add_compress(CLI::App& tool, Frame& frame) {
             // What would do nothing is refused.
             if (!plan_file->empty()) {
                 refuse(*verb,
-                       {"--max-kl", "--max-drop", "--steps", "--fit", "--candidates",
-                        "--integer-program"},
+                       {"--max-kl", "--max-drop", "--minimize", "--steps", "--fit", "--candidates",
+                        "--certify", "--integer-program"},
                        "--plan leaves nothing to decide");
+            }
+            if (!has_limit) {
+                refuse(*verb, {"--minimize"},
+                       "without --max-kl or --max-drop nothing is minimized");
+            }
+            if (options->steps == 1) {
+                refuse(*verb, {"--rho-residual"},
+                       "without --steps there is no error that was there before");
             }
             if (options->finetune == 0) {
                 refuse(*verb, {"--finetune-images", "--finetune-rate"},
@@ -334,7 +335,7 @@ void add_compress(CLI::App& tool, Frame& frame) {
                        "--max-kl and --max-drop carry out one plan for each limit they try");
             }
             run->finish(*options);
-            options->equalize = pipeline::parse_equalize(*equalize);
+            options->equalize = pipeline::parse_equalize(run->equalize);
             if (verb->get_option("--debug")->count() > 0 && *debug != "layers") {
                 throw InputError("--debug: `{}`: expected layers", *debug);
             }

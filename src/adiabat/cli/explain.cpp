@@ -77,11 +77,11 @@ void print_layers(const Json& layers) {
     }
     print_table({{"layer", false},
                  {"bits"},
-                 {"one width less", false},
-                 {"one width more", false},
+                 {"the next width below", false},
+                 {"the next width above", false},
                  {"filters"},
-                 {"cheapest kept"},
-                 {"dearest cut"}},
+                 {"cheapest kept: energy"},
+                 {"dearest cut: energy"}},
                 rows);
 }
 

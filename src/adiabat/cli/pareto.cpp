@@ -89,11 +89,13 @@ void add_pareto(CLI::App& tool, Frame& frame) {
         ->check(CLI::Range(1, 64))
         ->capture_default_str();
     add_run_options(*verb, *options, *run);
+    run->equalize = pipeline::name_of(options->equalize);
     add_applying_options(*verb, *run);
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {
         frame.work = [=, &frame] {
             run->finish(*options);
+            options->equalize = pipeline::parse_equalize(run->equalize);
             options->folder = text->folder;
             options->command = frame.command;
             if (!text->quantity.empty()) {

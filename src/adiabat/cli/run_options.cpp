@@ -147,6 +147,11 @@ void add_applying_options(CLI::App& verb, RunArguments& arguments) {
                     "How weights become codes: nearest, ordered (one after another, the error made "
                     "good by those behind) or qubo (all of a filter at once, annealed from there)")
         ->capture_default_str();
+    verb.add_option("--equalize", arguments.equalize,
+                    "Rescale channels between layers, so that codes of 8 bits serve all alike: on, "
+                    "off, or auto: where that is better on the judging images")
+        ->type_name("auto|on|off")
+        ->capture_default_str();
 }
 
 }  // namespace adiabat::cli

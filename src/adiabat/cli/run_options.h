@@ -22,7 +22,7 @@ inline constexpr const char* kBudgetHelp =
 struct RunArguments {
     DataArguments data;
     std::string weights = "planes", hamiltonian = "measured", method = "gradient";
-    std::string rounding = "qubo";
+    std::string rounding = "qubo", equalize = "auto";
 
     std::optional<std::string> ranges;  // mse where not given
 

@@ -5,7 +5,7 @@
 //
 //     adiabat_perf_certificate MODEL DATA PREPROCESS.json IMAGES SECONDS 'BUDGET;BUDGET..'
 //         'KAPPA,TAU,RHO_CUTS,RHO_MIXED,RHO_WIDTHS[,shares];..' [keep=PATTERN] [only=PATTERN]..
-//         [bits=2,3,4,5,6,8] [effort=1] [program=SECONDS]
+//         [bits=2,3,4,5,6,8] [effort=1] [starts=8] [seed=0] [program=SECONDS]
 //
 // keep=* leaves bits alone to be decided. program= solves the separable program (without couplings)
 // by Cbc too.
@@ -37,6 +37,8 @@ int run(int argc, char** argv) {
         if (text.rfind("bits=", 0) == 0) options.controls.bits = value;
         if (text.rfind("program=", 0) == 0) program_seconds = std::atof(value.c_str());
         if (text.rfind("effort=", 0) == 0) search.effort = std::atof(value.c_str());
+        if (text.rfind("starts=", 0) == 0) search.starts = std::atoi(value.c_str());
+        if (text.rfind("seed=", 0) == 0) search.seed = std::strtoull(value.c_str(), nullptr, 10);
     }
     const Subject subject(options, no_progress());
     const Calibration calibration = read_case(subject, argv, 0);

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <fstream>
 #include <optional>
 
 #include "adiabat/anneal/bounds/convex_bound.h"
@@ -257,19 +258,18 @@ class Run {
     void try_equalized(const Judge& judge) {
         if (options_.equalize != Equalize::kAuto || equalized_.links == 0) return;
         clock_.begin("equalize");
-        subject_->carry_out_on(std::move(equalized_.graph));
-        std::vector<uint8_t> file =
-            apply_plan(*subject_, plan_, images_.sensing.pixels, stop_, progress_);
-        const Judgement found = judge.judge(file, options_.output, stop_, progress_);
-        Json& json = document_["equalized"];
-        json["divergence_without"] = judgement_.divergence;
-        json["divergence_with"] = found.divergence;
+        Written once_more = std::move(carry_out_equalized(*subject_, equalized_, judge, {&plan_, 1},
+                                                          images_.sensing.pixels, stop_, progress_)
+                                          .front());
+        const Judgement& found = once_more.judgement;
         // A limit of the drop is kept by what is there.
         const bool is_better = found.divergence < judgement_.divergence &&
                                (!options_.max_drop || found.top1_after >= judgement_.top1_after);
-        json["used"] = is_better;
-        if (!is_better) return subject_->carry_out_on(std::nullopt);
-        file_ = std::move(file);
+        document_["equalized"] =
+            equalization_to_json(equalized_.links, judgement_, found, is_better);
+        if (!is_better) return;
+        subject_->carry_out_on(std::move(equalized_.graph));
+        file_ = std::move(once_more.file);
         judgement_ = found;
     }
 
@@ -384,6 +384,7 @@ class Run {
         document["seconds"] = std::round(clock_.total_seconds() * 1e3) / 1e3;
         document["peak_memory_bytes"] = peak_memory_bytes();
         document_ = std::move(document);
+        say_replaced();
         try {
             write_file_atomically(run_file_of(options_), to_text(document_) + "\n");
         } catch (...) {
@@ -392,6 +393,22 @@ class Run {
             throw;
         }
         if (tuned_) tuned_->forget_checkpoint();
+    }
+
+    // That a run document which is replaced was of another network that is still there.
+    void say_replaced() {
+        const std::filesystem::path path = run_file_of(options_);
+        std::ifstream stream(path);
+        const Json before = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+        const Json output = before.is_object() ? before.value("output", Json()) : Json();
+        const Json other = output.is_object() ? output.value("path", Json()) : Json();
+        std::error_code error;
+        if (!other.is_string() || !std::filesystem::exists(other.get<std::string>(), error) ||
+            std::filesystem::equivalent(other.get<std::string>(), options_.output, error)) {
+            return;
+        }
+        progress_.say(fmt::format("{}: it was of {}, and is of {} now: --run names another",
+                                  path.string(), other.get<std::string>(), options_.output));
     }
 
     const CompressOptions& options_;

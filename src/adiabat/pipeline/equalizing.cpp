@@ -36,4 +36,22 @@ EqualizedNetwork equalize_network(const Subject& subject, const net::Tensor& sen
     return {links.size(), apply::equalized(graph, layers, links, ranges)};
 }
 
+std::vector<Written> carry_out_equalized(Subject& subject, const EqualizedNetwork& equalized,
+                                         const Judge& judge, std::span<const plan::Plan> plans,
+                                         const net::Tensor& sensing, StopToken stop,
+                                         ProgressSink& progress) {
+    subject.carry_out_on(equalized.graph);
+    std::vector<Written> written = carry_out(subject, judge, plans, sensing, stop, progress);
+    subject.carry_out_on(std::nullopt);
+    return written;
+}
+
+Json equalization_to_json(size_t links, const Judgement& without, const Judgement& with,
+                          bool used) {
+    return {{"links", links},
+            {"divergence_without", without.divergence},
+            {"divergence_with", with.divergence},
+            {"used", used}};
+}
+
 }  // namespace adiabat::pipeline

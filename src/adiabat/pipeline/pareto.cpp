@@ -102,6 +102,7 @@ class Sweep {
         weighed_ = weigh(subject_, images_, how_, stop_, progress_);
         judge_.emplace(subject_, images_.judging, how_.sensing.temperature, stop_);
         clock_.begin("points");
+        equalize();
         Json points = make_points();
         clock_.end();
         Json result = document(std::move(points));
@@ -110,6 +111,14 @@ class Sweep {
     }
 
   private:
+    void equalize() {
+        if (options_.equalize == Equalize::kOff) return;
+        equalized_ = equalize_network(subject_, images_.sensing.pixels);
+        if (equalized_.links > 0 && options_.equalize == Equalize::kOn) {
+            subject_.carry_out_on(equalized_.graph);
+        }
+    }
+
     void make_folder() const {
         std::error_code error;
         std::filesystem::create_directories(options_.folder, error);
@@ -130,6 +139,7 @@ class Sweep {
                                {"data", images_.document},
                                {"options", options},
                                {"candidates", options_.candidates},
+                               {"equalize", name_of(options_.equalize)},
                                {"budget", options_.budgets[k]}}));
     }
 
@@ -199,16 +209,44 @@ class Sweep {
         std::vector<Written> written =
             carry_out(subject_, *judge_, plans, images_.sensing.pixels, stop_, progress_);
         auto from = std::make_move_iterator(written.begin());
+        std::vector<Ranking> rankings;
         for (size_t c = 0; c < choices.size(); ++c) {
             const auto count = std::ssize(choices[c].plans);
-            const size_t k = numbers[c];
-            points[k] = store(k, rank(task_of(k), weighed_, std::move(choices[c]),
-                                      {from, from + count}, progress_));
+            rankings.push_back(rank(task_of(numbers[c]), weighed_, std::move(choices[c]),
+                                    {from, from + count}, progress_));
             from += count;
+        }
+        const std::vector<Json> equalized = try_equalized(rankings);
+        for (size_t c = 0; c < rankings.size(); ++c) {
+            points[numbers[c]] = store(numbers[c], rankings[c], equalized[c]);
         }
     }
 
-    Json store(size_t k, const Ranking& ranking) const {
+    // The plans that are taken once more on the equalized network; the better file stays. For each
+    // its point's "equalized".
+    std::vector<Json> try_equalized(std::vector<Ranking>& rankings) {
+        const Json same = options_.equalize == Equalize::kOff
+                              ? Json(nullptr)
+                              : Json({{"links", equalized_.links}, {"used", equalized_.links > 0}});
+        std::vector<Json> documents(rankings.size(), same);
+        if (options_.equalize != Equalize::kAuto || equalized_.links == 0) return documents;
+        std::vector<plan::Plan> plans;
+        for (const Ranking& ranking : rankings) plans.push_back(ranking.best.plan);
+        std::vector<Written> once_more = carry_out_equalized(
+            subject_, equalized_, *judge_, plans, images_.sensing.pixels, stop_, progress_);
+        for (size_t c = 0; c < rankings.size(); ++c) {
+            CarriedOut& best = rankings[c].best;
+            const Judgement& found = once_more[c].judgement;
+            const bool is_better = found.divergence < best.judgement.divergence;
+            documents[c] = equalization_to_json(equalized_.links, best.judgement, found, is_better);
+            if (!is_better) continue;
+            best.file = std::move(once_more[c].file);
+            best.judgement = found;
+        }
+        return documents;
+    }
+
+    Json store(size_t k, const Ranking& ranking, const Json& equalized) const {
         const CarriedOut& best = ranking.best;
         Json json = {{"key", key_of(k)},
                      {"budget", options_.budgets[k]},
@@ -218,6 +256,7 @@ class Sweep {
                      {"energy", best.energy},
                      {"problem", to_json(weighed_, how_, ranking.decision)},
                      {"candidates", ranking.document},
+                     {"equalized", equalized},
                      {"model", to_json(subject_.model())}};
         add_plan(json, subject_.graph(), subject_.network(), best.plan);
         json["after"] = to_json(plan::cost(subject_.network(), best.plan));
@@ -315,6 +354,7 @@ class Sweep {
     Calibration images_;
     Weighed weighed_;
     std::optional<Judge> judge_;
+    EqualizedNetwork equalized_;
 };
 
 // "40%" as 40 and "%", "20M" as 20 and "M".

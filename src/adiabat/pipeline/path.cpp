@@ -15,9 +15,18 @@ namespace adiabat::pipeline {
 
 namespace {
 
-// An energy as a tempered divergence, or as what it is.
-double as_divergence(const RankingTask& task, const Weighed& weighed, double energy) {
-    const double t = task.deciding.sensing.temperature;
+// What a plan is foretold to do beyond another: a tempered divergence, or of what has no classes a
+// squared error. Widths count for what they do where nothing is cut.
+double foretold(const RankingTask& task, const Weighed& weighed, const plan::Plan& plan,
+                const plan::Plan& from) {
+    DecidingOptions how = task.deciding;
+    how.interactions.tau = plan::kForetoldTau;
+    const plan::Hamiltonian h = how.hamiltonian == HamiltonianKind::kMeasured
+                                    ? hamiltonian_of(task.subject, weighed.effects, how)
+                                    : weighed.hamiltonian;
+    const plan::Network& network = task.subject.network();
+    const double energy = h.energy(network, plan) - h.energy(network, from);
+    const double t = how.sensing.temperature;
     return weighed.effects.are_scores ? energy / (2 * t * t) : energy;
 }
 
@@ -85,7 +94,6 @@ class Path {
     void note(const std::vector<plan::Budget>& budgets, const Ranking& ranking) {
         const plan::Network& network = task_.subject.network();
         const plan::Plan& next = ranking.decision.plan();
-        const double before = weighed_.hamiltonian.energy(network, now_);
         const Judgement& found = ranking.first;
         const auto was = plan::cut_flags(network, now_), is = plan::cut_flags(network, next);
         int64_t came_back = 0, widths = 0;
@@ -95,7 +103,7 @@ class Path {
         for (const plan::Budget& budget : budgets)
             limits.push_back(
                 {{"quantity", plan::name_of(budget.quantity)}, {"limit", budget.limit}});
-        const double predicted = as_divergence(task_, weighed_, ranking.decision.energy() - before);
+        const double predicted = foretold(task_, weighed_, next, now_);
         const double grown = found.tempered - judgement_.tempered;
         documents_.push_back({{"budgets", std::move(limits)},
                               {"energy", ranking.decision.energy()},
@@ -163,7 +171,8 @@ PathResult follow_path(const RankingTask& task, Weighed& weighed, int steps, siz
     }
     if (steps > 1) return Path(task, weighed, steps, stop, progress).follow(candidates);
     PathResult one{decide_and_rank(task, weighed, candidates, false, stop, progress), {}};
-    const double predicted = as_divergence(task, weighed, one.ranking.decision.energy());
+    const double predicted = foretold(task, weighed, one.ranking.decision.plan(),
+                                      plan::uniform_plan(task.subject.network(), plan::kMaxBits));
     const double found = one.ranking.first.tempered;
     const int chosen = steps_for(predicted, found);
     progress.say(fmt::format("one step: tempered divergence {:.3g}, {:.3g} predicted: {}", found,

@@ -43,10 +43,10 @@ std::string agreement_text(const Json& sensing) {
     const Json &single = sensing.at("agreement"), &product = sensing.at("product_agreement");
     std::string text = fmt::format("two halves of {} images ", sensing.at("images").get<int64_t>());
     if (single.is_null()) return text + "were not compared";
-    text += fmt::format("agree to {:.4f} (single effects)", single.get<double>());
-    return text + (product.is_null()
-                       ? "; products were not compared"
-                       : fmt::format(" and {:.2f} (products)", product.get<double>()));
+    text += fmt::format("correlate by {:.4f} (single effects)", single.get<double>());
+    text += product.is_null() ? "; products were not compared"
+                              : fmt::format(" and {:.2f} (products)", product.get<double>());
+    return text + "; at 1 more images would change nothing";
 }
 
 int64_t peak_memory_bytes() {

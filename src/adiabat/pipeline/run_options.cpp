@@ -144,8 +144,14 @@ RunOptions run_options_from(const Json& document, const std::string& where) {
 }
 
 Json read_document(const std::string& path) {
-    Json document = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-    if (!document.is_object()) throw InputError("{}: expected a JSON document", path);
+    Json document;
+    try {
+        document = Json::parse(read_file(path));
+    } catch (const Json::parse_error& error) {
+        throw InputError("{}: no JSON from byte {} on: expected one whole object", path,
+                         error.byte);
+    }
+    if (!document.is_object()) throw InputError("{}: expected a JSON object", path);
     return document;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 namespace adiabat::plan {
 
@@ -18,13 +19,14 @@ class Neighborhood {
         : state_(state),
           wall_(wall),
           keep_(keep),
-          is_large_(state.hamiltonian().encoding.variables > kAllPairs) {}
+          is_large_(state.hamiltonian().encoding.variables > kAllPairs),
+          steps_(all_steps(state)) {}
 
     std::vector<Alternative> explore() {
         for (size_t family : state_.families()) try_swaps(family);
-        for (const Step& step : state_.steps()) {
+        for (const Step& step : steps_) {
             move_.clear();
-            if (state_.add_step(move_, step, {})) offer(Kind::kStep);
+            if (add_step(move_, step)) offer(Kind::kStep);
         }
         try_exchanges();
         std::vector<Alternative> all;
@@ -36,6 +38,26 @@ class Neighborhood {
     }
 
   private:
+    // The state's, and those to all other widths of a layer.
+    static std::vector<Step> all_steps(const State& state) {
+        std::vector<Step> steps = state.steps();
+        for (const Step& step : state.steps()) {
+            if (step.place != Place::kLayer) continue;
+            const auto& words = state.hamiltonian().encoding.layers[step.index];
+            for (int times = 2; times < std::ssize(Encoding::widths(words)); ++times) {
+                steps.push_back({step.place, step.index, step.saves, times});
+            }
+        }
+        return steps;
+    }
+
+    // As State::add_step, but false too where the place ends before the step does.
+    bool add_step(Move& move, const Step& step) const {
+        if (!state_.add_step(move, step, {})) return false;
+        if (step.place != Place::kLayer) return true;
+        return std::abs(move.changes.back().to - move.changes.back().from) == step.times;
+    }
+
     static bool is_lower(const Alternative& a, const Alternative& b) {
         return a.move.energy < b.move.energy;
     }
@@ -65,18 +87,20 @@ class Neighborhood {
         }
     }
 
-    // As in the descent (search.h).
-    bool is_alone(const Step& step) const { return is_large_ && step.place == Place::kBranch; }
+    // Branches as in the descent (search.h).
+    bool is_alone(const Step& step) const {
+        return is_large_ && (step.place == Place::kBranch || step.times > 1);
+    }
 
     void try_exchanges() {
         Move saving;
-        for (const Step& saves : state_.steps()) {
+        for (const Step& saves : steps_) {
             saving.clear();
-            if (!saves.saves || is_alone(saves) || !state_.add_step(saving, saves, {})) continue;
-            for (const Step& spends : state_.steps()) {
+            if (!saves.saves || is_alone(saves) || !add_step(saving, saves)) continue;
+            for (const Step& spends : steps_) {
                 if (spends.saves || is_alone(spends)) continue;
                 move_ = saving;
-                if (state_.add_step(move_, spends, {})) offer(Kind::kExchange);
+                if (add_step(move_, spends)) offer(Kind::kExchange);
             }
         }
     }
@@ -85,6 +109,7 @@ class Neighborhood {
     Wall& wall_;
     size_t keep_;
     bool is_large_;
+    std::vector<Step> steps_;
     Move move_;
     std::array<std::vector<Alternative>, 3> found_;
 };

@@ -5,12 +5,13 @@
 // the energy.
 //
 //   swap      a cut group against a kept one of the same family: no cost changes
-//   step      a layer's next width, the least number of groups that may go or come back at once, or
-//             a branch that goes or comes back
+//   step      a layer's other widths, the least number of groups that may go or come back at once,
+//             or a branch that goes or comes back
 //   exchange  a step that saves and one that spends, at different places
 //
 // Which groups a step takes is what lowers the energy most; in problems of more than kAllPairs
-// variables swaps are tried with the best few of each family. O(steps^2) costs.
+// variables swaps are tried with the best few of each family, and exchanges with next widths alone.
+// O(steps^2) costs.
 
 #include <cstdint>
 #include <vector>

@@ -27,8 +27,8 @@ struct Twin {
     }
     void explore() {
         for (size_t k = 0; k < at.bits.size(); ++k) {
-            for (int bits : {at.bits[k] - 1, at.bits[k] + 1}) {
-                if (bits < kMinBits || bits > kMaxBits) continue;
+            for (int bits = kMinBits; bits <= kMaxBits; ++bits) {
+                if (bits == at.bits[k]) continue;
                 Plan plan = at;
                 plan.bits[k] = bits;
                 add(steps, plan);

@@ -12,15 +12,19 @@
 #include "adiabat/base/threads.h"
 #include "adiabat/plan/priced.h"
 #include "adiabat/plan/reachable.h"
+#include "adiabat/plan/recombine.h"
 #include "adiabat/plan/search.h"
 
 namespace adiabat::plan {
 
 namespace {
 
-constexpr uint32_t kWalkStream = 0xDEC2;
+constexpr uint32_t kWalkStream = 0xDEC2, kBreedStream = 0xDEC3;
 // Moves of a walk: so many a variable in small problems, in large ones a fixed number and fewer.
-constexpr double kMovesAVariable = 1500, kFixedMoves = 500'000, kMoreMovesAVariable = 15;
+constexpr double kMovesAVariable = 400, kFixedMoves = 125'000, kMoreMovesAVariable = 4;
+// A decision's children, and how hot their anneals begin (search.h).
+constexpr uint32_t kGenerations = 8, kChildren = 8;
+constexpr double kChildHeat[] = {0.03};
 // Plans that differ in fewer than this share of the groups are one.
 constexpr int64_t kLeastApart = 2, kMostApart = 32, kApartShare = 64;
 
@@ -75,7 +79,7 @@ class Decider {
         const auto count = static_cast<size_t>(options_.starts);
         std::vector<Pool> pools(count, Pool(options_.keep, apart_));
         std::vector<SearchCounts> counts(count);
-        const int64_t moves = moves_of(options_, hamiltonian_.encoding.variables);
+        const int64_t moves = moves_of_walk(options_, hamiltonian_.encoding.variables);
         in_parallel(count, progress, "walk", [&](size_t k) {
             State state(network_, hamiltonian_, starts_[k % starts_.size()].plan);
             Wall wall = make_wall();
@@ -85,11 +89,31 @@ class Decider {
         });
         Pool all(options_.keep, apart_);
         for (size_t k = 0; k < count; ++k) {
-            decision_.flips += counts[k].flips;
-            decision_.proposals += counts[k].proposals;
-            for (const Found& found : pools[k].found()) all.offer(found.plan, found.energy);
+            gather(counts[k], pools[k], all);
+            best_of_walks_.push_back(pools[k].found().front());
         }
         return all;
+    }
+
+    // What walks have found in different places comes together: the best of all of them, and the
+    // best of each, are parents.
+    void breed(Pool& pool, ProgressSink& progress) {
+        const int64_t walked = moves_of_walk(options_, hamiltonian_.encoding.variables);
+        const int64_t moves = walked * options_.starts / (kGenerations * kChildren);
+        progress.begin("breed", kGenerations, "generations");
+        for (uint32_t generation = 0; generation < kGenerations; ++generation) {
+            std::vector<Found> parents = pool.found();
+            parents.insert(parents.end(), best_of_walks_.begin(), best_of_walks_.end());
+            std::vector<Pool> pools(kChildren, Pool(options_.keep, apart_));
+            std::vector<SearchCounts> counts(kChildren);
+            run_all(kChildren, [&](size_t k) {
+                Random random(options_.seed, kBreedStream,
+                              generation * kChildren + static_cast<uint32_t>(k));
+                counts[k] = anneal_child(parents, moves, random, pools[k]);
+            });
+            for (size_t k = 0; k < kChildren; ++k) gather(counts[k], pools[k], pool);
+            progress.update(generation + 1);
+        }
     }
 
     Decision polish_all(const Pool& pool, ProgressSink& progress) {
@@ -120,6 +144,26 @@ class Decider {
   private:
     Wall make_wall() { return {budgets_, costs_, lock_}; }
 
+    void gather(const SearchCounts& counts, const Pool& found, Pool& into) {
+        decision_.flips += counts.flips;
+        decision_.proposals += counts.proposals;
+        for (const Found& each : found.found()) into.offer(each.plan, each.energy);
+    }
+
+    // Two parents' parts, taken back into the budgets and annealed a little.
+    SearchCounts anneal_child(const std::vector<Found>& parents, int64_t moves, Random& random,
+                              Pool& pool) {
+        const auto all = static_cast<uint32_t>(parents.size());
+        if (all < 2) return {};
+        const uint32_t a = random.below(all), b = (a + 1 + random.below(all - 1)) % all;
+        State state(network_, hamiltonian_,
+                    recombined(network_, parents[a].plan, parents[b].plan, random));
+        Wall wall = make_wall();
+        if (!reach_budgets(state, wall, stop_)) return {};
+        state.recompute();
+        return anneal_within(state, wall, moves, random, pool, stop_, kChildHeat);
+    }
+
     void add_start(State& state) {
         state.recompute();
         starts_.push_back({state.plan(), state.energy()});
@@ -131,19 +175,25 @@ class Decider {
 
     // One task a turn, whichever worker is free.
     template <typename Body>
-    void in_parallel(size_t count, ProgressSink& progress, const char* stage, const Body& body) {
-        progress.begin(stage, count, "plans");
-        std::atomic<size_t> next = 0, done = 0;
-        std::mutex says;
+    void run_all(size_t count, const Body& body) {
+        std::atomic<size_t> next = 0;
         parallel_for(std::min(static_cast<int64_t>(count), int64_t{thread_count(options_.threads)}),
                      options_.threads, [&](int64_t, int64_t, int) {
-                         for (size_t k = next++; k < count; k = next++) {
-                             body(k);
-                             const std::lock_guard held(says);
-                             progress.update(++done);
-                         }
+                         for (size_t k = next++; k < count; k = next++) body(k);
                      });
         require_going();
+    }
+
+    template <typename Body>
+    void in_parallel(size_t count, ProgressSink& progress, const char* stage, const Body& body) {
+        progress.begin(stage, count, "plans");
+        std::mutex says;
+        size_t done = 0;
+        run_all(count, [&](size_t k) {
+            body(k);
+            const std::lock_guard held(says);
+            progress.update(++done);
+        });
     }
 
     const Network& network_;
@@ -154,13 +204,13 @@ class Decider {
     StopToken stop_;
     int64_t apart_ = kLeastApart;
     std::mutex lock_;  // of the size of the file
-    std::vector<Found> starts_;
+    std::vector<Found> starts_, best_of_walks_;
     Decision decision_;
 };
 
 }  // namespace
 
-int64_t moves_of(const DecideOptions& options, int variables) {
+int64_t moves_of_walk(const DecideOptions& options, int variables) {
     const auto n = static_cast<double>(std::max(variables, 1));
     return std::llround(options.effort *
                         std::min(kMovesAVariable * n, kFixedMoves + kMoreMovesAVariable * n));
@@ -179,7 +229,8 @@ Decision decide(const Network& network, const Hamiltonian& hamiltonian,
             "--budget: each budget can be reached, but no plan was found that keeps them all: "
             "one of them must be larger");
     }
-    const Pool pool = decider.walk(progress);
+    Pool pool = decider.walk(progress);
+    decider.breed(pool, progress);
     return decider.polish_all(pool, progress);
 }
 

@@ -7,7 +7,10 @@
 //            in problems with all couplings of at most kMostPriced variables, plans of samplers at
 //            bisected prices (priced.h)
 //   anneal   inside the budgets, `starts` walks from the lowest of these (search.h)
-//   polish   descent from the best different plans of all walks
+//   breed    plans of two good ones' parts (recombine.h), taken back into the budgets and annealed
+//   a
+//            little; as many moves as all walks together. A memetic algorithm (P. Moscato, 1989)
+//   polish   descent from the best different plans of all
 //
 // Where the widest plan keeps all budgets it is the start, and the walks look for what is lower: a
 // network need not be best as it is. O(effort x variables) moves a walk.
@@ -31,7 +34,7 @@ struct DecideOptions {
     std::string technique = "annealing";  // of the priced anneals
     int64_t sweeps = 200;                 // of each, where the technique has them
     int replicas = 8;
-    int starts = 4;     // walks inside the budgets
+    int starts = 8;     // walks inside the budgets
     double effort = 1;  // of each walk
     size_t keep = 16;   // different plans to return at most, at least 1
 };
@@ -43,14 +46,13 @@ struct Decision {
     double multiplier = 0;         // of the priced anneals, where the lowest was found; 0: none
     int anneals = 0;               // priced
     int64_t flips = 0;             // accepted by all anneals together
-    int64_t proposals = 0;         // of the walks
+    int64_t proposals = 0;         // of the walks and of what is bred
 
     const Plan& plan() const { return plans.front(); }
     double energy() const { return energies.front(); }
 };
 
-// Moves of each walk.
-int64_t moves_of(const DecideOptions& options, int variables);
+int64_t moves_of_walk(const DecideOptions& options, int variables);
 
 // The same seed gives the same plans for any number of threads. Throws InputError where no plan is
 // found that keeps the budgets, Interrupted when stopped.

@@ -5,10 +5,15 @@
 
 namespace adiabat::plan {
 
+// What is left of the effects of widths where nothing is cut, when a plan is carried out
+// (doc/deciding.md: in steps): by this, steps foretell what they will do.
+inline constexpr double kForetoldTau = 0.65;
+
 struct Interactions {
     double kappa = 0.5;
     // Of the effects of widths, beside those of cuts: layers that follow make part of them good
-    // when a plan is carried out.
+    // when a plan is carried out. Plans that cut are better with less of them than there is
+    // (kForetoldTau).
     double tau = 0.4;
     // Of pairs of cuts, of a cut and a width, of two widths; of a branch that goes and a cut or
     // another: what has to stand in for it is cut too.

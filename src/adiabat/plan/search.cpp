@@ -8,8 +8,6 @@ namespace adiabat::plan {
 
 namespace {
 
-// One a cycle: hot ones find other valleys, those after them search theirs.
-constexpr double kHot[] = {1, 0.1, 0.03, 0.01};
 constexpr double kCold = 1e-3;
 constexpr int kScaleSamples = 512;
 constexpr int64_t kMovesAtATemperature = 64;
@@ -157,13 +155,14 @@ class Walk {
         pool.offer(best_.plan, best_.energy);
     }
 
-    SearchCounts run(int64_t moves) {
+    SearchCounts run(int64_t moves, std::span<const double> hot) {
         if (!proposals_.any()) return counts_;
         state_.set(best_.plan);  // groups in their first order, whatever came before
         scale_ = median_change(state_, proposals_);
-        const auto cycles = static_cast<int64_t>(std::size(kHot));
+        const int64_t cycles = std::ssize(hot);
         for (int64_t cycle = 0; cycle < cycles && !stop_.requested(); ++cycle) {
-            anneal(moves * (cycle + 1) / cycles - counts_.proposals, kHot[cycle]);
+            anneal(moves * (cycle + 1) / cycles - counts_.proposals,
+                   hot[static_cast<size_t>(cycle)]);
             state_.set(best_.plan);
             if (!stop_.requested()) polish(state_, wall_, stop_);
             keep();
@@ -240,8 +239,8 @@ class Walk {
 }  // namespace
 
 SearchCounts anneal_within(State& state, Wall& wall, int64_t moves, Random random, Pool& pool,
-                           const StopToken& stop) {
-    return Walk(state, wall, random, pool, stop).run(moves);
+                           const StopToken& stop, std::span<const double> cycles) {
+    return Walk(state, wall, random, pool, stop).run(moves, cycles);
 }
 
 }  // namespace adiabat::plan

@@ -29,6 +29,7 @@
 // in the greedy start and as a single step of the descent.
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "adiabat/base/stop.h"
@@ -68,10 +69,14 @@ struct SearchCounts {
     int64_t proposals = 0, flips = 0;  // flips: accepted
 };
 
+// How hot each cycle of a walk begins, in sizes of energy changes. Hot ones find other valleys,
+// those after them search theirs.
+inline constexpr double kCycles[] = {1, 0.1, 0.03, 0.01};
+
 // Anneals from a plan that keeps the budgets to the best that it finds, which keeps them too and is
 // no higher; offers that and others. A function of its arguments alone. Returns early when stopped.
 SearchCounts anneal_within(State& state, Wall& wall, int64_t moves, Random random, Pool& pool,
-                           const StopToken& stop = {});
+                           const StopToken& stop = {}, std::span<const double> cycles = kCycles);
 
 // Descends from a plan that keeps the budgets.
 void polish(State& state, Wall& wall, const StopToken& stop = {});
