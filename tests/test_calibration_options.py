@@ -233,12 +233,20 @@ def test_badly_scaled_channels_are_equalized(tmp_path):
     # Nothing but constants differs: the sizes are the same.
     assert len({documents[how]["output"]["bytes"] for how in documents}) == 1
     # Points of a sweep, carried out two at once, are equalized as runs of their own are.
-    done = adiabat("pareto", tmp_path / "net.onnx", "--data", CALIBRATION, "--preprocess", PREPROCESS, *FEW,
-                   "--equalize", "auto", "--budgets", "bytes=60%", "bytes=50%", "-o", tmp_path / "sweep")
-    assert done.returncode == 0, done.stderr
-    point = json.loads((tmp_path / "sweep" / "point-01.json").read_text())
-    assert point["equalized"] == auto
-    assert (tmp_path / "sweep" / "point-01.onnx").read_bytes() == (tmp_path / "small.onnx").read_bytes()
+    def sweep(how):
+        done = adiabat("pareto", tmp_path / "net.onnx", "--data", CALIBRATION, "--preprocess", PREPROCESS, *FEW,
+                       "--threads", 2, "--equalize", how, "--budgets", "bytes=60%", "bytes=50%", "-o",
+                       tmp_path / "sweep")
+        assert done.returncode == 0, done.stderr
+        point = json.loads((tmp_path / "sweep" / "point-01.json").read_text())
+        return done.stderr, point["equalized"], (tmp_path / "sweep" / "point-01.onnx").read_bytes()
+
+    assert sweep("auto")[1:] == (auto, (tmp_path / "small.onnx").read_bytes())
+    said, equalized, _ = sweep("auto")
+    assert "2 of 2 points are there already" in said and equalized == auto
+    said, equalized, _ = sweep("off")
+    assert "there already" not in said and equalized is None
+    assert sweep("on")[1] == {"links": 3, "used": True}
 
 
 @pytest.mark.long

@@ -475,12 +475,14 @@ def test_a_document_of_another_network_is_not_replaced_in_silence(tmp_path):
         done = adiabat("compress", MODEL, "--data", CALIBRATION, "--preprocess", PREPROCESS, "--images", 16,
                        "--hamiltonian", "l1", "--candidates", 1, "--budget", "file=100KB", "-o", tmp_path / name, *more)
         assert done.returncode == 0, done.stderr
-        return "--run names another" in done.stderr
+        return f"is the document of {tmp_path / 'a.onnx'}, and will be replaced" in done.stderr
 
     assert [said("a.onnx"), said("a.onnx"), said("b.onnx"), said("b.onnx", "--run", tmp_path / "b.json")] == [
         False, False, True, False]
-    (tmp_path / "b.onnx").unlink()
-    assert not said("a.onnx")
+    # Of a network that is not there any more nothing is lost.
+    assert said("a.onnx", "--run", tmp_path / "b.json") is False
+    (tmp_path / "a.onnx").unlink()
+    assert not said("b.onnx")
 
 
 @pytest.mark.long

@@ -153,6 +153,12 @@ def test_faults_in_one_line(decided, tmp_path):
         other.write_text(json.dumps(document))
         done = adiabat("explain", other, "--quiet")
         assert done.returncode == 2 and str(other) in done.stderr, done.stderr
+    whole = path.read_text()
+    for text, expected in (("", "no JSON from byte 1"), (whole[:1000], "no JSON from byte 1001"),
+                           ('{"model": 1e999}', "no JSON that can be read"), ("[]", "expected a JSON object")):
+        other.write_text(text)
+        done = adiabat("explain", other, "--quiet")
+        assert done.returncode == 2 and f"{other}: {expected}" in done.stderr, done.stderr
     if run["problem"]["hamiltonian"] != "l1":
         for member, value in (("scale", "x"), ("exponent", None)):
             document = json.loads(path.read_text())

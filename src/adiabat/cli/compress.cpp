@@ -297,6 +297,12 @@ void add_compress(CLI::App& tool, Frame& frame) {
     verb->add_option("--run", *run_file,
                      "The document of the run; run.json beside the output if not given");
     add_run_options(*verb, *options, *run);
+    run->of_measured.push_back(
+        verb->add_option("--rho-residual", options->deciding.interactions.rho_residual,
+                         "In steps: how much counts what was sensed along the error that is there")
+            ->check(CLI::Range(0.0, 1.0))
+            ->capture_default_str()
+            ->group("Search"));
     add_applying_options(*verb, *run);
     add_output_options(*verb, frame);
     verb->callback([=, &frame] {

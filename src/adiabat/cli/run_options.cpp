@@ -54,9 +54,7 @@ void add_deciding(CLI::App& verb, pipeline::DecidingOptions& deciding, RunArgume
            "Of pairs of a cut and a width; 0 where candidates are more than sensed rows"},
           {"--rho-widths", &weights.rho_widths, 1.0, "Of pairs of widths; the same"},
           {"--rho-branches", &weights.rho_branches, 1.0,
-           "Of a branch that goes and a cut or another branch"},
-          {"--rho-residual", &weights.rho_residual, 1.0,
-           "In steps: how much counts what was sensed along the error that is there"}}) {
+           "Of a branch that goes and a cut or another branch"}}) {
         arguments.of_measured.push_back(verb.add_option(name, *value, help)
                                             ->check(CLI::Range(0.0, most))
                                             ->capture_default_str()

@@ -53,6 +53,25 @@ void check_paths(const CompressOptions& options) {
     }
 }
 
+// Where the document that will be replaced is of another network, which is still beside it.
+void say_what_is_replaced(const CompressOptions& options, ProgressSink& progress) {
+    namespace fs = std::filesystem;
+    const fs::path path = run_file_of(options);
+    std::ifstream stream(path);
+    const Json before = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
+    const Json output = before.is_object() ? before.value("output", Json()) : Json();
+    const Json name = output.is_object() ? output.value("path", Json()) : Json();
+    if (!name.is_string()) return;
+    const fs::path other = path.parent_path() / fs::path(name.get<std::string>()).filename();
+    std::error_code error;
+    if (!fs::is_regular_file(other, error) ||
+        other.filename() == fs::path(options.output).filename()) {
+        return;
+    }
+    progress.say(fmt::format("{} is the document of {}, and will be replaced: --run names another",
+                             path.string(), other.string()));
+}
+
 // One run, in the order of its stages.
 class Run {
   public:
@@ -62,6 +81,7 @@ class Run {
     Json run() {
         clock_.begin("read");
         check_paths(options_);
+        say_what_is_replaced(options_, progress_);
         plan::parse_quantity(options_.minimize, "--minimize");
         check_options();
         if (options_.measure) {
@@ -384,7 +404,6 @@ class Run {
         document["seconds"] = std::round(clock_.total_seconds() * 1e3) / 1e3;
         document["peak_memory_bytes"] = peak_memory_bytes();
         document_ = std::move(document);
-        say_replaced();
         try {
             write_file_atomically(run_file_of(options_), to_text(document_) + "\n");
         } catch (...) {
@@ -393,22 +412,6 @@ class Run {
             throw;
         }
         if (tuned_) tuned_->forget_checkpoint();
-    }
-
-    // That a run document which is replaced was of another network that is still there.
-    void say_replaced() {
-        const std::filesystem::path path = run_file_of(options_);
-        std::ifstream stream(path);
-        const Json before = Json::parse(stream, nullptr, /*allow_exceptions=*/false);
-        const Json output = before.is_object() ? before.value("output", Json()) : Json();
-        const Json other = output.is_object() ? output.value("path", Json()) : Json();
-        std::error_code error;
-        if (!other.is_string() || !std::filesystem::exists(other.get<std::string>(), error) ||
-            std::filesystem::equivalent(other.get<std::string>(), options_.output, error)) {
-            return;
-        }
-        progress_.say(fmt::format("{}: it was of {}, and is of {} now: --run names another",
-                                  path.string(), other.get<std::string>(), options_.output));
     }
 
     const CompressOptions& options_;

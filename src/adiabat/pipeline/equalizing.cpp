@@ -40,10 +40,13 @@ std::vector<Written> carry_out_equalized(Subject& subject, const EqualizedNetwor
                                          const Judge& judge, std::span<const plan::Plan> plans,
                                          const net::Tensor& sensing, StopToken stop,
                                          ProgressSink& progress) {
+    // Its own again, whatever happens.
+    const struct Back {
+        Subject& subject;
+        ~Back() { subject.carry_out_on(std::nullopt); }
+    } back{subject};
     subject.carry_out_on(equalized.graph);
-    std::vector<Written> written = carry_out(subject, judge, plans, sensing, stop, progress);
-    subject.carry_out_on(std::nullopt);
-    return written;
+    return carry_out(subject, judge, plans, sensing, stop, progress);
 }
 
 Json equalization_to_json(size_t links, const Judgement& without, const Judgement& with,

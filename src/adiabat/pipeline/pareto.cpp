@@ -319,7 +319,9 @@ class Sweep {
         document["verb"] = "pareto";
         document["command"] = options_.command;
         document["model"] = to_json(subject_.model());
-        document["options"] = to_json(static_cast<const RunOptions&>(options_));
+        document["options"] = {{"candidates", options_.candidates},
+                               {"equalize", name_of(options_.equalize)}};
+        document["options"].update(to_json(static_cast<const RunOptions&>(options_)));
         document["data"] = images_.document;
         document["engine"] = subject_.engine().name();
         document["sensing"] = weighed_.sensing;

@@ -15,18 +15,17 @@ namespace adiabat::pipeline {
 
 namespace {
 
-// What a plan is foretold to do beyond another: a tempered divergence, or of what has no classes a
-// squared error. Widths count for what they do where nothing is cut.
-double foretold(const RankingTask& task, const Weighed& weighed, const plan::Plan& plan,
-                const plan::Plan& from) {
-    DecidingOptions how = task.deciding;
-    how.interactions.tau = plan::kForetoldTau;
-    const plan::Hamiltonian h = how.hamiltonian == HamiltonianKind::kMeasured
-                                    ? hamiltonian_of(task.subject, weighed.effects, how)
-                                    : weighed.hamiltonian;
+// What a plan is foretold to do: a tempered divergence, or of what has no classes a squared error.
+// Its energy, of `measured` with the widths counting for kForetoldTau instead of tau.
+double foretold(const RankingTask& task, const Weighed& weighed, const plan::Plan& plan) {
     const plan::Network& network = task.subject.network();
-    const double energy = h.energy(network, plan) - h.energy(network, from);
-    const double t = how.sensing.temperature;
+    double energy = weighed.hamiltonian.energy(network, plan);
+    if (task.deciding.hamiltonian == HamiltonianKind::kMeasured) {
+        const plan::Interactions& mix = task.deciding.interactions;
+        const auto terms = plan::energy_terms(network, weighed.effects, plan, mix.shares);
+        energy += (plan::kForetoldTau - mix.tau) * terms.single_widths;
+    }
+    const double t = task.deciding.sensing.temperature;
     return weighed.effects.are_scores ? energy / (2 * t * t) : energy;
 }
 
@@ -103,7 +102,7 @@ class Path {
         for (const plan::Budget& budget : budgets)
             limits.push_back(
                 {{"quantity", plan::name_of(budget.quantity)}, {"limit", budget.limit}});
-        const double predicted = foretold(task_, weighed_, next, now_);
+        const double predicted = foretold(task_, weighed_, next) - foretold(task_, weighed_, now_);
         const double grown = found.tempered - judgement_.tempered;
         documents_.push_back({{"budgets", std::move(limits)},
                               {"energy", ranking.decision.energy()},
@@ -171,8 +170,7 @@ PathResult follow_path(const RankingTask& task, Weighed& weighed, int steps, siz
     }
     if (steps > 1) return Path(task, weighed, steps, stop, progress).follow(candidates);
     PathResult one{decide_and_rank(task, weighed, candidates, false, stop, progress), {}};
-    const double predicted = foretold(task, weighed, one.ranking.decision.plan(),
-                                      plan::uniform_plan(task.subject.network(), plan::kMaxBits));
+    const double predicted = foretold(task, weighed, one.ranking.decision.plan());
     const double found = one.ranking.first.tempered;
     const int chosen = steps_for(predicted, found);
     progress.say(fmt::format("one step: tempered divergence {:.3g}, {:.3g} predicted: {}", found,

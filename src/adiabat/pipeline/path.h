@@ -6,9 +6,10 @@
 // come back. The last step decides among candidates as a run without a path does.
 //
 // Step t of n allows, of each quantity, start (target / start)^(t / n), start being the network
-// uncut at its widest. Of each step the growth of the energy that was predicted before it is set
-// against that of the divergence on the judging images: tempered as effects are, to second order
-// half the energy over the square of the temperature.
+// uncut at its widest. Of each step the growth that was predicted before it is set against that of
+// the divergence on the judging images: tempered as effects are, to second order half the energy
+// over the square of the temperature; of `measured` the energy with plan::kForetoldTau in the place
+// of tau, which decides.
 //
 // How many steps: where one step's plan loses about what was predicted there is nothing to gain
 // from more; else so many that each is off by kSteady, if errors grow evenly. The better of the two

@@ -41,12 +41,13 @@ Json StageClock::to_json() const {
 
 std::string agreement_text(const Json& sensing) {
     const Json &single = sensing.at("agreement"), &product = sensing.at("product_agreement");
-    std::string text = fmt::format("two halves of {} images ", sensing.at("images").get<int64_t>());
+    std::string text =
+        fmt::format("effects on two halves of {} images ", sensing.at("images").get<int64_t>());
     if (single.is_null()) return text + "were not compared";
-    text += fmt::format("correlate by {:.4f} (single effects)", single.get<double>());
-    text += product.is_null() ? "; products were not compared"
-                              : fmt::format(" and {:.2f} (products)", product.get<double>());
-    return text + "; at 1 more images would change nothing";
+    text += fmt::format("correlate by {:.4f}", single.get<double>());
+    text += product.is_null() ? " (products were not compared)"
+                              : fmt::format(" (products: {:.2f})", product.get<double>());
+    return text + "; where that is near 1, more images change little";
 }
 
 int64_t peak_memory_bytes() {

@@ -34,8 +34,8 @@ class StageClock {
     bool is_running_ = false;
 };
 
-// Of a document's "sensing": "two halves of 512 images correlate by 0.9971 (single effects) and
-// 0.61 (products); at 1 more images would change nothing", or that they were not compared.
+// Of a document's "sensing": "effects on two halves of 512 images correlate by 0.9971 (products:
+// 0.61); ..", or that they were not compared.
 std::string agreement_text(const Json& sensing);
 
 // The most memory the process has had resident, in bytes.

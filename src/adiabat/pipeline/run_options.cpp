@@ -150,6 +150,9 @@ Json read_document(const std::string& path) {
     } catch (const Json::parse_error& error) {
         throw InputError("{}: no JSON from byte {} on: expected one whole object", path,
                          error.byte);
+    } catch (const Json::exception& error) {
+        throw InputError("{}: no JSON that can be read ({}): expected one whole object", path,
+                         error.what());
     }
     if (!document.is_object()) throw InputError("{}: expected a JSON object", path);
     return document;

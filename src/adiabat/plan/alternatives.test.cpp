@@ -19,11 +19,25 @@ struct Twin {
     const Hamiltonian& hamiltonian;
     const std::vector<Budget>& budgets;
     Plan at;
-    std::vector<double> swaps = {}, steps = {};
+    std::vector<double> swaps = {}, steps = {}, exchanges = {};  // of exchanges, two widths alone
 
     void add(std::vector<double>& list, const Plan& plan) const {
         if (!is_feasible(budgets, f.costs, plan)) return;
         list.push_back(hamiltonian.energy(f.network, plan) - hamiltonian.energy(f.network, at));
+    }
+    void explore_exchanges() {
+        for (size_t a = 0; a < at.bits.size(); ++a) {
+            for (size_t b = 0; b < at.bits.size(); ++b) {
+                for (int less = kMinBits; less < at.bits[a]; ++less) {
+                    for (int more = at.bits[b] + 1; a != b && more <= kMaxBits; ++more) {
+                        Plan plan = at;
+                        plan.bits[a] = less;
+                        plan.bits[b] = more;
+                        add(exchanges, plan);
+                    }
+                }
+            }
+        }
     }
     void explore() {
         for (size_t k = 0; k < at.bits.size(); ++k) {
@@ -34,6 +48,7 @@ struct Twin {
                 add(steps, plan);
             }
         }
+        explore_exchanges();
         for (size_t family = 0; family < at.cut.size(); ++family) {
             // Of the groups that a step may take the best is taken, budgets or not: all cost alike.
             std::vector<double> cuts, revivals;
@@ -99,6 +114,12 @@ TEST(Alternatives, AreTheNearestOfTheirKind) {
             const auto& list = of_kind[static_cast<size_t>(kind)];
             ASSERT_EQ(list.size(), std::min(kKeep, all->size())) << seed;
             for (size_t k = 0; k < list.size(); ++k) EXPECT_NEAR(list[k], (*all)[k], 1e-12);
+        }
+        const auto& found_exchanges = of_kind[static_cast<size_t>(Kind::kExchange)];
+        std::sort(twin.exchanges.begin(), twin.exchanges.end());
+        for (size_t k = 0; k < std::min(kKeep, twin.exchanges.size()); ++k) {
+            ASSERT_GT(found_exchanges.size(), k);
+            EXPECT_LE(found_exchanges[k], twin.exchanges[k] + 1e-12);
         }
         swaps += twin.swaps.size();
         steps += twin.steps.size();

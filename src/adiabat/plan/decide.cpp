@@ -103,7 +103,10 @@ class Decider {
         progress.begin("breed", kGenerations, "generations");
         for (uint32_t generation = 0; generation < kGenerations; ++generation) {
             std::vector<Found> parents = pool.found();
-            parents.insert(parents.end(), best_of_walks_.begin(), best_of_walks_.end());
+            for (const Found& best : best_of_walks_) {
+                const auto is_best = [&](const Found& parent) { return parent.plan == best.plan; };
+                if (std::ranges::none_of(parents, is_best)) parents.push_back(best);
+            }
             std::vector<Pool> pools(kChildren, Pool(options_.keep, apart_));
             std::vector<SearchCounts> counts(kChildren);
             run_all(kChildren, [&](size_t k) {
@@ -154,7 +157,7 @@ class Decider {
     SearchCounts anneal_child(const std::vector<Found>& parents, int64_t moves, Random& random,
                               Pool& pool) {
         const auto all = static_cast<uint32_t>(parents.size());
-        if (all < 2) return {};
+        if (all < 2) return {};  // all walks ended in one plan, and met no other
         const uint32_t a = random.below(all), b = (a + 1 + random.below(all - 1)) % all;
         State state(network_, hamiltonian_,
                     recombined(network_, parents[a].plan, parents[b].plan, random));

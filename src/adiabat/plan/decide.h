@@ -8,12 +8,12 @@
 //            bisected prices (priced.h)
 //   anneal   inside the budgets, `starts` walks from the lowest of these (search.h)
 //   breed    plans of two good ones' parts (recombine.h), taken back into the budgets and annealed
-//   a
-//            little; as many moves as all walks together. A memetic algorithm (P. Moscato, 1989)
+//            for a little; a memetic algorithm (P. Moscato, 1989)
 //   polish   descent from the best different plans of all
 //
 // Where the widest plan keeps all budgets it is the start, and the walks look for what is lower: a
-// network need not be best as it is. O(effort x variables) moves a walk.
+// network need not be best as it is. O(effort x variables) moves a walk; what is bred makes as many
+// as all walks together.
 
 #include <cstdint>
 #include <string>
@@ -52,6 +52,7 @@ struct Decision {
     double energy() const { return energies.front(); }
 };
 
+// Moves of each walk.
 int64_t moves_of_walk(const DecideOptions& options, int variables);
 
 // The same seed gives the same plans for any number of threads. Throws InputError where no plan is

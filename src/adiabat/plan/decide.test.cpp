@@ -184,6 +184,17 @@ TEST(Decide, SameSeedSamePlansForAnyNumberOfThreads) {
     }
 }
 
+// Walks and what is bred propose as much as each other, and what is bred is in the result.
+TEST(Decide, BreedsFromWhatWalksFound) {
+    const Fixture f(4);
+    const Hamiltonian hamiltonian = random_hamiltonian(f.network, 4);
+    const DecideOptions options{.seed = 4};
+    const Decision decision = decided(f, hamiltonian, between(f, Quantity::kFile, 40), options);
+    const int64_t walked = options.starts * moves_of_walk(options, hamiltonian.encoding.variables);
+    EXPECT_GT(decision.proposals, walked * 3 / 2);
+    EXPECT_LE(decision.proposals, 2 * walked);
+}
+
 TEST(Decide, TakesAnyTechnique) {
     const Fixture f(5);
     const Hamiltonian hamiltonian = random_hamiltonian(f.network, 5);

@@ -5,14 +5,14 @@
 
 namespace adiabat::plan {
 
-// What is left of the effects of widths where nothing is cut, when a plan is carried out
-// (doc/deciding.md: in steps): by this, steps foretell what they will do.
+// The share of the effects of widths that is left when a plan is carried out which cuts nothing
+// (doc/deciding.md, "In steps"). By it steps foretell what they will do.
 inline constexpr double kForetoldTau = 0.65;
 
 struct Interactions {
     double kappa = 0.5;
     // Of the effects of widths, beside those of cuts: layers that follow make part of them good
-    // when a plan is carried out. Plans that cut are better with less of them than there is
+    // when a plan is carried out. Small files are better decided with a smaller share than is left
     // (kForetoldTau).
     double tau = 0.4;
     // Of pairs of cuts, of a cut and a width, of two widths; of a branch that goes and a cut or

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "adiabat/plan/problems.test.h"
@@ -23,6 +24,17 @@ TEST(Recombine, PartsComeWholeFromEither) {
             for (int child = 0; child < 40; ++child) {
                 const Plan plan = recombined(f.network, a, b, random);
                 check_plan(f.network, plan);
+                for (const Branch& branch : f.network.branches) {
+                    const auto is_of = [&](const Plan& parent) {
+                        return std::ranges::all_of(
+                                   branch.layers,
+                                   [&](size_t k) { return plan.bits[k] == parent.bits[k]; }) &&
+                               std::ranges::all_of(branch.families, [&](size_t family) {
+                                   return plan.cut[family] == parent.cut[family];
+                               });
+                    };
+                    EXPECT_TRUE(is_of(a) || is_of(b)) << branch.name;
+                }
                 for (size_t k = 0; k < a.cut.size(); ++k) {
                     EXPECT_TRUE(plan.cut[k] == a.cut[k] || plan.cut[k] == b.cut[k]);
                     seen[k][0] += plan.cut[k] == a.cut[k];

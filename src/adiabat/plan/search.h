@@ -19,8 +19,9 @@
 // judged by Metropolis' rule; the exact cost (remembered, wall.h) is asked for only where the
 // energy would let the move pass. The temperature falls geometrically to 0.001 times the median
 // size of the energy changes of single steps and swaps at the start: the problem's own scale. A
-// walk does this four times, from 1, 0.1, 0.03 and 0.01 times that size, each time from the best
-// plan so far, and descends from what it finds. O(flips^2) a move, O(n) one that is accepted.
+// walk does this once a cycle (kCycles: four, from 1, 0.1, 0.03 and 0.01 times that size), each
+// time from the best plan so far, and descends from what it finds. O(flips^2) a move, O(n) one that
+// is accepted.
 //
 // The descent never leaves the budgets: the best step or swap, where there is none the best pair of
 // steps, until none lowers the energy: all of them in problems of at most kAllPairs variables; in
@@ -74,7 +75,8 @@ struct SearchCounts {
 inline constexpr double kCycles[] = {1, 0.1, 0.03, 0.01};
 
 // Anneals from a plan that keeps the budgets to the best that it finds, which keeps them too and is
-// no higher; offers that and others. A function of its arguments alone. Returns early when stopped.
+// no higher; offers that and others. `moves` are shared by the cycles, of which there is one at
+// least. A function of its arguments alone. Returns early when stopped.
 SearchCounts anneal_within(State& state, Wall& wall, int64_t moves, Random random, Pool& pool,
                            const StopToken& stop = {}, std::span<const double> cycles = kCycles);
 

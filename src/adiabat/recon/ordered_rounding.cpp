@@ -18,7 +18,7 @@ namespace {
 // Of the scale of least error in the weights; fewer where each costs much.
 constexpr double kScales[] = {0.6, 0.7, 0.775, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1};
 constexpr double kFewScales[] = {0.85, 1.0};
-constexpr Eigen::Index kManyInputs = 2048;
+constexpr Eigen::Index kMuch = 1 << 29;  // F D^2
 
 class Rounding {
   public:
@@ -36,7 +36,7 @@ class Rounding {
         order();
         const Vector base = base_scales(task_.weights);
         const std::span<const double> shares =
-            inputs_ <= kManyInputs ? std::span<const double>(kScales) : kFewScales;
+            filters_ * inputs_ * inputs_ < kMuch ? std::span<const double>(kScales) : kFewScales;
         std::vector<Matrix> codes(shares.size());
         const auto scales = [&](size_t k) { return at_least(base * shares[k]); };
         parallel_for(static_cast<int64_t>(shares.size()), task_.threads,

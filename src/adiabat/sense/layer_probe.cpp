@@ -19,8 +19,8 @@ namespace {
 using recon::Matrix;
 using recon::Rows;
 
-// In layers of so many inputs, widths above so many bits are rounded plainly: rounding in order
-// takes long there, and their effects are next to nothing.
+// In layers of more inputs, widths above so many bits are rounded plainly: rounding in order takes
+// long there, and their effects are next to nothing. Errors are summed in single precision.
 constexpr int64_t kManyInputs = 1024;
 constexpr int kFewBits = 4;
 constexpr Eigen::Index kBlock = 64;  // rows of a product
@@ -269,8 +269,9 @@ class Probing {
     }
 
     // a b, in blocks of rows that do not depend on the number of threads.
-    Matrix times(const Matrix& a, const Matrix& b) const {
-        Matrix result(a.rows(), b.cols());
+    template <typename M>
+    M times(const M& a, const M& b) const {
+        M result(a.rows(), b.cols());
         const Eigen::Index blocks = (a.rows() + kBlock - 1) / kBlock;
         parallel_for(blocks, threads_, [&](int64_t begin, int64_t end, int) {
             for (int64_t k = begin; k < end; ++k) {
@@ -283,10 +284,16 @@ class Probing {
 
     void round(int64_t group, const ToRound& what, const recon::RoundingOrder& order) {
         const recon::Vector outputs = outputs_of(group);
+        const bool is_large = inputs_ > kManyInputs;
+        Eigen::MatrixXf moments;
+        if (is_large) moments = what.moments.inputs.cast<float>();
         for (size_t w = 0; w < widths_.size(); ++w) {
             const Matrix change = rounded(what, order, w) - what.weights;
             // The error of columns S: that of (W_b - W)_S x_S, as if the others were exact.
-            const Matrix product = times(change, what.moments.inputs);
+            const Matrix product =
+                is_large
+                    ? Matrix(times<Eigen::MatrixXf>(change.cast<float>(), moments).cast<double>())
+                    : times(change, what.moments.inputs);
             const auto width = static_cast<Eigen::Index>(w);
             for (Eigen::Index f = 0; f < change.rows(); ++f) {
                 errors_[width] += outputs[f] * product.row(f).dot(change.row(f));
