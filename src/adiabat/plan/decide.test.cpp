@@ -184,7 +184,7 @@ TEST(Decide, SameSeedSamePlansForAnyNumberOfThreads) {
     }
 }
 
-// Walks and what is bred propose as much as each other, and what is bred is in the result.
+// What is bred proposes about as many moves as the walks.
 TEST(Decide, BreedsFromWhatWalksFound) {
     const Fixture f(4);
     const Hamiltonian hamiltonian = random_hamiltonian(f.network, 4);
