@@ -35,9 +35,12 @@ def divergence(path, images):
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
-    """The bundled network with half of its MACs at 4 bits and fewer: (path, document)."""
+    """The bundled network with 30 % of its MACs at 4 bits and fewer: (path, document).
+
+    What is nearer to its teacher gains little from these few images, and may gain nothing.
+    """
     path = tmp_path_factory.mktemp("start") / "start.onnx"
-    return path, compress(path, "--images", 128, "--bits", "3,4", budget="macs=50%,file=60KB")
+    return path, compress(path, "--images", 128, "--bits", "3,4", budget="macs=30%,file=40KB")
 
 
 @pytest.fixture(scope="module")
