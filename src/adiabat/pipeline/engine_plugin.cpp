@@ -12,6 +12,12 @@
 
 #include "adiabat/base/errors.h"
 
+// As cblas.h has them, whose place differs from one build of OpenBLAS to another.
+extern "C" {
+int openblas_get_parallel();
+void openblas_set_num_threads(int threads);
+}
+
 namespace adiabat::pipeline {
 
 namespace {
@@ -54,11 +60,22 @@ fs::path find_plugin() {
                      kPlugin, searched, kVariable);
 }
 
+void prepare_openblas() {
+    constexpr int kSequential = 0;
+    if (openblas_get_parallel() == kSequential) {
+        throw InputError(
+            "OpenBLAS is its build without threads, which is wrong when several of ours use it: "
+            "install libopenblas0-pthread, or choose it by update-alternatives --all");
+    }
+    openblas_set_num_threads(1);
+}
+
 net::EngineFactory load_factory() {
     static std::mutex mutex;
     static net::EngineFactory factory = nullptr;
     const std::lock_guard lock(mutex);
     if (factory) return factory;
+    prepare_openblas();
     const fs::path path = find_plugin();
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) throw InputError("{} does not load: {}", path.string(), dlerror());
