@@ -35,6 +35,10 @@ SANITIZER_OPTIONS = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:inte
                      "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
+# Of the files of end-to-end tests: much of a run keeps one core busy.
+TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
+
+
 class Tally:
     """What passed, what failed, what was skipped; until when checks begin."""
 
@@ -204,10 +208,10 @@ def main():
         if options.all:
             step(tally, "who includes whom", ["python3", "dev/check_includes.py"])
             step(tally, "formatting", ["dev/format.sh", "--check"])
-        suite(tally, "release")
+        suite(tally, "release", which=TWO_AT_ONCE)
         if options.all:
-            suite(tally, "asan", SANITIZER_OPTIONS, ("-m", "not long"))
             step(tally, "clang-tidy", ["python3", "dev/tidy.py", "--seconds", f"{min(600, tally.left()):.0f}"])
+            suite(tally, "asan", SANITIZER_OPTIONS, ("-m", "not long"))
     except KeyboardInterrupt:
         tally.failed.append("interrupted")
     except Exception as error:  # The sum is printed whatever happens.
