@@ -175,7 +175,7 @@ def test_command_lines(arguments):
     (["compress", "m.onnx", "--data", "d", "-o", "o.onnx", "--candidates", "17"], "see adiabat compress --help"),
     (["pareto", "m.onnx", "--data", "d", "-o", "folder", "--frobnicate"], "see adiabat pareto --help"),
     (["sense"], "see adiabat sense --help"),
-    (["frobnicate"], "see adiabat --help")])
+    (["frobnicate"], "unknown verb `frobnicate`: see adiabat --help")])
 def test_the_help_of_the_verb_is_named(arguments, where):
     refused(adiabat(*arguments), where)
 

@@ -162,6 +162,7 @@ def test_faults_in_one_line(decided, tmp_path):
     if run["problem"]["hamiltonian"] != "l1":
         for member, value in (("scale", "x"), ("exponent", None)):
             document = json.loads(path.read_text())
+            document["candidates"].update({"scale": 1.0, "exponent": 1.0})
             document["candidates"][member] = value
             other.write_text(json.dumps(document))
             done = adiabat("explain", other, "--quiet")

@@ -93,6 +93,7 @@ def test_what_cannot_be_kept_is_said_before_anything_is_done(tmp_path):
     for arguments, words in ((("--budgets", "macs=50%", "file=10"), "cannot be reached"),
                              (("--quantity", "macs", "--from", "90%"), "--to"),
                              (("--quantity", "macs", "--from", "90%", "--to", "1M"), "different units"),
+                             (("--quantity", "mac", "--from", "90%", "--to", "80%"), "--quantity: unknown quantity `mac`"),
                              ((), "no budgets")):
         done = adiabat("pareto", MODEL, *FEW, "-o", tmp_path / "never", *arguments)
         assert done.returncode == 2, arguments

@@ -208,8 +208,10 @@ void print(const Json& d) {
                    program["is_optimal"].get<bool>() ? "" : " (not proven optimal)");
     }
     if (const Json& tried = d["candidates"]; !tried.is_null() && tried["plans"].size() > 1) {
-        fmt::print("best of {} plans carried out, {} below that of least energy\n",
-                   tried["plans"].size(), percent(100 * tried["gain"].get<double>()));
+        const auto gain = tried["gain"].get<double>();
+        fmt::print("best of {} plans carried out, {}\n", tried["plans"].size(),
+                   gain > 0 ? percent(100 * gain) + " below that of least energy"
+                            : std::string("the one of least energy"));
     }
     fmt::print("wrote {} and {} in {:.1f} s; accuracy on test images: adiabat eval\n",
                d["output"]["path"].get<std::string>(), d["run"].get<std::string>(),

@@ -185,7 +185,7 @@ void print_filter(const Json& filter) {
                    costs_text(filter["undo"]));
     }
     if (!filter["best_swap"].is_null()) {
-        fmt::print("  best swap, at no cost: with {}, energy {}\n",
+        fmt::print("  best swap at the same cost: with {}, energy {}\n",
                    place_text(filter["best_swap"]["members"]),
                    signed_energy(filter["best_swap"]["energy"]));
     }
@@ -228,13 +228,16 @@ void print(const Json& d) {
             "the best\n",
             lowest.get<double>());
     }
+    const bool has_budgets = std::ranges::any_of(
+        d["budgets"], [](const Json& budget) { return !budget["limit"].is_null(); });
+    if (!has_budgets) fmt::print("no budgets: compared at what the plan itself costs\n");
     for (const Json& budget : d["budgets"]) {
         const int64_t cost = budget["cost"].get<int64_t>();
         const std::string limit =
             budget["limit"].is_null()
-                ? std::string("no budget")
-                : fmt::format("of {}", format_count(budget["limit"].get<int64_t>()));
-        fmt::print("{} {} {}\n", budget["quantity"].get<std::string>(), format_count(cost), limit);
+                ? std::string()
+                : fmt::format(" of {}", format_count(budget["limit"].get<int64_t>()));
+        fmt::print("{} {}{}\n", budget["quantity"].get<std::string>(), format_count(cost), limit);
     }
     fmt::print("\n");
     print_layers(d["layers"]);
@@ -249,7 +252,8 @@ void print(const Json& d) {
                         alternative_text(alternative)});
     }
     if (rows.empty()) return;
-    fmt::print("\nnearest alternatives within the budgets\n");
+    fmt::print("\nnearest alternatives {}\n",
+               has_budgets ? "within the budgets" : "that cost no more");
     print_table({{"", false}, {"energy"}, {"costs", false}, {"change", false}}, rows);
 }
 

@@ -36,6 +36,7 @@ void print(const Json& d) {
             row.push_back(fmt::format("{:.4g}", measured["relative_squared_error"].get<double>()));
             row.emplace_back("-");
         }
+        row.push_back(measured.contains("top1_after") ? percent(measured["top1_after"]) : "-");
         row.emplace_back(d["knee"] == k ? "<- knee" : "");
         rows.push_back(std::move(row));
     }
@@ -45,6 +46,7 @@ void print(const Json& d) {
                  {"energy"},
                  {is_classifier ? "KL" : "squared error"},
                  {"same answer"},
+                 {"top-1"},
                  {"", false}},
                 rows);
     if (d.contains("fit")) {
@@ -55,7 +57,8 @@ void print(const Json& d) {
             fit["correlation"].get<double>(), fit["exponent"].get<double>(),
             std::exp(fit["error"].get<double>()));
     }
-    fmt::print("{:.1f} s\n", d["seconds"].get<double>());
+    fmt::print("wrote pareto.json, .csv and .svg, and each point's network in {:.1f} s\n",
+               d["seconds"].get<double>());
 }
 
 }  // namespace
@@ -105,6 +108,8 @@ void add_pareto(CLI::App& tool, Frame& frame) {
                 options->budgets =
                     pipeline::sweep_of(text->quantity, text->from, text->to, text->points);
             }
+            frame.kept = fmt::format("what is finished is in {}, and the same command goes on",
+                                     text->folder);
             show(frame, pipeline::pareto(*options, frame.stop, *frame.progress), print);
         };
     });

@@ -87,6 +87,9 @@ int run_tool(int argc, char** argv) {
         for (const CLI::App* verb : tool.get_subcommands()) {
             help = "adiabat " + verb->get_name() + " --help";
         }
+        if (argc > 1 && argv[1][0] != '-' && tool.get_subcommands().empty()) {
+            line = fmt::format("unknown verb `{}`", argv[1]);
+        }
         return report(line + ": see " + help, kInputAtFault);
     }
 
@@ -107,7 +110,7 @@ int run_tool(int argc, char** argv) {
     } catch (const InputError& error) {
         return finish(error.what(), kInputAtFault);
     } catch (const Interrupted&) {
-        return finish("interrupted: nothing was written", kInterrupted);
+        return finish("interrupted: " + frame.kept, kInterrupted);
     } catch (const std::bad_alloc&) {
         return finish("out of memory: use fewer images (--images), or a larger machine",
                       kInputAtFault);

@@ -26,6 +26,7 @@ struct Frame {
     bool quiet = false;  // no progress
     // Interrupted, but what there was has been shown and written: the exit code says so.
     bool partial = false;
+    std::string kept = "nothing was written";  // what there is of an interrupted run
     std::function<void()> work;
 };
 

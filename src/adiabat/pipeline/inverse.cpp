@@ -59,12 +59,11 @@ SmallestWithin smallest_within(const RankingTask& task, Weighed& weighed, const 
     if (!attempt(high)) {
         const Json& largest = tried.back();
         throw InputError(
-            "{}: the largest plan within the budgets already loses more than is allowed: its "
-            "divergence is {:.5f}{}: expected a larger limit",
-            limit.max_divergence ? "--max-kl" : "--max-drop", largest["divergence"].get<double>(),
-            largest.contains("drop") ? fmt::format(", its top-1 {:.2f} points below the original's",
-                                                   largest["drop"].get<double>())
-                                     : "");
+            "{}: the largest plan already loses more than is allowed, {}: expected a larger limit",
+            limit.max_divergence ? "--max-kl" : "--max-drop",
+            limit.max_divergence
+                ? fmt::format("a divergence of {:.3g}", largest["divergence"].get<double>())
+                : fmt::format("{:.2f} points of top-1", largest["drop"].get<double>()));
     }
     while (static_cast<double>(high) > (1 + kFine) * static_cast<double>(low) && high > low + 1) {
         const auto middle =

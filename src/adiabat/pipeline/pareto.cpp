@@ -378,6 +378,7 @@ std::pair<double, std::string> number_and_unit(const std::string& text) {
 
 std::vector<std::string> sweep_of(const std::string& quantity, const std::string& from,
                                   const std::string& to, int points) {
+    plan::parse_quantity(quantity, "--quantity");
     const auto [first, unit] = number_and_unit(from);
     const auto [last, other] = number_and_unit(to);
     if (unit != other) {

@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kSmall = 200'000'000, kMiddling = 1'000'000'000;
 // Of the largest single effect.
 constexpr double kForbidding = 1e3;
+constexpr size_t kFewestForALine = 3;  // through fewer plans any line goes
 
 bool is_measured(const Weighed& weighed) { return weighed.effects.columns() > 0; }
 
@@ -144,14 +145,17 @@ Ranking rank(const RankingTask& task, const Weighed& weighed, Choice choice,
     ranking.first = written.front().judgement;
     const auto terms = judged(task, weighed, choice.plans, written);
     choice.judged.insert(choice.judged.end(), terms.begin(), terms.end());
-    const plan::Fit meaning = plan::calibrate(choice.judged, choice.interactions);
+    const bool is_fitted = choice.judged.size() >= kFewestForALine;
+    const plan::Fit meaning =
+        is_fitted ? plan::calibrate(choice.judged, choice.interactions) : plan::Fit{};
     Json plans = Json::array();
     for (size_t k = 0; k < choice.plans.size(); ++k) {
         plans.push_back({{"energy", choice.energies[k]}, {"divergence", divergence(written[k])}});
-        if (!terms.empty()) plans.back()["predicted"] = meaning.predicted(terms[k].terms);
+        if (is_fitted && !terms.empty())
+            plans.back()["predicted"] = meaning.predicted(terms[k].terms);
     }
     ranking.document = {{"plans", std::move(plans)}, {"gain", first > 0 ? 1 - least / first : 0.0}};
-    if (is_measured(weighed)) {
+    if (is_fitted && is_measured(weighed)) {
         ranking.document.update({{"scale", meaning.scale},
                                  {"exponent", meaning.exponent},
                                  {"correlation", meaning.correlation},

@@ -106,7 +106,8 @@ std::vector<Budget> parse_budgets(std::string_view text, const Originals& origin
     std::vector<Budget> budgets;
     while (true) {
         const size_t comma = text.find(',');
-        const std::string_view item = text.substr(0, comma);
+        std::string_view item = text.substr(0, comma);
+        item.remove_prefix(std::min(item.find_first_not_of(' '), item.size()));
         const size_t equals = item.find('=');
         if (equals == std::string_view::npos) {
             throw InputError("--budget: `{}` is not a budget: {}", item, kForm);

@@ -42,7 +42,8 @@ TEST(Budget, ReadsWhatPeopleWrite) {
     EXPECT_EQ(one("macs=20000001"), 20000001);
     EXPECT_EQ(one("bops=1.5G"), 1500000000);
     EXPECT_EQ(one("bops=16x"), 40000000LL * 64);
-    const auto several = parse_budgets("file=8x,macs=131072,activations=1KB,bops=1g", kOriginals);
+    const auto several =
+        parse_budgets("file=8x, macs=131072,  activations=1KB,bops=1g", kOriginals);
     ASSERT_EQ(several.size(), 4u);
     EXPECT_EQ(several[1].quantity, Quantity::kMacs);
     EXPECT_EQ(several[2].quantity, Quantity::kActivations);

@@ -359,13 +359,17 @@ std::vector<Budget> nearest_reachable(const Network& network, const CostFunction
 
 void require_satisfiable(const Network& network, const CostFunctions& costs,
                          const std::vector<Budget>& budgets) {
+    std::vector<Budget> beyond, smallest;
     for (const Budget& budget : budgets) {
         const Reachable range = reachable(network, costs, budget.quantity);
-        if (range.smallest > budget.limit) {
-            throw InputError("--budget: {}={} cannot be reached: the smallest reachable is {}={}",
-                             name_of(budget.quantity), budget.limit, name_of(budget.quantity),
-                             range.smallest);
-        }
+        if (range.smallest <= budget.limit) continue;
+        beyond.push_back(budget);
+        smallest.push_back({budget.quantity, range.smallest});
+    }
+    if (!beyond.empty()) {
+        throw InputError("--budget: {} cannot be reached: the smallest reachable {} {}",
+                         text_of(beyond), beyond.size() > 1 ? "are, each alone," : "is",
+                         text_of(smallest));
     }
     if (budgets.size() < 2 || keeping_plan(network, costs, budgets)) return;
     const std::vector<Budget> nearest = nearest_reachable(network, costs, budgets);
