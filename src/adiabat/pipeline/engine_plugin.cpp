@@ -12,12 +12,6 @@
 
 #include "adiabat/base/errors.h"
 
-// As cblas.h has them, whose place differs from one build of OpenBLAS to another.
-extern "C" {
-int openblas_get_parallel();
-void openblas_set_num_threads(int threads);
-}
-
 namespace adiabat::pipeline {
 
 namespace {
@@ -60,14 +54,20 @@ fs::path find_plugin() {
                      kPlugin, searched, kVariable);
 }
 
-void prepare_openblas() {
+// Of LibTorch's BLAS, where it is OpenBLAS.
+void prepare_openblas(void* library) {
     constexpr int kSequential = 0;
-    if (openblas_get_parallel() == kSequential) {
+    const auto parallel = reinterpret_cast<int (*)()>(dlsym(library, "openblas_get_parallel"));
+    const auto set_threads =
+        reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads"));
+    if (!parallel || !set_threads) return;
+    if (parallel() == kSequential) {
         throw InputError(
-            "OpenBLAS is its build without threads, which is wrong when several of ours use it: "
-            "install libopenblas0-pthread, or choose it by update-alternatives --all");
+            "LibTorch's BLAS is OpenBLAS's build without threads, which is wrong when several of "
+            "ours use it: install libopenblas0-pthread, or choose another libblas.so.3 by "
+            "update-alternatives");
     }
-    openblas_set_num_threads(1);
+    set_threads(1);
 }
 
 net::EngineFactory load_factory() {
@@ -75,7 +75,6 @@ net::EngineFactory load_factory() {
     static net::EngineFactory factory = nullptr;
     const std::lock_guard lock(mutex);
     if (factory) return factory;
-    prepare_openblas();
     const fs::path path = find_plugin();
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) throw InputError("{} does not load: {}", path.string(), dlerror());
@@ -83,6 +82,7 @@ net::EngineFactory load_factory() {
     if (!entry)
         throw InputError("{} is no plug-in of adiabat: it has no {}", path.string(),
                          net::kEngineEntry);
+    prepare_openblas(library);
     factory = reinterpret_cast<net::EngineFactory>(entry);
     return factory;
 }

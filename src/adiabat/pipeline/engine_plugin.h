@@ -8,10 +8,10 @@
 // that the environment variable ADIABAT_TORCH_PLUGIN names, the folder of libadiabat.so, and ../lib
 // beside the executable.
 //
-// From then on OpenBLAS, which LibTorch's products and ours end in, computes each on the thread
-// that asks: whoever uses it beside adiabat in one process may set its threads anew, but not while
-// adiabat runs. Its build without threads (Debian's openblas-serial) mixes up products that several
-// threads ask for at once, and is refused.
+// Where LibTorch's BLAS is OpenBLAS, that computes each product on the thread that asks from then
+// on: whoever uses it beside adiabat in one process may set its threads anew, but not while adiabat
+// runs. Its build without threads (Debian's openblas-serial) mixes up products that several threads
+// ask for at once, and is refused.
 
 #include <memory>
 
@@ -20,7 +20,7 @@
 namespace adiabat::pipeline {
 
 // A new engine. Throws InputError, one line, where the plug-in is not found, does not load, or was
-// built for another version, or where OpenBLAS is the build that is refused.
+// built for another version, or where its BLAS is the one that is refused.
 std::unique_ptr<net::Engine> load_engine();
 
 }  // namespace adiabat::pipeline
