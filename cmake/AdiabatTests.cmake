@@ -45,7 +45,12 @@ target_compile_definitions(adiabat_tests PRIVATE
     ADIABAT_TORCH_PLUGIN="$<$<BOOL:${ADIABAT_WITH_TORCH}>:${CMAKE_BINARY_DIR}/lib/libadiabat_torch.so>"
     ADIABAT_TOOL="$<TARGET_FILE:adiabat_tool>")
 if(ADIABAT_WITH_TORCH)
-    add_dependencies(adiabat_tests adiabat_torch)
+    # What loading the engine must refuse.
+    add_library(adiabat_serial_blas_plugin MODULE tests/serial_blas_plugin.cpp)
+    target_link_libraries(adiabat_serial_blas_plugin PRIVATE adiabat adiabat_warnings)
+    target_compile_definitions(adiabat_tests PRIVATE
+        ADIABAT_SERIAL_BLAS_PLUGIN="$<TARGET_FILE:adiabat_serial_blas_plugin>")
+    add_dependencies(adiabat_tests adiabat_torch adiabat_serial_blas_plugin)
 endif()
 add_dependencies(adiabat_tests adiabat_tool)
 adiabat_tests_build_fast(adiabat_tests)

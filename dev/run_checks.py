@@ -33,8 +33,6 @@ TEST_PROGRAMS, SHARDS = ("adiabat_tests", "adiabat_anneal_tests"), 16
 # Without intercept_tls_get_addr=0 the leak search crashes in the thread-local storage of LibTorch.
 SANITIZER_OPTIONS = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:intercept_tls_get_addr=0",
                      "UBSAN_OPTIONS": "print_stacktrace=1"}
-
-
 # Of the files of end-to-end tests: much of a run keeps one core busy.
 TWO_AT_ONCE = ("-n", "2", "--dist", "loadfile")
 

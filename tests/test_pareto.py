@@ -66,6 +66,18 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
     assert other["points"][0]["key"] != d["points"][0]["key"]
 
 
+def test_a_sweep_that_is_interrupted_says_that_it_goes_on(tmp_path):
+    command = [str(part) for part in (TOOL, "pareto", MODEL, *FEW, "-o", tmp_path / "sweep", *SWEEP)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("calibration data"):
+            process.send_signal(signal.SIGINT)
+            break
+    said = process.stderr.read()
+    assert process.wait() == 3
+    assert said.splitlines()[-1] == "adiabat: interrupted: what is finished is kept, and the same command goes on"
+
+
 def test_points_of_another_sweep_are_said(tmp_path):
     def sweep(*budgets):
         done = adiabat("pareto", MODEL, *FEW, "--hamiltonian", "l1", "-o", tmp_path, "--budgets", *budgets)

@@ -36,7 +36,9 @@ void print(const Json& d) {
             row.push_back(fmt::format("{:.4g}", measured["relative_squared_error"].get<double>()));
             row.emplace_back("-");
         }
-        row.push_back(measured.contains("top1_after") ? percent(measured["top1_after"]) : "-");
+        row.push_back(measured.contains("top1_after")
+                          ? percent(measured["top1_after"].get<double>())
+                          : std::string("-"));
         row.emplace_back(d["knee"] == k ? "<- knee" : "");
         rows.push_back(std::move(row));
     }
@@ -108,8 +110,7 @@ void add_pareto(CLI::App& tool, Frame& frame) {
                 options->budgets =
                     pipeline::sweep_of(text->quantity, text->from, text->to, text->points);
             }
-            frame.kept = fmt::format("what is finished is in {}, and the same command goes on",
-                                     text->folder);
+            frame.kept = "what is finished is kept, and the same command goes on";
             show(frame, pipeline::pareto(*options, frame.stop, *frame.progress), print);
         };
     });

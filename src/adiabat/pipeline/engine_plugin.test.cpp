@@ -38,6 +38,8 @@ TEST(EnginePluginDeathTest, SaysWhichFileIsAtFault) {
     EXPECT_EXIT(load_from("/nowhere/libadiabat_torch.so"), testing::ExitedWithCode(2),
                 "names /nowhere/libadiabat_torch.so, which does not exist");
     EXPECT_EXIT(load_from("/proc/self/exe"), testing::ExitedWithCode(2), "does not load");
+    EXPECT_EXIT(load_from(ADIABAT_SERIAL_BLAS_PLUGIN), testing::ExitedWithCode(2),
+                "OpenBLAS's build without threads.*install libopenblas0-pthread");
 }
 
 }  // namespace

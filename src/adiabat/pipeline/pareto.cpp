@@ -330,8 +330,7 @@ class Sweep {
         const std::string csv = to_csv(points);
         document["points"] = std::move(points);
         document["knee"] = curve.marked ? Json(*curve.marked) : Json(nullptr);
-        // Two numbers fitted to two points say nothing.
-        if (judged.size() > 2) {
+        if (judged.size() >= plan::kFewestForALine) {
             document["fit"] = {{"scale", fit.scale},
                                {"exponent", fit.exponent},
                                {"correlation", fit.correlation},

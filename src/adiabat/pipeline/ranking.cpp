@@ -17,7 +17,6 @@ namespace {
 constexpr int64_t kSmall = 200'000'000, kMiddling = 1'000'000'000;
 // Of the largest single effect.
 constexpr double kForbidding = 1e3;
-constexpr size_t kFewestForALine = 3;  // through fewer plans any line goes
 
 bool is_measured(const Weighed& weighed) { return weighed.effects.columns() > 0; }
 
@@ -145,7 +144,7 @@ Ranking rank(const RankingTask& task, const Weighed& weighed, Choice choice,
     ranking.first = written.front().judgement;
     const auto terms = judged(task, weighed, choice.plans, written);
     choice.judged.insert(choice.judged.end(), terms.begin(), terms.end());
-    const bool is_fitted = choice.judged.size() >= kFewestForALine;
+    const bool is_fitted = choice.judged.size() >= plan::kFewestForALine;
     const plan::Fit meaning =
         is_fitted ? plan::calibrate(choice.judged, choice.interactions) : plan::Fit{};
     Json plans = Json::array();

@@ -31,6 +31,9 @@ struct Fit {
     double predicted(const EnergyTerms& terms) const;
 };
 
+// Two numbers fitted to fewer plans say nothing.
+inline constexpr size_t kFewestForALine = 3;
+
 // Fits scale and exponent alone, the interactions as given. Fewer than two plans of different
 // energy: exponent 1.
 Fit calibrate(std::span<const JudgedPlan> plans, const Interactions& interactions);
