@@ -4,9 +4,13 @@
 
 include(CMakePackageConfigHelpers)
 
-install(TARGETS adiabat_anneal adiabat EXPORT adiabat-targets
+install(TARGETS adiabat_anneal adiabat_recon adiabat EXPORT adiabat-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS adiabat_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET adiabat_recon_v3)
+    install(TARGETS adiabat_recon_v3
+            LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/glibc-hwcaps/x86-64-v3 NAMELINK_SKIP)
+endif()
 install(TARGETS adiabat_genetic adiabat_program LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET adiabat_torch)
     install(TARGETS adiabat_torch LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -6,6 +6,7 @@
 #include "adiabat/anneal/batch.h"
 #include "adiabat/base/errors.h"
 #include "adiabat/recon/least_squares.h"
+#include "adiabat/recon/product.h"
 #include "adiabat/recon/rounding.h"
 
 namespace adiabat::apply {
@@ -41,7 +42,7 @@ class QuboRounding {
         if (!(damping > 0)) return best_.best();
         moments_ = task_.moments.inputs;
         moments_.diagonal().array() += damping;
-        pull_.noalias() = task_.weights * moments_;
+        pull_ = recon::product(task_.weights, moments_, task_.threads);
         for (int round = 0; round < options_.rounds; ++round) {
             for (Eigen::Index begin = 0; begin < inputs_; begin += options_.block)
                 anneal(begin, std::min<Eigen::Index>(options_.block, inputs_ - begin), round);
@@ -113,7 +114,7 @@ class QuboRounding {
 
     // The least-squares scale of the damped error.
     void rescale() {
-        const Matrix product = codes_ * moments_;
+        const Matrix product = recon::product(codes_, moments_, task_.threads);
         for (Eigen::Index f = 0; f < filters_; ++f) {
             const double square = product.row(f).dot(codes_.row(f));
             const double dot = pull_.row(f).dot(codes_.row(f));

@@ -20,7 +20,7 @@ namespace adiabat::pipeline {
 namespace {
 
 // Whatever changes what is stored must change this.
-constexpr int kCacheVersion = 4;
+constexpr int kCacheVersion = 5;
 constexpr double kWeakAgreement = 0.97;
 
 std::string key_of(const Subject& subject, const Calibration& images, const SensingOptions& options,

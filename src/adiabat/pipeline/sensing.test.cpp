@@ -56,9 +56,7 @@ TEST(Sensing, SlopesOfWeightsGiveWhatProductsGive) {
         for (size_t k = 0; k < s.network.layers.size(); ++k) {
             const net::Layer& layer = s.network.layers[k];
             const sense::LayerProbe& probe = probes.layers[k];
-            const auto slopes =
-                sense::WeightSlopes::make(s.candidates, k, probe, directions, *s.engine, {1});
-            if (!slopes) continue;
+            if (!sense::WeightSlopes::unfolds(s.candidates, k)) continue;
             ++layers;
             const net::Node& node = s.graph.nodes[static_cast<size_t>(layer.node)];
             const std::vector<net::Feed> feeds = {{s.graph.inputs[0], &s.images}};
@@ -71,8 +69,13 @@ TEST(Sensing, SlopesOfWeightsGiveWhatProductsGive) {
                     net::random_tensor(found[1].shape, 10 * seed + static_cast<uint64_t>(j)));
             }
             for (const net::Tensor& gradient : gradients) pointers.push_back(&gradient);
-            const auto here = slopes->of(found[0], pointers);
-            sense::ProbeProducts products(s.candidates, k, probe, *s.engine, {1});
+            using Cuts = sense::WeightSlopes::Cuts;
+            sense::WeightSlopes mapped(s.candidates, k, probe, Cuts::kMapped, *s.engine, {1});
+            const auto here = mapped.of(found[0], pointers);
+            const auto by_rows =
+                sense::WeightSlopes(s.candidates, k, probe, Cuts::kByRows, *s.engine, {1})
+                    .of(found[0], pointers);
+            sense::ProbeProducts products(s.candidates, k, probe, true, *s.engine, {1});
             const auto of_inputs = products.of_inputs(found[0]);
             const int64_t images = found[0].shape[0], positions = layer.positions;
             const auto planes = [&](const net::Tensor& tensor, int64_t n) {
@@ -84,18 +87,19 @@ TEST(Sensing, SlopesOfWeightsGiveWhatProductsGive) {
                 for (int64_t j = 0; j < directions; ++j) {
                     const net::Tensor& gradient = gradients[static_cast<size_t>(j)];
                     const int64_t at = n * directions + j;
-                    const int64_t columns = slopes->roundings().cols();
+                    const int64_t columns = mapped.roundings().cols();
                     const Eigen::Map<const recon::Rows> mine(
                         here.slopes.as<float>().data() + at * layer.filters * columns,
                         layer.filters, columns);
-                    for (Eigen::Index r = 0; r < slopes->roundings().rows(); ++r) {
+                    for (Eigen::Index r = 0; r < mapped.roundings().rows(); ++r) {
                         const float expected = planes(of_inputs.roundings, n)
                                                    .row(r)
                                                    .dot(planes(gradient, n).row(r % layer.filters));
-                        EXPECT_NEAR(slopes->roundings().row(r).dot(mine.row(r % layer.filters)),
+                        EXPECT_NEAR(mapped.roundings().row(r).dot(mine.row(r % layer.filters)),
                                     expected, 1e-4);
                     }
                     if (probe.cuts.empty()) continue;
+                    ASSERT_EQ(by_rows.cuts.size(), here.cuts.size());
                     const recon::Rows back = planes(products.pullback(gradient), n);
                     std::vector<float> expected(probe.cuts.size());
                     for (Eigen::Index row = 0; row < probe.rows(); ++row) {
@@ -103,9 +107,9 @@ TEST(Sensing, SlopesOfWeightsGiveWhatProductsGive) {
                             planes(of_inputs.residuals, n).row(row).dot(back.row(row));
                     }
                     for (size_t c = 0; c < expected.size(); ++c, ++cuts) {
-                        EXPECT_NEAR(
-                            here.cuts.as<float>()[static_cast<size_t>(at) * expected.size() + c],
-                            expected[c], 1e-3);
+                        const size_t place = static_cast<size_t>(at) * expected.size() + c;
+                        EXPECT_NEAR(here.cuts.as<float>()[place], expected[c], 1e-3);
+                        EXPECT_NEAR(by_rows.cuts.as<float>()[place], expected[c], 1e-3);
                     }
                 }
             }

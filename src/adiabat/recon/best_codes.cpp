@@ -31,11 +31,12 @@ BestCodes::BestCodes(const Moments& moments, std::span<const float> least_scales
 
 void BestCodes::offer(const Matrix& codes, const Vector& scales) {
     const Matrix product = codes * moments_.inputs;
+    const Vector squares = product.cwiseProduct(codes).rowwise().sum();
+    const Vector dots = codes.cwiseProduct(moments_.targets).rowwise().sum();
     const double floor = moments_.inputs.trace() * 1e-12;
     for (Eigen::Index f = 0; f < codes.rows(); ++f) {
         const auto row = static_cast<size_t>(f);
-        const double square = product.row(f).dot(codes.row(f));
-        const double dot = codes.row(f).dot(moments_.targets.row(f));
+        const double square = squares[f], dot = dots[f];
         double scale = scales[f];
         if (square > floor && dot > 0)
             scale = std::max(dot / square, static_cast<double>(least_scales_[row]));

@@ -30,22 +30,30 @@ Fit fit(std::span<const float> filter, float scale, int bits) {
     const float lowest = static_cast<float>(lowest_code(bits));
     const float highest = static_cast<float>(highest_code(bits));
     const float inverse = 1.0f / scale;
+    // Sums in lanes, so that the loop is vectorized whatever the order of additions; blocks of
+    // float sums are added in double.
+    constexpr size_t kLanes = 16, kBlock = 16 * kLanes;
     Fit result;
-    // Blocks of float sums keep the loop vectorized; the blocks are added in double.
-    constexpr size_t kBlock = 256;
     for (size_t begin = 0; begin < filter.size(); begin += kBlock) {
-        const size_t end = std::min(filter.size(), begin + kBlock);
-        float error = 0, dot = 0, norm = 0;
-        for (size_t k = begin; k < end; ++k) {
-            const float code = nearest_code(filter[k] * inverse, lowest, highest);
-            const float difference = filter[k] - scale * code;
-            error += difference * difference;
-            dot += filter[k] * code;
-            norm += code * code;
+        const size_t count = std::min(filter.size() - begin, kBlock);
+        float w[kBlock] = {};  // zeros have code 0 and add nothing
+        std::copy_n(filter.data() + begin, count, w);
+        float error[kLanes] = {}, dot[kLanes] = {}, norm[kLanes] = {};
+        for (size_t k = 0; k < count; k += kLanes) {
+            for (size_t lane = 0; lane < kLanes; ++lane) {
+                const float value = w[k + lane];
+                const float code = nearest_code(value * inverse, lowest, highest);
+                const float difference = value - scale * code;
+                error[lane] += difference * difference;
+                dot[lane] += value * code;
+                norm[lane] += code * code;
+            }
         }
-        result.error += static_cast<double>(error);
-        result.dot += static_cast<double>(dot);
-        result.norm += static_cast<double>(norm);
+        for (size_t lane = 0; lane < kLanes; ++lane) {
+            result.error += static_cast<double>(error[lane]);
+            result.dot += static_cast<double>(dot[lane]);
+            result.norm += static_cast<double>(norm[lane]);
+        }
     }
     return result;
 }

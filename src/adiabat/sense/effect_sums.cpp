@@ -7,6 +7,7 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/base/store.h"
 #include "adiabat/base/threads.h"
+#include "adiabat/recon/rank_update.h"
 
 namespace adiabat::sense {
 
@@ -91,10 +92,14 @@ void EffectSums::add(const EffectPiece& piece) {
                 if ((piece.first_image + row / directions_) % 2 == h) mine.push_back(row);
             }
             const recon::Rows some = piece.rows(mine, Eigen::all);
-            half.single += some.colwise().squaredNorm().transpose().cast<double>();
-            if (keeps_factor_ || mine.empty()) continue;
-            Eigen::MatrixXf product = Eigen::MatrixXf::Zero(columns, columns);
-            product.selfadjointView<Eigen::Lower>().rankUpdate(some.transpose());
+            if (keeps_factor_) {
+                half.single += some.colwise().squaredNorm().transpose().cast<double>();
+                continue;
+            }
+            recon::Rows product = recon::Rows::Zero(columns, columns);
+            recon::add_products(std::span(some.data(), static_cast<size_t>(some.size())), columns,
+                                std::span(product.data(), static_cast<size_t>(product.size())));
+            half.single += product.diagonal().cast<double>();
             half.products.triangularView<Eigen::Lower>() += product.cast<double>();
         }
     });

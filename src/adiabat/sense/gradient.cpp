@@ -52,9 +52,13 @@ class Streaming {
             const net::EngineOptions how{threads};
             slopes_.push_back(WeightSlopes::make(candidates, k, probes.layers[k],
                                                  probes.directions.count, engine, how));
-            products_.push_back(slopes_[k] ? nullptr
-                                           : std::make_unique<ProbeProducts>(
-                                                 candidates, k, probes.layers[k], engine, how));
+            const bool by_slopes = slopes_[k] != nullptr;
+            const bool cuts_left =
+                by_slopes && !slopes_[k]->has_cuts() && probes.layers[k].rows() > 0;
+            products_.push_back(by_slopes && !cuts_left ? nullptr
+                                                        : std::make_unique<ProbeProducts>(
+                                                              candidates, k, probes.layers[k],
+                                                              !by_slopes, engine, how));
             const net::Node& node =
                 candidates.graph.nodes[static_cast<size_t>(candidates.layers[k].node)];
             inputs_.push_back(node.inputs[0]);
@@ -90,8 +94,8 @@ class Streaming {
         }
         const size_t layers = candidates_.layers.size();
         for (size_t k = 0; k < layers; ++k) {
-            slopes_[k] ? add_slopes(k, found_.fetched[k], found_.gradients, piece)
-                       : add_layer(k, found_.fetched[k], found_.gradients, piece);
+            if (products_[k]) add_products(k, found_.fetched[k], found_.gradients, piece);
+            if (slopes_[k]) add_slopes(k, found_.fetched[k], found_.gradients, piece);
         }
         for (size_t d = 0; d < probes_.direct.size(); ++d) {
             add_direct(probes_.direct[d], found_.fetched[layers + d], layers + d, found_.gradients,
@@ -116,7 +120,7 @@ class Streaming {
   private:
     using Gradients = std::vector<std::vector<Tensor>>;  // [direction][wanted]
 
-    void add_layer(size_t k, const Tensor& x, const Gradients& gradients, EffectPiece& piece) {
+    void add_products(size_t k, const Tensor& x, const Gradients& gradients, EffectPiece& piece) {
         const LayerProbe& probe = probes_.layers[k];
         const net::Layer& layer = candidates_.layers[k];
         const auto widths = static_cast<int64_t>(candidates_.widths[k].size());
@@ -134,16 +138,21 @@ class Streaming {
                         add_cuts(probe, layer, Planes(products.residuals, n, rows_of(k)),
                                  Planes(back, n, rows_of(k)), row);
                     }
+                    if (!products_[k]->has_widths()) continue;
                     add_widths(k, Planes(products.roundings, n, widths * layer.filters),
                                Planes(gradient, n, layer.filters), row, squares.row(n));
                 }
             });
         }
+        if (products_[k]->has_widths()) keep_squares(squares, piece);
+    }
+
+    static void keep_squares(const recon::Rows& squares, EffectPiece& piece) {
         const recon::Vector sums = squares.cast<double>().colwise().sum();
         piece.of_filters.emplace_back(sums.data(), sums.data() + sums.size());
     }
 
-    // The same from the slopes of the layer's weights.
+    // Widths, and cuts if products do not find them, from the slopes of the layer's weights.
     void add_slopes(size_t k, const Tensor& x, const Gradients& gradients, EffectPiece& piece) {
         const LayerProbe& probe = probes_.layers[k];
         const int64_t images = x.shape[0], directions = probes_.directions.count;
@@ -154,25 +163,38 @@ class Streaming {
         const recon::Rows& roundings = slopes_[k]->roundings();
         recon::Rows squares = recon::Rows::Zero(images, roundings.rows());
         parallel_for(images, threads_, [&](int64_t begin, int64_t end, int) {
-            for (int64_t at = begin * directions; at < end * directions; ++at) {
-                for (size_t c = 0; c < probe.cuts.size(); ++c) {
-                    if (is_direct(probe.cuts[c])) continue;
-                    piece.rows(at, candidates_.column(probe.cuts[c])) -=
-                        found.cuts.as<float>()[static_cast<size_t>(at) * probe.cuts.size() + c];
-                }
+            for (int64_t n = begin; n < end; ++n) {
+                const int64_t first = n * directions;
+                if (slopes_[k]->has_cuts()) add_cuts(probe, found.cuts, first, piece);
                 const Eigen::Map<const recon::Rows> slopes(
-                    found.slopes.as<float>().data() + at * filters * roundings.cols(), filters,
-                    roundings.cols());
-                for (Eigen::Index r = 0; r < roundings.rows(); ++r) {
-                    const float effect = roundings.row(r).dot(slopes.row(r % filters));
-                    piece.rows(at, candidates_.column(k, static_cast<size_t>(r / filters))) +=
-                        effect;
-                    squares(at / directions, r) += effect * effect;
+                    found.slopes.as<float>().data() + first * filters * roundings.cols(),
+                    directions * filters, roundings.cols());
+                // Filter by filter, whose slopes stay in the cache.
+                for (Eigen::Index f = 0; f < filters; ++f) {
+                    for (Eigen::Index r = f; r < roundings.rows(); r += filters) {
+                        const int column = candidates_.column(k, static_cast<size_t>(r / filters));
+                        for (int64_t j = 0; j < directions; ++j) {
+                            const float effect = roundings.row(r).dot(slopes.row(j * filters + f));
+                            piece.rows(first + j, column) += effect;
+                            squares(n, r) += effect * effect;
+                        }
+                    }
                 }
             }
         });
-        const recon::Vector sums = squares.cast<double>().colwise().sum();
-        piece.of_filters.emplace_back(sums.data(), sums.data() + sums.size());
+        keep_squares(squares, piece);
+    }
+
+    // Rows first .. first + directions - 1 of both.
+    void add_cuts(const LayerProbe& probe, const Tensor& cuts, int64_t first,
+                  EffectPiece& piece) const {
+        for (int64_t at = first; at < first + probes_.directions.count; ++at) {
+            for (size_t c = 0; c < probe.cuts.size(); ++c) {
+                if (is_direct(probe.cuts[c])) continue;
+                piece.rows(at, candidates_.column(probe.cuts[c])) -=
+                    cuts.as<float>()[static_cast<size_t>(at) * probe.cuts.size() + c];
+            }
+        }
     }
 
     bool is_direct(net::GroupId cut) const {
@@ -220,30 +242,32 @@ class Streaming {
                     const Gradients& gradients, EffectPiece& piece) const {
         const int64_t directions = probes_.directions.count;
         const auto channels = std::ssize(direct.groups);
-        for (int64_t j = 0; j < directions; ++j) {
-            const Tensor& gradient = gradients[static_cast<size_t>(j)][wanted];
-            for (int64_t n = 0; n < y.shape[0]; ++n) {
+        parallel_for(y.shape[0] * directions, threads_, [&](int64_t begin, int64_t end, int) {
+            for (int64_t at = begin; at < end; ++at) {
+                const int64_t n = at / directions;
+                const Tensor& gradient = gradients[static_cast<size_t>(at % directions)][wanted];
                 const Planes values(y, n, channels), slopes(gradient, n, channels);
                 for (size_t c = 0; c < direct.groups.size(); ++c) {
                     if (direct.groups[c] == net::kStays || is_gone(direct.groups[c])) continue;
                     const auto channel = static_cast<int64_t>(c);
-                    piece.rows(n * directions + j, candidates_.column(direct.groups[c])) -=
+                    piece.rows(at, candidates_.column(direct.groups[c])) -=
                         values[channel].dot(slopes[channel]) -
                         direct.means[c] * slopes[channel].sum();
                 }
             }
-        }
+        });
     }
 
     void add_activation(const Tensor& error, size_t wanted, int column, EffectPiece& piece) const {
         const int64_t directions = probes_.directions.count;
-        for (int64_t j = 0; j < directions; ++j) {
-            const Tensor& gradient = found_.gradients[static_cast<size_t>(j)][wanted];
-            for (int64_t n = 0; n < error.shape[0]; ++n) {
-                piece.rows(n * directions + j, column) =
-                    Planes(error, n, 1)[0].dot(Planes(gradient, n, 1)[0]);
+        parallel_for(error.shape[0] * directions, threads_, [&](int64_t begin, int64_t end, int) {
+            for (int64_t at = begin; at < end; ++at) {
+                const Tensor& gradient =
+                    found_.gradients[static_cast<size_t>(at % directions)][wanted];
+                const int64_t n = at / directions;
+                piece.rows(at, column) = Planes(error, n, 1)[0].dot(Planes(gradient, n, 1)[0]);
             }
-        }
+        });
     }
 
     bool is_gone(net::GroupId group) const {

@@ -11,6 +11,7 @@
 #include "adiabat/recon/compensation.h"
 #include "adiabat/recon/least_squares.h"
 #include "adiabat/recon/ordered_rounding.h"
+#include "adiabat/recon/product.h"
 
 namespace adiabat::sense {
 
@@ -23,7 +24,6 @@ using recon::Rows;
 // long there, and their effects are next to nothing. Errors are summed in single precision.
 constexpr int64_t kManyInputs = 1024;
 constexpr int kFewBits = 4;
-constexpr Eigen::Index kBlock = 64;  // rows of a product
 
 // One layer, its groups of filters one after another.
 class Probing {
@@ -243,7 +243,7 @@ class Probing {
     ToRound to_round(const recon::Moments& moments, const Matrix& weights) const {
         if (!around_) {
             ToRound what{moments, weights, weights, {}};
-            what.moments.targets = times(weights, moments.inputs);
+            what.moments.targets = recon::product(weights, moments.inputs, threads_);
             return what;
         }
         std::vector<uint8_t> column_is_lost(static_cast<size_t>(inputs_));
@@ -268,20 +268,6 @@ class Probing {
             {what.moments, what.weights, what.given, bits, least, threads_, &order}));
     }
 
-    // a b, in blocks of rows that do not depend on the number of threads.
-    template <typename M>
-    M times(const M& a, const M& b) const {
-        M result(a.rows(), b.cols());
-        const Eigen::Index blocks = (a.rows() + kBlock - 1) / kBlock;
-        parallel_for(blocks, threads_, [&](int64_t begin, int64_t end, int) {
-            for (int64_t k = begin; k < end; ++k) {
-                const Eigen::Index first = k * kBlock, count = std::min(kBlock, a.rows() - first);
-                result.middleRows(first, count).noalias() = a.middleRows(first, count) * b;
-            }
-        });
-        return result;
-    }
-
     void round(int64_t group, const ToRound& what, const recon::RoundingOrder& order) {
         const recon::Vector outputs = outputs_of(group);
         const bool is_large = inputs_ > kManyInputs;
@@ -291,9 +277,10 @@ class Probing {
             const Matrix change = rounded(what, order, w) - what.weights;
             // The error of columns S: that of (W_b - W)_S x_S, as if the others were exact.
             const Matrix product =
-                is_large
-                    ? Matrix(times<Eigen::MatrixXf>(change.cast<float>(), moments).cast<double>())
-                    : times(change, what.moments.inputs);
+                is_large ? Matrix(recon::product(Eigen::MatrixXf(change.cast<float>()), moments,
+                                                 threads_)
+                                      .cast<double>())
+                         : recon::product(change, what.moments.inputs, threads_);
             const auto width = static_cast<Eigen::Index>(w);
             for (Eigen::Index f = 0; f < change.rows(); ++f) {
                 errors_[width] += outputs[f] * product.row(f).dot(change.row(f));

@@ -67,8 +67,9 @@ class Products {
 }  // namespace
 
 ProbeProducts::ProbeProducts(const Candidates& candidates, size_t layer, const LayerProbe& probe,
-                             net::Engine& engine, const net::EngineOptions& options)
-    : has_cuts_(probe.rows() > 0) {
+                             bool with_widths, net::Engine& engine,
+                             const net::EngineOptions& options)
+    : has_cuts_(probe.rows() > 0), has_widths_(with_widths) {
     const net::Layer& facts = candidates.layers[layer];
     const net::Graph& graph = candidates.graph;
     const net::Node& node = graph.nodes[static_cast<size_t>(facts.node)];
@@ -80,7 +81,9 @@ ProbeProducts::ProbeProducts(const Candidates& candidates, size_t layer, const L
     if (has_cuts_) {
         products.add(probe.residual, probe.residual_offset, facts.groups, node.attributes, kernel);
     }
-    products.add(probe.rounding, probe.rounding_offset, facts.groups, node.attributes, kernel);
+    if (has_widths_) {
+        products.add(probe.rounding, probe.rounding_offset, facts.groups, node.attributes, kernel);
+    }
     inputs_ = products.open(engine, options);
     if (!has_cuts_) return;
 
@@ -95,7 +98,7 @@ ProbeProducts::OfInputs ProbeProducts::of_inputs(const Tensor& x) {
     auto results = inputs_->run(feeds, graph.outputs);
     OfInputs products;
     if (has_cuts_) products.residuals = std::move(results.front());
-    products.roundings = std::move(results.back());
+    if (has_widths_) products.roundings = std::move(results.back());
     return products;
 }
 

@@ -21,18 +21,22 @@ namespace adiabat::sense {
 
 class ProbeProducts {
   public:
+    // Without widths there are no roundings: their effects are found otherwise (weight_slopes.h).
     ProbeProducts(const Candidates& candidates, size_t layer, const LayerProbe& probe,
-                  net::Engine& engine, const net::EngineOptions& options);
+                  bool with_widths, net::Engine& engine, const net::EngineOptions& options);
+
+    bool has_widths() const { return has_widths_; }
 
     struct OfInputs {
-        net::Tensor residuals, roundings;  // empty where there are no cuts
+        net::Tensor residuals;  // empty where there are no cuts
+        net::Tensor roundings;  // empty without widths
     };
     OfInputs of_inputs(const net::Tensor& x);
     // Empty where there are no cuts.
     net::Tensor pullback(const net::Tensor& gradient);
 
   private:
-    bool has_cuts_;
+    bool has_cuts_, has_widths_;
     std::unique_ptr<net::Session> inputs_, gradients_;
 };
 

@@ -25,13 +25,20 @@ namespace {
 using net::Tensor;
 using net::ValueId;
 
-// Images whose gradients weigh a layer's outputs: mean squares over positions and directions, which
-// settle quickly.
-constexpr int64_t kWeighingImages = 64;
-// Images that stand-ins for branches are fitted to, and fewer where they are so many
-// multiply-accumulates in all: positions of large ones are many.
-constexpr int64_t kStandInImages = 128, kFewestStandInImages = 32;
-constexpr int64_t kStandInMacs = 150'000'000'000;
+// Images that something is measured on, and fewer where they are so many multiply-accumulates in
+// all: positions of large ones are many.
+struct Sample {
+    int64_t images, fewest, macs;
+
+    int64_t of(int64_t macs_an_image) const {
+        return std::clamp(macs / std::max<int64_t>(macs_an_image, 1), fewest, images);
+    }
+};
+// Their gradients weigh a layer's outputs: mean squares over positions and directions, which settle
+// quickly.
+constexpr Sample kWeighing = {64, 16, 64'000'000'000};
+// Stand-ins for branches are fitted to them.
+constexpr Sample kStandIn = {128, 32, 150'000'000'000};
 // Activations alive at once, in units of the largest.
 constexpr uint64_t kAlive = 4;
 
@@ -243,6 +250,10 @@ class Walk {
         return probe_layer(candidates_, k, rows, output_weights_[k], options_.threads, around);
     }
 
+    int64_t macs_an_image() const {
+        return net::CostModel(graph_, candidates_.coupling, candidates_.layers).whole().macs;
+    }
+
     // Mean over images of the sum over positions and directions of the squared gradient.
     void weigh_outputs(const Directions& directions, const StopToken& stop) {
         if (const auto bytes = store_.get("output-weights")) {
@@ -258,7 +269,7 @@ class Walk {
             output_weights_.emplace_back(static_cast<size_t>(candidates_.layers[k].filters), 0.0);
             bytes += 4 * directions.count * elements_an_image(graph_, wanted.back());
         }
-        const int64_t images = std::min(kWeighingImages, images_.shape[0]);
+        const int64_t images = std::min(kWeighing.of(macs_an_image()), images_.shape[0]);
         const int64_t batch =
             std::clamp<int64_t>(static_cast<int64_t>(options_.memory_bytes / 2) / bytes, 1, images);
         for (int64_t begin = 0; begin < images; begin += batch) {
@@ -330,10 +341,8 @@ class Walk {
     void find_stand_ins(Probes& probes, const StopToken& stop, ProgressSink& progress) {
         if (candidates_.branches.empty()) return;
         StandInFinder finder(candidates_, engine_, options_.threads);
-        const net::CostModel costs(graph_, candidates_.coupling, candidates_.layers);
-        const int64_t affordable = kStandInMacs / std::max<int64_t>(costs.whole().macs, 1);
-        const int64_t count = std::clamp(affordable, kFewestStandInImages, kStandInImages);
-        const Tensor some = net::rows_of(images_, 0, std::min(count, images_.shape[0]));
+        const int64_t count = std::min(kStandIn.of(macs_an_image()), images_.shape[0]);
+        const Tensor some = net::rows_of(images_, 0, count);
         progress.begin("probe branches", candidates_.branches.size(), "branches");
         for (size_t b = 0; b < candidates_.branches.size(); ++b) {
             if (stop.requested()) throw Interrupted();

@@ -12,6 +12,7 @@
 #include "adiabat/base/threads.h"
 #include "adiabat/torch/collect.h"
 #include "adiabat/torch/gradient_order.h"
+#include "adiabat/torch/image_order.h"
 #include "adiabat/torch/operators.h"
 #include "adiabat/torch/plan.h"
 #include "adiabat/torch/quantized.h"
@@ -79,7 +80,8 @@ class TorchSession final : public net::Session {
             plan_for({ids(feeds), {fetches.begin(), fetches.end()}, {}, batch == kNoBatch});
         Collector collector(types_of(fetches), batch);
         try {
-            for_slices({graph_, plan.sliceable, batch, threads_}, [&](const Slice& slice) {
+            const bool sliceable = plan.sliceable && !weights_outweigh(graph_, batch);
+            for_slices({graph_, sliceable, batch, threads_}, [&](const Slice& slice) {
                 const Silence silence;
                 const c10::InferenceMode guard;
                 Slots slots(graph_.values.size());
@@ -260,7 +262,7 @@ class TorchSession final : public net::Session {
         Tensor& t = constants_[at_id(id)];
         if (!t.defined() && graph_.constant(id)) {
             t = to_torch(*graph_.constant(id)).clone();
-            if (t.dim() == 4) t = t.contiguous(at::MemoryFormat::ChannelsLast);
+            t = by_positions(t);
         }
         return t;
     }
@@ -274,7 +276,7 @@ class TorchSession final : public net::Session {
         for (const Feed& f : feeds) {
             const bool cut = carries(plan, f.value) && slice.rows < f.tensor->shape[0];
             Tensor t = cut ? to_torch(*f.tensor, slice.begin, slice.rows) : to_torch(*f.tensor);
-            if (t.dim() == 4) t = t.contiguous(at::MemoryFormat::ChannelsLast);
+            t = by_positions(t);
             kept.push_back(std::move(t));
             slots[at_id(f.value)] = kept.back();
         }

@@ -38,6 +38,23 @@ inline int64_t images_a_slice(const net::Graph& graph, int64_t batch) {
     return std::min(most, std::clamp((batch + 31) / 32, kLeastImages, kMostImages));
 }
 
+// Whether a constant is larger than the batch's largest activation: oneDNN lays weights out anew in
+// each call, so that slices of a forward pass would do more of that than of their own work.
+inline bool weights_outweigh(const net::Graph& graph, int64_t batch) {
+    int64_t activation = 0, constant = 0;
+    for (const net::Value& value : graph.values) {
+        if (value.constant) {
+            constant = std::max(constant, std::ssize(value.constant->bytes));
+        } else if (value.shape && !value.shape->empty()) {
+            int64_t bytes = 4 * batch;
+            for (size_t k = 1; k < value.shape->size(); ++k)
+                bytes *= std::max<int64_t>(1, (*value.shape)[k]);
+            activation = std::max(activation, bytes);
+        }
+    }
+    return constant > activation;
+}
+
 // Sets the threads that one LibTorch call uses, on this thread, for the lifetime of the object.
 // LibTorch and oneDNN ask OpenMP, whose number is each thread's own. (at::set_num_threads would
 // make a pool of XNNPACK's anew each time, whose threads nobody uses and which spin for a while.)

@@ -10,6 +10,7 @@
 #include "adiabat/base/errors.h"
 #include "adiabat/net/cast.h"
 #include "adiabat/net/tensor.h"
+#include "adiabat/torch/image_order.h"
 #include "adiabat/torch/pch.h"
 
 namespace adiabat::torch {
@@ -102,6 +103,8 @@ inline void write_elements(const at::Tensor& tensor, net::DType type, uint8_t* o
     if (tensor.numel() == 0) return;
     const at::ScalarType layout = layout_of(type);
     if (layout != at::ScalarType::Undefined) {
+        if (layout == at::kFloat && write_by_channels(tensor, reinterpret_cast<float*>(out)))
+            return;
         at::from_blob(out, tensor.sizes(), at::TensorOptions(layout)).copy_(tensor);
         return;
     }
