@@ -116,8 +116,7 @@ std::unique_ptr<WeightSlopes> WeightSlopes::make(const Candidates& candidates, s
     const Cuts cuts = cuts_by_products < cuts_by_slopes ? Cuts::kLeft
                       : is_mapped                       ? Cuts::kMapped
                                                         : Cuts::kByRows;
-    return std::unique_ptr<WeightSlopes>(
-        new WeightSlopes(candidates, layer, probe, cuts, engine, options));
+    return std::make_unique<WeightSlopes>(candidates, layer, probe, cuts, engine, options);
 }
 
 WeightSlopes::WeightSlopes(const Candidates& candidates, size_t layer, const LayerProbe& probe,

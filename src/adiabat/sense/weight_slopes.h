@@ -27,8 +27,8 @@ class WeightSlopes {
     // of K.
     enum class Cuts : uint8_t { kLeft, kMapped, kByRows };
 
-    // Null where products with the inputs cost less, or the layer does not unfold. What
-    // is given must outlive it.
+    // Null where products with the inputs cost less, or the layer does not unfold. What is given
+    // must outlive it.
     static std::unique_ptr<WeightSlopes> make(const Candidates& candidates, size_t layer,
                                               const LayerProbe& probe, int64_t directions,
                                               net::Engine& engine,
