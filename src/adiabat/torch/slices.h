@@ -25,7 +25,8 @@ namespace adiabat::torch {
 constexpr int64_t kBytesOfActivation = int64_t{1} << 21;
 constexpr int64_t kLeastImages = 8, kMostImages = 32;
 
-inline int64_t images_a_slice(const net::Graph& graph, int64_t batch) {
+// Bytes of the largest activation of one image.
+inline int64_t largest_activation(const net::Graph& graph) {
     int64_t largest = 1;
     for (const net::Value& value : graph.values) {
         if (value.constant || !value.shape || value.shape->empty()) continue;
@@ -34,25 +35,23 @@ inline int64_t images_a_slice(const net::Graph& graph, int64_t batch) {
             bytes *= std::max<int64_t>(1, (*value.shape)[k]);
         largest = std::max(largest, bytes);
     }
-    const int64_t most = std::clamp<int64_t>(kBytesOfActivation / largest, 1, kMostImages);
+    return largest;
+}
+
+inline int64_t images_a_slice(const net::Graph& graph, int64_t batch) {
+    const int64_t most =
+        std::clamp<int64_t>(kBytesOfActivation / largest_activation(graph), 1, kMostImages);
     return std::min(most, std::clamp((batch + 31) / 32, kLeastImages, kMostImages));
 }
 
 // Whether a constant is larger than the batch's largest activation: oneDNN lays weights out anew in
 // each call, so that slices of a forward pass would do more of that than of their own work.
 inline bool weights_outweigh(const net::Graph& graph, int64_t batch) {
-    int64_t activation = 0, constant = 0;
+    int64_t constant = 0;
     for (const net::Value& value : graph.values) {
-        if (value.constant) {
-            constant = std::max(constant, std::ssize(value.constant->bytes));
-        } else if (value.shape && !value.shape->empty()) {
-            int64_t bytes = 4 * batch;
-            for (size_t k = 1; k < value.shape->size(); ++k)
-                bytes *= std::max<int64_t>(1, (*value.shape)[k]);
-            activation = std::max(activation, bytes);
-        }
+        if (value.constant) constant = std::max(constant, std::ssize(value.constant->bytes));
     }
-    return constant > activation;
+    return constant > batch * largest_activation(graph);
 }
 
 // Sets the threads that one LibTorch call uses, on this thread, for the lifetime of the object.

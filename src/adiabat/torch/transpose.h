@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A matrix transposed in blocks that stay in the first-level cache.
+// A matrix transposed in blocks that stay in the first-level cache: O(rows x columns), where a copy
+// value by value misses the cache at each.
 
 #include <algorithm>
 #include <cstdint>
